@@ -1,1 +1,3 @@
-//! Projsync.
+//! Projsync keeps running Pods in step with the ConfigMaps and Secrets projected into them.
+
+pub mod core;

@@ -1,1 +1,3 @@
+//! The `projsync` command.
+
 fn main() {}

@@ -1,1 +1,3 @@
+//! Projsync on a real control plane.
+
 fn main() {}

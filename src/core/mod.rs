@@ -1,0 +1,17 @@
+//! The pure core: what is projected, what each Pod has, what to do about it.
+//!
+//! ```text
+//! Pod template ─ pod_spec ─▶ reference ─┐
+//! ConfigMap, Secret ─ digest ───────────┼─▶ timeline ─▶ standing of each Pod ─▶ plan ─▶ Decision
+//! policies ─ policy ────────────────────┘                                        │
+//! index: who projects what, and which Pods are whose                 projection ◀┘
+//! ```
+//!
+//! Nothing in here does I/O, reads a clock, draws a random number or logs:
+//! time, keys and identity are arguments.
+
+pub mod digest;
+pub mod object;
+pub mod pod_spec;
+pub mod reference;
+pub mod time;
