@@ -12,6 +12,8 @@
 
 pub mod digest;
 pub mod object;
+pub mod pod;
 pub mod pod_spec;
 pub mod reference;
 pub mod time;
+pub mod timeline;
