@@ -15,5 +15,7 @@ pub mod object;
 pub mod pod;
 pub mod pod_spec;
 pub mod reference;
+pub mod source;
 pub mod time;
 pub mod timeline;
+pub mod workload;
