@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::core::object::Rv;
 use crate::core::time::{Mono, ServerTime};
-use crate::core::timeline::{Gap, Mark, MarkKind};
+use crate::core::timeline::{Mark, MarkKind};
 
 /// The metadata of one version of a ConfigMap or Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub struct Source {
     pub edited: Option<Rv>,
     /// Versions that went by since the marks were last cleared, oldest first.
     pub marks: Vec<Mark>,
-    /// Set where versions may have gone by unseen.
-    pub gap: Option<Gap>,
+    /// Whether versions may have gone by unseen.
+    pub gap: bool,
 }
 
 impl SourceMeta {
@@ -57,17 +57,16 @@ impl Source {
     const MARKS: usize = 16;
 
     /// Takes in a version. `live` says that it came from the watch, not from a
-    /// list, so that no version between is unseen. `seen` is a server time up to
-    /// which all was seen before. Returns whether the object version is news.
-    pub fn apply(&mut self, meta: SourceMeta, live: bool, seen: ServerTime, now: Mono) -> bool {
+    /// list, so that no version between is unseen. Returns whether it is news.
+    pub fn apply(&mut self, meta: SourceMeta, live: bool, now: Mono) -> bool {
         let same = |before: &SourceMeta| before.uid == meta.uid && before.rv == meta.rv;
         if self.meta.as_ref().is_some_and(same) {
             return false;
         }
         if !live {
-            self.open_gap(seen);
+            self.open_gap();
         } else if self.meta.as_ref().is_none_or(|old| meta.may_differ(old)) {
-            self.mark(meta.rv, MarkKind::Edited, seen, now);
+            self.mark(meta.rv, MarkKind::Edited, now);
             self.edited = meta.rv;
         }
         self.meta = Some(meta);
@@ -76,13 +75,13 @@ impl Source {
 
     /// Takes in its deletion: by the DELETED event of version `rv`, or (`None`)
     /// by its absence from a list. Returns whether it existed.
-    pub fn delete(&mut self, rv: Option<Rv>, seen: ServerTime, now: Mono) -> bool {
+    pub fn delete(&mut self, rv: Option<Rv>, now: Mono) -> bool {
         if self.meta.is_none() {
             return false;
         }
         match rv {
-            Some(_) => self.mark(rv, MarkKind::Deleted, seen, now),
-            None => self.open_gap(seen),
+            Some(_) => self.mark(rv, MarkKind::Deleted, now),
+            None => self.open_gap(),
         }
         self.meta = None;
         self.edited = None;
@@ -95,24 +94,23 @@ impl Source {
             Some(rv) => self.marks.retain(|mark| mark.rv > rv),
             None => self.marks.clear(),
         }
-        self.gap = None;
+        self.gap = false;
     }
 
-    fn mark(&mut self, rv: Option<Rv>, kind: MarkKind, seen: ServerTime, now: Mono) {
+    fn mark(&mut self, rv: Option<Rv>, kind: MarkKind, now: Mono) {
         match rv {
             Some(rv) if self.marks.len() < Self::MARKS => self.marks.push(Mark {
                 rv,
                 kind,
                 received: now,
             }),
-            _ => self.open_gap(seen),
+            _ => self.open_gap(),
         }
     }
 
-    fn open_gap(&mut self, seen: ServerTime) {
+    fn open_gap(&mut self) {
         self.edited = None;
         self.marks.clear();
-        let after = self.meta.as_ref().and_then(|meta| meta.rv);
-        self.gap.get_or_insert(Gap { after, from: seen });
+        self.gap = true;
     }
 }

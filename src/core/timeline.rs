@@ -300,7 +300,11 @@ impl Timeline {
         // Without managedFields every version counts as an edit.
         let moved = seen.created.is_some() && seen.data_time.is_none_or(|time| time >= gap.from);
         if changed || moved {
-            let time = seen.time_after(gap.from);
+            let time = if changed {
+                seen.time_after(gap.from)
+            } else {
+                seen.data_time.unwrap_or(seen.date)
+            };
             if !changed {
                 self.push(Entry {
                     content: Content::Unsure,
