@@ -1,3 +1,5 @@
 //! Projsync keeps running Pods in step with the ConfigMaps and Secrets projected into them.
 
+pub mod api;
+pub mod cli;
 pub mod core;

@@ -1,3 +1,10 @@
 //! The `projsync` command.
 
-fn main() {}
+use clap::Parser;
+use projsync::cli::{Cli, Command, crds};
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Crds(args) => crds::run(&args),
+    }
+}

@@ -1,0 +1,16 @@
+//! What Projsync adds to the Kubernetes API: custom resources, annotations,
+//! condition types and reasons.
+
+pub mod conditions;
+pub mod crd;
+pub mod duration;
+pub mod names;
+pub mod policy;
+pub mod projection;
+pub mod reasons;
+mod schema;
+
+pub use duration::Duration;
+pub use policy::{ClusterSyncPolicy, SyncPolicy};
+pub use projection::Projection;
+pub use reasons::Reason;

@@ -1,0 +1,21 @@
+//! The command line.
+
+pub mod crds;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps running Pods in step with the ConfigMaps and Secrets projected into them.
+#[derive(Debug, Parser)]
+#[command(name = "projsync", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the CustomResourceDefinitions.
+    Crds(crds::Args),
+}
