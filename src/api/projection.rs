@@ -308,6 +308,9 @@ pub struct TimelineEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub digest: Option<String>,
+    /// Whether nothing is known of the span that begins here: it may hide an edit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
     /// Since when.
     pub since: Since,
     /// Whether the source, or a required key of it, did not exist: no Pod could start.

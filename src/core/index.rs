@@ -5,12 +5,12 @@
 //! Each change gives the set of sources and workloads [`Affected`] by it; what
 //! to do about them is planned from the index's current state.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::object::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
 use crate::core::pod::{Owner, Pod};
-use crate::core::policy::{Policies, Selected};
+use crate::core::policy::{Candidate, Labels, Policies, Selected};
 use crate::core::reference::Reference;
 use crate::core::source::{Source, SourceMeta};
 use crate::core::time::Mono;
@@ -49,7 +49,7 @@ pub struct Index {
 /// One namespace.
 #[derive(Debug, Default)]
 pub struct Space {
-    labels: BTreeMap<Arc<str>, Arc<str>>,
+    labels: Labels,
     sources: HashMap<SourceName, Source>,
     users: HashMap<SourceName, BTreeSet<WorkloadName>>,
     workloads: HashMap<WorkloadName, Node>,
@@ -117,7 +117,7 @@ impl Index {
     pub fn apply_namespace(
         &mut self,
         name: &Arc<str>,
-        labels: BTreeMap<Arc<str>, Arc<str>>,
+        labels: Labels,
     ) -> Affected {
         let mut affected = Affected::default();
         let space = self.spaces.entry(name.clone()).or_default();
@@ -173,9 +173,7 @@ impl Index {
         if before.is_some_and(|node| *node.workload == workload) {
             return affected;
         }
-        let selected =
-            self.policies
-                .select(id.kind, &id.namespace, &space.labels, &workload.labels, workload.sync.as_deref());
+        let selected = space.select(id.kind, &id.namespace, &workload, &self.policies);
         space.put(id, name, Arc::new(workload), selected, &mut affected);
         affected.workloads.insert(id.clone());
         affected
@@ -397,9 +395,9 @@ impl Index {
         remove: impl FnOnce(&mut Space) -> Option<Owner>,
     ) -> Affected {
         let mut affected = Affected::default();
-        if let Some((namespace, space)) = self.spaces.get_key_value(namespace).map(|(k, _)| k.clone()).and_then(|k| self.spaces.get_mut(&k).map(|space| (k, space))) {
+        if let Some(space) = self.spaces.get_mut(namespace) {
             let owner = remove(space);
-            space.affect_owner_of(&namespace, owner.as_ref(), &mut affected);
+            space.affect_owner_of(&namespace.into(), owner.as_ref(), &mut affected);
         }
         self.tidy(namespace);
         affected
@@ -458,6 +456,22 @@ impl Space {
         affected
     }
 
+    fn select(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        workload: &Workload,
+        policies: &Policies,
+    ) -> Selected {
+        policies.select(&Candidate {
+            kind,
+            namespace,
+            namespace_labels: &self.labels,
+            labels: &workload.labels,
+            sync: workload.sync.as_deref(),
+        })
+    }
+
     fn select_all(&mut self, namespace: &Arc<str>, policies: &Policies, affected: &mut Affected) {
         let names: Vec<WorkloadName> = self.workloads.keys().cloned().collect();
         for name in names {
@@ -465,13 +479,7 @@ impl Space {
                 continue;
             };
             let workload = node.workload.clone();
-            let selected = policies.select(
-                name.0,
-                namespace,
-                &self.labels,
-                &workload.labels,
-                workload.sync.as_deref(),
-            );
+            let selected = self.select(name.0, namespace, &workload, policies);
             if selected != node.selected {
                 let id = WorkloadId::new(name.0, namespace.clone(), name.1.clone());
                 self.put(&id, name, workload, selected, affected);
@@ -492,14 +500,14 @@ impl Space {
         let references: Arc<[Reference]> = match &selected {
             Selected::Managed(policy) => {
                 let acted_on =
-                    |reference: &&Reference| policy.sources.allows(reference.source.0, &reference.source.1);
+                    |reference: &&Reference| policy.sources.admits(reference.source.0, &reference.source.1);
                 if workload.references.iter().all(|reference| acted_on(&reference)) {
                     workload.references.clone()
                 } else {
                     workload.references.iter().filter(acted_on).cloned().collect()
                 }
             }
-            Selected::Unmanaged { .. } => Arc::new([]),
+            Selected::NotManaged { .. } => Arc::new([]),
         };
         let before = self.workloads.remove(&name);
         if let Some(before) = &before {

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 
 use crate::core::digest::Digest;
 use crate::core::object::Rv;
-use crate::core::pod::{Container, ContainerStart, Pod, Start};
+use crate::core::pod::{Container, ContainerStart, Start};
 use crate::core::reference::Class;
 use crate::core::time::{Mono, ServerTime};
 
@@ -347,6 +347,22 @@ impl Timeline {
         self.entries.insert(at, mark.entry(absent, time));
     }
 
+    /// The same timeline with the newest content under another digest, for where
+    /// digests can't be compared with the stored ones but the object is the same.
+    #[must_use]
+    pub fn restate(&self, digest: Digest) -> Self {
+        let newest = self.newest().content;
+        let mut restated = self.clone();
+        for entry in &mut restated.entries {
+            entry.content = match entry.content {
+                content if content == newest => Content::Known(digest),
+                Content::Known(_) => Content::Unread,
+                content => content,
+            };
+        }
+        restated
+    }
+
     /// Notes that every Pod created up to `time` has the newest content.
     pub fn mark_synced(&mut self, time: ServerTime) {
         if let Some(newest) = self.entries.last_mut() {
@@ -354,40 +370,41 @@ impl Timeline {
         }
     }
 
-    /// What `pod` has of the reference that `containers` see. `lag` is the
-    /// kubelet's refresh bound.
+    /// What a Pod with this start and these `reported` container statuses has of
+    /// the reference that `containers` see. `lag` is the kubelet's refresh bound.
     #[must_use]
     pub fn standing(
         &self,
-        pod: &Pod,
+        start: &Start,
+        reported: &[Container],
         class: Class,
-        containers: &BTreeSet<Arc<str>>,
+        containers: &[Arc<str>],
         lag: Duration,
     ) -> Standing {
         let lag = match class {
             Class::Live => lag,
             Class::Frozen => Duration::ZERO,
         };
-        let base = self.position_of_pod(&pod.start);
-        let reported = |name: &Arc<str>| pod.containers.iter().find(|c| c.name == *name);
+        let base = self.position_of_pod(start);
+        let status = |name: &Arc<str>| reported.iter().find(|c| c.name == *name);
         containers
             .iter()
-            .map(|name| self.standing_at(self.position_of_container(base, reported(name), lag)))
+            .map(|name| self.standing_at(self.position_of_container(base, status(name), lag), start))
             .max()
             .unwrap_or(Standing::NotStarted)
     }
 
     /// Keeps the timeline within [`LIMIT`]: entries that no Pod in `pods` started
     /// in go first, then the oldest, after which older Pods are outdated.
-    pub fn prune<'a>(&mut self, pods: impl Iterator<Item = &'a Pod>) {
+    pub fn prune<'a>(&mut self, pods: impl Iterator<Item = (Start, &'a [Container])>) {
         if self.entries.len() <= LIMIT {
             return;
         }
         let mut lived = BTreeSet::new();
-        for pod in pods {
-            let base = self.position_of_pod(&pod.start);
+        for (start, containers) in pods {
+            let base = self.position_of_pod(&start);
             lived.insert(base.index());
-            for container in &pod.containers {
+            for container in containers {
                 let position = self.position_of_container(base, Some(container), Duration::ZERO);
                 lived.extend(position.map(Position::index));
             }
@@ -494,11 +511,15 @@ impl Timeline {
         }
     }
 
-    fn standing_at(&self, position: Option<Position>) -> Standing {
+    fn standing_at(&self, position: Option<Position>, start: &Start) -> Standing {
         let newest = self.newest().content;
+        // Seen live to be older than an edit that was seen live.
+        let surely_older = start.rv.is_some() && self.entries[0].since.exact;
         match position {
             None => Standing::NotStarted,
-            Some(Position::Before) if !self.open => Standing::Outdated { lacks: 0 },
+            Some(Position::Before) if !self.open || surely_older => {
+                Standing::Outdated { lacks: 0 }
+            }
             Some(Position::Before) if self.entries[0].content == newest => Standing::Unknown,
             Some(Position::Before) => self.outdated(self.entries[0].content, 0),
             Some(Position::At(index)) => match self.entries[index].content {

@@ -1,11 +1,11 @@
 //! What is known of a workload and of the objects that say which of its Pods
 //! are of its current template.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::core::object::Rv;
 use crate::core::pod::Owner;
+use crate::core::policy::Labels;
 use crate::core::reference::Reference;
 
 /// One Deployment, StatefulSet or DaemonSet, in the few facts that matter.
@@ -20,7 +20,7 @@ pub struct Workload {
     /// `status.observedGeneration`.
     pub observed_generation: i64,
     /// `metadata.labels`, for the selectors of policies.
-    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    pub labels: Labels,
     /// `projsync.dev/sync`.
     pub sync: Option<Arc<str>>,
     /// Identity of the Pod template.

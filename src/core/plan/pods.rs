@@ -1,0 +1,169 @@
+//! What each Pod has: from the standing in each reference to its state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::api::policy::Strategy;
+use crate::api::projection::PodState;
+use crate::core::index::View;
+use crate::core::pod::Pod;
+use crate::core::policy::Selected;
+use crate::core::record::{Record, TrackKey};
+use crate::core::reference::Class;
+use crate::core::time::Mono;
+use crate::core::timeline::Standing;
+
+/// What is known of one Pod that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodFacts {
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// Whether it is of the workload's current template.
+    pub current: bool,
+    /// What it has.
+    pub state: PodState,
+    /// The references in which it is outdated, each with the first entry of the
+    /// timeline that it lacks.
+    pub outdated: Vec<(TrackKey, usize)>,
+    /// The references of which it can't be told.
+    pub unknown: Vec<TrackKey>,
+    /// `projsync.dev/revision` that it carries.
+    pub revision: Option<Arc<str>>,
+    /// Condition `Ready`.
+    pub ready: bool,
+    /// Why a container cannot run.
+    pub broken: Option<Arc<str>>,
+    /// When its state changes by itself (`Refreshing` to `Fresh` under Observe).
+    pub until: Option<Mono>,
+}
+
+/// How many Pods are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All that count.
+    pub total: u32,
+    /// `Fresh`.
+    pub fresh: u32,
+    /// `Stale`.
+    pub stale: u32,
+    /// `Refreshing`.
+    pub refreshing: u32,
+    /// `Unknown`.
+    pub unknown: u32,
+}
+
+/// What each Pod of a workload has; terminating and finished ones don't count.
+/// `lag` is the kubelet's refresh bound.
+#[must_use]
+pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec<PodFacts> {
+    let observe = matches!(
+        view.selected,
+        Selected::Managed(policy) if policy.strategy == Strategy::Observe
+    );
+    let mut pods: Vec<PodFacts> = view
+        .pods
+        .iter()
+        .filter(|(pod, _)| pod.active)
+        .map(|(pod, current)| {
+            let mut facts = PodFacts::of(pod, *current);
+            facts.judge(view, record, pod, Judge { lag, observe, now });
+            facts
+        })
+        .collect();
+    pods.sort_by(|a, b| a.name.cmp(&b.name));
+    pods
+}
+
+#[derive(Clone, Copy)]
+struct Judge {
+    lag: Duration,
+    observe: bool,
+    now: Mono,
+}
+
+// === impl PodFacts ===
+
+impl PodFacts {
+    fn of(pod: &Pod, current: bool) -> Self {
+        Self {
+            name: pod.name.clone(),
+            current,
+            state: PodState::Fresh,
+            outdated: Vec::new(),
+            unknown: Vec::new(),
+            revision: pod.revision.clone(),
+            ready: pod.ready,
+            broken: pod.broken.clone(),
+            until: None,
+        }
+    }
+
+    /// Whether the content now differs from the content at its start.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        !self.outdated.is_empty()
+    }
+
+    fn judge(&mut self, view: &View<'_>, record: &Record, pod: &Pod, by: Judge) {
+        let start = record.start_of(pod);
+        let mut frozen = false;
+        for reference in view.references.iter() {
+            let key = TrackKey::of(reference);
+            let Some(timeline) = record.tracks.get(&key).and_then(|track| track.timeline.as_ref())
+            else {
+                continue;
+            };
+            let standing = timeline.standing(
+                &start,
+                &pod.containers,
+                reference.class,
+                &reference.containers,
+                by.lag,
+            );
+            match standing {
+                Standing::NotStarted | Standing::Current => {}
+                Standing::Unknown => self.unknown.push(key),
+                Standing::Outdated { lacks } => {
+                    let refreshed = timeline.newest().received + by.lag;
+                    if reference.class == Class::Live && by.observe {
+                        if by.now >= refreshed {
+                            continue;
+                        }
+                        self.until = Some(self.until.map_or(refreshed, |until| until.max(refreshed)));
+                    }
+                    frozen |= reference.class == Class::Frozen;
+                    self.outdated.push((key, lacks));
+                }
+            }
+        }
+        self.state = if frozen {
+            PodState::Stale
+        } else if self.is_outdated() {
+            PodState::Refreshing
+        } else if self.unknown.is_empty() {
+            PodState::Fresh
+        } else {
+            PodState::Unknown
+        };
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Counts Pods.
+    #[must_use]
+    pub fn of(pods: &[PodFacts]) -> Self {
+        let mut tally = Self::default();
+        for pod in pods {
+            tally.total += 1;
+            match pod.state {
+                PodState::Fresh => tally.fresh += 1,
+                PodState::Stale => tally.stale += 1,
+                PodState::Refreshing => tally.refreshing += 1,
+                PodState::Unknown => tally.unknown += 1,
+            }
+        }
+        tally
+    }
+}

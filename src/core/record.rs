@@ -1,0 +1,457 @@
+//! What is remembered of a managed workload: the timeline of each reference, the
+//! starts of Pods, our rolls, and who undid them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::core::content::{Reading, SourceContent};
+use crate::core::digest::{
+    Digest, DigestKey, Missing, ProjectedKeys, changed_keys, reference_digest,
+};
+use crate::core::index::SourceName;
+use crate::core::object::Rv;
+use crate::core::pod::{Pod, Start};
+use crate::core::reference::{Class, Fingerprint, Reference};
+use crate::core::source::Source;
+use crate::core::time::{Mono, ServerTime};
+use crate::core::timeline::{Content, Gap, Observation, Timeline};
+use crate::core::workload::{Template, Workload};
+
+/// How many rolls are remembered.
+pub const ROLLS: usize = 5;
+
+/// How many keys of a reference are remembered, so that changed ones can be named.
+pub const KEYS: usize = 64;
+
+/// A reference among those of its workload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackKey {
+    /// The source.
+    pub source: SourceName,
+    /// The class.
+    pub class: Class,
+}
+
+/// What is remembered of one workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// `metadata.uid` of the workload whose history this is.
+    pub uid: Arc<str>,
+    /// Its references.
+    pub tracks: BTreeMap<TrackKey, Track>,
+    /// Our last rolls, oldest first; at most [`ROLLS`].
+    pub rolls: Vec<Roll>,
+    /// The template as last seen.
+    pub template: Option<Template>,
+    /// Whether somebody keeps undoing our rolls.
+    pub contest: Contest,
+    /// Stored starts of Pods, by uid.
+    pub starts: BTreeMap<Arc<str>, Rv>,
+    /// The workload's version after our last write: nothing is planned before
+    /// the watch has brought it.
+    pub written: Option<Rv>,
+    /// When we last rolled it.
+    pub last_roll: Option<Mono>,
+    /// When the stored record was last in sync.
+    pub last_in_sync: Option<ServerTime>,
+    /// Set where digests were lost or of an unknown format, so that what some
+    /// Pods have can't be told.
+    pub restated: bool,
+}
+
+/// One reference: its timeline and the version that it was last taken from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// Identity of its uses.
+    pub fingerprint: Fingerprint,
+    /// What was in force when; `None` until the source is read.
+    pub timeline: Option<Timeline>,
+    /// The version of the source that was last taken in.
+    pub seen: Option<Version>,
+    /// The projected keys of the newest content; at most [`KEYS`].
+    pub keys: ProjectedKeys,
+    /// What is required and missing now.
+    pub missing: Option<Missing>,
+    /// A server time up to which all was seen.
+    pub date: ServerTime,
+    /// Whether older Pods can't be told, rather than being outdated, when the
+    /// timeline starts.
+    pub open: bool,
+    /// How far to trust `timeline`.
+    pub origin: Origin,
+}
+
+/// Where a track's timeline comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This process has followed the source.
+    Followed,
+    /// It was stored by an earlier process; what happened since is unseen.
+    Stored,
+    /// It was stored with digests that can't be compared with ours.
+    Foreign,
+}
+
+/// A version of a source; the default is its absence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// `metadata.uid`.
+    pub uid: Option<Arc<str>>,
+    /// `metadata.resourceVersion`.
+    pub rv: Option<Rv>,
+}
+
+/// One roll that we made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roll {
+    /// The value of `projsync.dev/revision` that was written.
+    pub revision: Arc<str>,
+    /// When, by the API server.
+    pub time: ServerTime,
+    /// The workload's version that it gave: Pods that carry the revision started
+    /// after it.
+    pub rv: Option<Rv>,
+    /// `ConfigMap/app: key1, key2`, one a source.
+    pub causes: Vec<String>,
+}
+
+/// Counts how often somebody else removed our annotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contest {
+    /// The revision that we last wrote.
+    pub revision: Option<Arc<str>>,
+    /// Whether the template was seen with it.
+    pub present: bool,
+    /// How often it was seen to go while nothing else of the template changed.
+    pub removals: u32,
+}
+
+/// How a reading reached us.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The `Date` of the API response.
+    pub date: ServerTime,
+    /// The operator's clock.
+    pub now: Mono,
+    /// Whether resourceVersions of sources and Pods can be compared.
+    pub comparable: bool,
+}
+
+// === impl Record ===
+
+impl Record {
+    /// Starts the record of a workload that is new to us.
+    #[must_use]
+    pub fn new(uid: Arc<str>) -> Self {
+        Self {
+            uid,
+            tracks: BTreeMap::new(),
+            rolls: Vec::new(),
+            template: None,
+            contest: Contest::default(),
+            starts: BTreeMap::new(),
+            written: None,
+            last_roll: None,
+            last_in_sync: None,
+            restated: false,
+        }
+    }
+
+    /// Brings the record in line with the workload: references that are new or
+    /// have other uses start anew, those that went are dropped.
+    ///
+    /// A reference that came with another template is one of a known workload:
+    /// Pods older than the last edit of its source are outdated. One that came
+    /// without (first sight, a policy, a newer operator) tells nothing of them.
+    pub fn align(&mut self, workload: &Workload, references: &[Reference]) {
+        if self.uid != workload.uid {
+            // Timelines outlive a workload that is orphaned and recreated.
+            self.uid = workload.uid.clone();
+            self.rolls.clear();
+            self.contest = Contest::default();
+            self.written = None;
+            self.last_roll = None;
+        }
+        let same_template = self
+            .template
+            .as_ref()
+            .is_none_or(|template| template.hash == workload.template.hash);
+        if self.template.as_ref() != Some(&workload.template) {
+            self.contest.see(&workload.template, same_template);
+            self.template = Some(workload.template.clone());
+        }
+        let keys: BTreeMap<TrackKey, &Reference> = references
+            .iter()
+            .map(|reference| (TrackKey::of(reference), reference))
+            .collect();
+        self.tracks.retain(|key, track| {
+            keys.get(key)
+                .is_some_and(|reference| reference.fingerprint() == track.fingerprint)
+        });
+        for (key, reference) in keys {
+            self.tracks
+                .entry(key)
+                .or_insert_with(|| Track::new(reference.fingerprint(), same_template));
+        }
+    }
+
+    /// When `pod` started, with what we remember of it and of the roll whose
+    /// revision it carries.
+    #[must_use]
+    pub fn start_of(&self, pod: &Pod) -> Start {
+        let mut start = pod.start;
+        start.rv = start.rv.or_else(|| self.starts.get(&pod.uid).copied());
+        let roll = pod
+            .revision
+            .as_ref()
+            .and_then(|revision| self.rolls.iter().find(|roll| roll.revision == *revision));
+        start.at_least = start.at_least.max(roll.and_then(|roll| roll.rv));
+        start
+    }
+
+    /// Notes a roll that the API server accepted.
+    pub fn rolled(&mut self, roll: Roll, base: &str, now: Mono) {
+        self.written = roll.rv;
+        self.last_roll = Some(now);
+        let same_content = self
+            .contest
+            .revision
+            .as_deref()
+            .is_some_and(|revision| base_of(revision) == base);
+        if !same_content {
+            self.contest.removals = 0;
+        }
+        self.contest.revision = Some(roll.revision.clone());
+        self.contest.present = false;
+        self.rolls.push(roll);
+        let surplus = self.rolls.len().saturating_sub(ROLLS);
+        self.rolls.drain(..surplus);
+    }
+
+    /// The newest digest of each reference, where all are read.
+    #[must_use]
+    pub fn newest(&self) -> Option<Vec<(Fingerprint, Digest)>> {
+        self.tracks
+            .values()
+            .map(|track| match track.timeline.as_ref()?.newest().content {
+                Content::Known(digest) => Some((track.fingerprint, digest)),
+                Content::Unread | Content::Unsure => None,
+            })
+            .collect()
+    }
+}
+
+/// The digest in a revision, without the counter that may follow it.
+#[must_use]
+pub fn base_of(revision: &str) -> &str {
+    // v1.<key id>.<digest>[.<n>]
+    match revision.match_indices('.').nth(2) {
+        Some((at, _)) => &revision[..at],
+        None => revision,
+    }
+}
+
+// === impl Contest ===
+
+impl Contest {
+    /// Takes in another template.
+    fn see(&mut self, template: &Template, otherwise_same: bool) {
+        if !otherwise_same {
+            *self = Self::default();
+            return;
+        }
+        let ours = self.revision.is_some() && template.revision == self.revision;
+        if self.present && !ours {
+            self.removals = self.removals.saturating_add(1);
+        }
+        self.present = ours;
+    }
+}
+
+// === impl TrackKey ===
+
+impl TrackKey {
+    /// That of a reference.
+    #[must_use]
+    pub fn of(reference: &Reference) -> Self {
+        Self {
+            source: reference.source.clone(),
+            class: reference.class,
+        }
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    /// The version that a watch has shown last.
+    #[must_use]
+    pub fn of_source(source: Option<&Source>) -> Self {
+        source
+            .and_then(|source| source.meta.as_ref())
+            .map_or_else(Self::default, |meta| Self {
+                uid: Some(meta.uid.clone()),
+                rv: meta.rv,
+            })
+    }
+
+    fn of_content(content: &SourceContent) -> Self {
+        match content {
+            SourceContent::Absent => Self::default(),
+            SourceContent::Present(reading) => Self {
+                uid: Some(reading.uid.clone()),
+                rv: Rv::parse(&reading.resource_version),
+            },
+        }
+    }
+}
+
+// === impl Track ===
+
+impl Track {
+    /// A reference that is not read yet.
+    #[must_use]
+    pub fn new(fingerprint: Fingerprint, open: bool) -> Self {
+        Self {
+            fingerprint,
+            timeline: None,
+            seen: None,
+            keys: ProjectedKeys::new(),
+            missing: None,
+            date: ServerTime::MIN,
+            open,
+            origin: Origin::Followed,
+        }
+    }
+
+    /// Whether the version `now` of its source still has to be read.
+    #[must_use]
+    pub fn lags(&self, now: &Version) -> bool {
+        self.timeline.is_none() || self.origin == Origin::Foreign || self.seen.as_ref() != Some(now)
+    }
+
+    /// Takes in that its source is still as stored, so that nothing happened.
+    pub fn resume(&mut self) {
+        if self.origin == Origin::Stored {
+            self.origin = Origin::Followed;
+        }
+    }
+
+    /// Takes in what was read of its source, or that it is absent.
+    pub fn observe(
+        &mut self,
+        namespace: &str,
+        reference: &Reference,
+        source: Option<&Source>,
+        content: &SourceContent,
+        key: &DigestKey,
+        arrival: Arrival,
+    ) -> Observed {
+        let projected = reference_digest(namespace, reference, content, key);
+        let absent = reference_digest(namespace, reference, &SourceContent::Absent, key);
+        let absent = (absent.digest, absent.missing.is_some());
+        let version = Version::of_content(content);
+        let reading = match content {
+            SourceContent::Present(reading) => Some(reading),
+            SourceContent::Absent => None,
+        };
+        let marks = source.map_or(&[][..], |source| &source.marks);
+        let known = self.timeline.is_some() && self.origin != Origin::Foreign;
+        let rv = match reading {
+            Some(_) => version.rv,
+            // The version of its DELETED event, where that was seen.
+            None => marks.last().map(|mark| mark.rv),
+        };
+        let seen = Observation {
+            digest: projected.digest,
+            missing: projected.missing.is_some(),
+            rv: rv.filter(|_| arrival.comparable),
+            edited: edited(source, reading).filter(|_| arrival.comparable),
+            required: reference.uses.iter().all(|one| !one.optional)
+                && reading.is_some(),
+            created: reading.map(|reading| reading.created),
+            data_time: reading.and_then(|reading| reading.data_time),
+            date: arrival.date,
+            received: arrival.now,
+            changed: if known {
+                changed_keys(&self.keys, &projected.keys)
+            } else {
+                Vec::new()
+            },
+            key_went: known
+                && self.keys.iter().any(|(name, digest)| {
+                    digest.is_some() && projected.keys.get(name).copied().flatten().is_none()
+                }),
+        };
+        let before = self.seen.take().unwrap_or_default();
+        let gap = source.is_some_and(|source| source.gap)
+            || self.origin == Origin::Stored
+            || !arrival.comparable;
+        let mut observed = Observed::Same;
+        match &mut self.timeline {
+            Some(timeline) if self.origin == Origin::Foreign => {
+                observed = Observed::Restated;
+                self.timeline = Some(if before == version {
+                    timeline.restate(seen.digest)
+                } else {
+                    Timeline::new(&seen, true)
+                });
+            }
+            Some(timeline) if gap => {
+                let gap = Gap {
+                    after: before.rv.filter(|_| arrival.comparable),
+                    from: self.date,
+                };
+                if before != version && timeline.observe_after(gap, &seen) {
+                    observed = Observed::Changed;
+                }
+            }
+            Some(timeline) => {
+                let after = marks
+                    .iter()
+                    .position(|mark| Some(mark.rv) > before.rv)
+                    .unwrap_or(marks.len());
+                let (late, new) = marks.split_at(after);
+                for mark in late {
+                    timeline.late(mark, absent);
+                }
+                if timeline.observe(new, absent, &seen) {
+                    observed = Observed::Changed;
+                }
+            }
+            None => {
+                self.timeline = Some(Timeline::new(&seen, self.open));
+                observed = Observed::Changed;
+            }
+        }
+        self.origin = Origin::Followed;
+        self.seen = Some(version);
+        self.missing = projected.missing;
+        self.keys = projected.keys;
+        while self.keys.len() > KEYS {
+            self.keys.pop_last();
+        }
+        self.date = arrival.date;
+        observed
+    }
+}
+
+/// What a reading brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// The content in force is the same.
+    Same,
+    /// It is another.
+    Changed,
+    /// Its digests were lost or unknown, and were made anew.
+    Restated,
+}
+
+/// The version since which the data of `reading` is in force, where the watch has
+/// reached just that reading and saw the edit live.
+fn edited(source: Option<&Source>, reading: Option<&Reading>) -> Option<Rv> {
+    let source = source?;
+    let meta = source.meta.as_ref()?;
+    let read = Rv::parse(&reading?.resource_version);
+    (meta.rv == read).then_some(source.edited).flatten()
+}
