@@ -9,6 +9,8 @@ pub mod policy;
 pub mod projection;
 pub mod reasons;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 pub use duration::Duration;
 pub use policy::{ClusterSyncPolicy, SyncPolicy};

@@ -14,6 +14,7 @@ pub mod digest;
 pub mod object;
 pub mod pod;
 pub mod pod_spec;
+pub mod policy;
 pub mod reference;
 pub mod source;
 pub mod time;

@@ -1,0 +1,225 @@
+//! All policies, and which of them is in force for a workload.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use super::{Candidate, CompiledPolicy, Effective, PolicyError, PolicyId, Selected};
+use crate::api::Reason;
+use crate::api::names::SYNC_ANNOTATION;
+use crate::api::projection::PolicyKind;
+
+type ByName = BTreeMap<Arc<str>, Entry>;
+type Entry = Result<CompiledPolicy, PolicyError>;
+
+/// All policies that are known. Without ClusterSyncPolicies where they can't be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policies {
+    by_namespace: BTreeMap<Arc<str>, ByName>,
+    cluster: ByName,
+}
+
+/// The workloads whose policy may be another after a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Affected {
+    /// Those of every namespace.
+    pub everywhere: bool,
+    /// Those of these namespaces.
+    pub namespaces: BTreeSet<Arc<str>>,
+}
+
+static DEFAULTS: LazyLock<Arc<Effective>> = LazyLock::new(|| Arc::new(Effective::defaults()));
+
+// === impl Policies ===
+
+impl Policies {
+    /// Takes a policy in, or another version of it, valid or not.
+    pub fn apply(&mut self, id: &PolicyId, policy: Entry) -> Affected {
+        let by_name = match id.namespace() {
+            Some(namespace) => self.by_namespace.entry(namespace.clone()).or_default(),
+            None => &mut self.cluster,
+        };
+        if by_name.get(id.name()) == Some(&policy) {
+            return Affected::default();
+        }
+        by_name.insert(id.name().clone(), policy);
+        Affected::by(id)
+    }
+
+    /// Takes a policy out.
+    pub fn delete(&mut self, id: &PolicyId) -> Affected {
+        let removed = match id.namespace() {
+            None => self.cluster.remove(id.name()),
+            Some(namespace) => {
+                let by_name = self.by_namespace.get_mut(namespace);
+                let removed = by_name.and_then(|by_name| by_name.remove(id.name()));
+                self.by_namespace.retain(|_, by_name| !by_name.is_empty());
+                removed
+            }
+        };
+        removed.map_or_else(Affected::default, |_| Affected::by(id))
+    }
+
+    /// Replaces all policies of one kind, in the namespaces that a list covered: `None`
+    /// for a list of the whole cluster.
+    pub fn reset(
+        &mut self,
+        kind: PolicyKind,
+        namespace: Option<&str>,
+        listed: impl IntoIterator<Item = (PolicyId, Entry)>,
+    ) -> Affected {
+        let listed: BTreeMap<PolicyId, Entry> = listed.into_iter().collect();
+        let gone: Vec<PolicyId> = self
+            .iter()
+            .map(|(id, _)| id)
+            .filter(|id| id.kind() == kind)
+            .filter(|id| namespace.is_none_or(|own| id.namespace().is_some_and(|n| **n == *own)))
+            .filter(|id| !listed.contains_key(id))
+            .collect();
+        let mut affected = Affected::default();
+        for id in &gone {
+            affected.add(self.delete(id));
+        }
+        for (id, policy) in listed {
+            affected.add(self.apply(&id, policy));
+        }
+        affected
+    }
+
+    /// All policies with what is wrong with them, in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = (PolicyId, Result<(), &PolicyError>)> {
+        let namespaced = self.by_namespace.iter().flat_map(|(namespace, by_name)| {
+            by_name.iter().map(|(name, policy)| {
+                let id = PolicyId::namespaced(namespace.clone(), name.clone());
+                (id, policy.as_ref().map(drop))
+            })
+        });
+        let cluster = self
+            .cluster
+            .iter()
+            .map(|(name, policy)| (PolicyId::cluster(name.clone()), policy.as_ref().map(drop)));
+        namespaced.chain(cluster)
+    }
+
+    /// Whether a workload is managed, and how.
+    ///
+    /// The workload's own annotation comes first, then SyncPolicies, then
+    /// ClusterSyncPolicies; of several the one with the highest priority, then the first
+    /// by name.
+    #[must_use]
+    pub fn select(&self, workload: &Candidate<'_>) -> Selected {
+        match workload.sync {
+            Some("false") => not_managed(
+                Reason::NotManaged,
+                format!("The workload's annotation {SYNC_ANNOTATION} says \"false\"."),
+            ),
+            Some("true") => Selected::Managed(
+                self.first_selecting(workload)
+                    .map_or_else(|| DEFAULTS.clone(), |policy| policy.selecting.clone()),
+            ),
+            Some(name) => self.named(workload.namespace, name),
+            None => match self.first_selecting(workload) {
+                Some(policy) => Selected::Managed(policy.selecting.clone()),
+                None => not_managed(
+                    Reason::NotManaged,
+                    "No policy selects the workload.".to_owned(),
+                ),
+            },
+        }
+    }
+
+    /// All policies that select a workload by its kind, namespace and labels, the one that
+    /// comes first at the front. Its annotation doesn't count.
+    #[must_use]
+    pub fn selecting(&self, workload: &Candidate<'_>) -> Vec<PolicyId> {
+        let mut all: Vec<(&Arc<str>, &CompiledPolicy, bool)> = Vec::new();
+        for (by_name, cluster) in self.levels(workload.namespace) {
+            all.extend(matching(by_name, workload).map(|(name, policy)| (name, policy, cluster)));
+        }
+        all.sort_by_key(|(name, policy, cluster)| (*cluster, Reverse(policy.priority), *name));
+        all.into_iter()
+            .filter_map(|(_, policy, _)| policy.selecting.policy.clone())
+            .collect()
+    }
+
+    fn first_selecting(&self, workload: &Candidate<'_>) -> Option<&CompiledPolicy> {
+        self.levels(workload.namespace)
+            .find_map(|(by_name, _)| {
+                matching(by_name, workload)
+                    .min_by_key(|(name, policy)| (Reverse(policy.priority), *name))
+            })
+            .map(|(_, policy)| policy)
+    }
+
+    /// The policy that a workload names; one of its own namespace hides one of the cluster,
+    /// valid or not.
+    fn named(&self, namespace: &str, name: &str) -> Selected {
+        let found = self
+            .levels(namespace)
+            .find_map(|(by_name, _)| by_name.get_key_value(name));
+        match found {
+            Some((_, Ok(policy))) => Selected::Managed(policy.named.clone()),
+            Some((name, Err(error))) => not_managed(
+                Reason::PolicyInvalid,
+                format!(
+                    "The workload's annotation {SYNC_ANNOTATION} names the policy {name:?}, which is invalid: {error}."
+                ),
+            ),
+            None => not_managed(
+                Reason::PolicyNotFound,
+                format!(
+                    "The workload's annotation {SYNC_ANNOTATION} names the policy {name:?}, which does not exist: write \"true\", \"false\" or the name of a policy."
+                ),
+            ),
+        }
+    }
+
+    /// The policies of a namespace, then those of the cluster; and whether they are these.
+    fn levels(&self, namespace: &str) -> impl Iterator<Item = (&ByName, bool)> {
+        let own = self.by_namespace.get(namespace).map(|own| (own, false));
+        own.into_iter().chain([(&self.cluster, true)])
+    }
+}
+
+fn matching<'a>(
+    by_name: &'a ByName,
+    workload: &Candidate<'_>,
+) -> impl Iterator<Item = (&'a Arc<str>, &'a CompiledPolicy)> {
+    by_name
+        .iter()
+        .filter_map(|(name, policy)| Some((name, policy.as_ref().ok()?)))
+        .filter(|(_, policy)| policy.selects(workload))
+}
+
+fn not_managed(reason: Reason, message: String) -> Selected {
+    Selected::NotManaged { reason, message }
+}
+
+// === impl Affected ===
+
+impl Affected {
+    /// Whether nothing is affected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.everywhere && self.namespaces.is_empty()
+    }
+
+    fn by(id: &PolicyId) -> Self {
+        match id.namespace() {
+            Some(namespace) => Self {
+                everywhere: false,
+                namespaces: [namespace.clone()].into(),
+            },
+            None => Self {
+                everywhere: true,
+                namespaces: BTreeSet::new(),
+            },
+        }
+    }
+
+    /// Joins the effects of two changes.
+    pub fn add(&mut self, other: Self) {
+        self.everywhere |= other.everywhere;
+        self.namespaces.extend(other.namespaces);
+    }
+}

@@ -1,0 +1,666 @@
+use std::sync::LazyLock;
+
+use proptest::prelude::{BoxedStrategy, Just, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::strategy::Strategy as _;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::core::object::SourceKind;
+
+static NO_LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
+
+type Entry = (PolicyId, Result<CompiledPolicy, PolicyError>);
+
+/// A SyncPolicy as YAML would give it.
+fn sync(namespace: &str, name: &str, spec: Value) -> Entry {
+    let id = PolicyId::namespaced(namespace, name);
+    let spec = serde_json::from_value(spec).unwrap();
+    let policy = CompiledPolicy::namespaced(&id, &spec);
+    (id, policy)
+}
+
+/// A ClusterSyncPolicy as YAML would give it.
+fn cluster(name: &str, spec: Value) -> Entry {
+    let id = PolicyId::cluster(name);
+    let spec = serde_json::from_value(spec).unwrap();
+    let policy = CompiledPolicy::cluster(&id, &spec);
+    (id, policy)
+}
+
+fn policies(entries: impl IntoIterator<Item = Entry>) -> Policies {
+    let mut all = Policies::default();
+    for (id, policy) in entries {
+        all.apply(&id, policy);
+    }
+    all
+}
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn web() -> Candidate<'static> {
+    Candidate {
+        kind: WorkloadKind::Deployment,
+        namespace: "shop",
+        namespace_labels: &NO_LABELS,
+        labels: &NO_LABELS,
+        sync: None,
+    }
+}
+
+/// What came of a selection, in a word: a policy, "defaults", or the reason.
+fn outcome(selected: &Selected) -> String {
+    match selected {
+        Selected::Managed(effective) => effective
+            .policy
+            .as_ref()
+            .map_or_else(|| "defaults".to_owned(), PolicyId::to_string),
+        Selected::NotManaged { reason, .. } => reason.to_string(),
+    }
+}
+
+fn asleep() -> Value {
+    json!({ "workloads": { "selector": { "matchLabels": { "app": "other" } } } })
+}
+
+fn broken() -> Value {
+    json!({ "settle": "11m" })
+}
+
+#[test]
+fn the_nearest_policy_is_in_force() {
+    let high = || json!({ "priority": 10 });
+    let cases: Vec<(&str, Vec<Entry>, Option<&str>, &str)> = vec![
+        ("nothing asked for", vec![], None, "NotManaged"),
+        (
+            "a policy that doesn't select",
+            vec![sync("shop", "a", asleep())],
+            None,
+            "NotManaged",
+        ),
+        (
+            "a policy of another namespace",
+            vec![sync("bank", "a", json!({}))],
+            None,
+            "NotManaged",
+        ),
+        (
+            "a SyncPolicy",
+            vec![sync("shop", "a", json!({}))],
+            None,
+            "SyncPolicy shop/a",
+        ),
+        (
+            "a ClusterSyncPolicy",
+            vec![cluster("c", json!({}))],
+            None,
+            "ClusterSyncPolicy c",
+        ),
+        (
+            "a SyncPolicy before a ClusterSyncPolicy of higher priority",
+            vec![cluster("c", high()), sync("shop", "a", json!({}))],
+            None,
+            "SyncPolicy shop/a",
+        ),
+        (
+            "of two the higher priority",
+            vec![sync("shop", "a", json!({})), sync("shop", "b", high())],
+            None,
+            "SyncPolicy shop/b",
+        ),
+        (
+            "of equals the first by name",
+            vec![sync("shop", "b", high()), sync("shop", "a", high())],
+            None,
+            "SyncPolicy shop/a",
+        ),
+        (
+            "a priority below zero comes last",
+            vec![
+                sync("shop", "a", json!({ "priority": -1 })),
+                sync("shop", "b", json!({})),
+            ],
+            None,
+            "SyncPolicy shop/b",
+        ),
+        (
+            "one that doesn't select doesn't hide another",
+            vec![sync("shop", "a", asleep()), cluster("c", json!({}))],
+            None,
+            "ClusterSyncPolicy c",
+        ),
+        (
+            "an invalid one doesn't hide another",
+            vec![sync("shop", "a", broken()), sync("shop", "b", json!({}))],
+            None,
+            "SyncPolicy shop/b",
+        ),
+        (
+            "an invalid one selects nothing",
+            vec![sync("shop", "a", broken())],
+            None,
+            "NotManaged",
+        ),
+        (
+            "\"false\" beats all",
+            vec![sync("shop", "a", json!({}))],
+            Some("false"),
+            "NotManaged",
+        ),
+        (
+            "\"true\" without a policy",
+            vec![],
+            Some("true"),
+            "defaults",
+        ),
+        (
+            "\"true\" with a policy that doesn't select",
+            vec![sync("shop", "a", asleep())],
+            Some("true"),
+            "defaults",
+        ),
+        (
+            "\"true\" with a policy that selects",
+            vec![sync("shop", "a", json!({})), cluster("c", json!({}))],
+            Some("true"),
+            "SyncPolicy shop/a",
+        ),
+        (
+            "a name beats a higher priority",
+            vec![sync("shop", "a", high()), sync("shop", "b", json!({}))],
+            Some("b"),
+            "SyncPolicy shop/b",
+        ),
+        (
+            "a name beats the policy's own selector",
+            vec![sync("shop", "a", asleep())],
+            Some("a"),
+            "SyncPolicy shop/a",
+        ),
+        (
+            "a name means the namespace's own policy first",
+            vec![cluster("a", high()), sync("shop", "a", json!({}))],
+            Some("a"),
+            "SyncPolicy shop/a",
+        ),
+        (
+            "a name may mean one of the cluster",
+            vec![cluster("c", json!({})), sync("shop", "a", json!({}))],
+            Some("c"),
+            "ClusterSyncPolicy c",
+        ),
+        (
+            "a name never means one of another namespace",
+            vec![sync("bank", "b", json!({})), sync("shop", "a", json!({}))],
+            Some("b"),
+            "PolicyNotFound",
+        ),
+        (
+            "a name that isn't there, though another selects",
+            vec![sync("shop", "a", json!({}))],
+            Some("nope"),
+            "PolicyNotFound",
+        ),
+        (
+            "no value",
+            vec![sync("shop", "a", json!({}))],
+            Some(""),
+            "PolicyNotFound",
+        ),
+        (
+            "the name of an invalid policy, though the cluster has one too",
+            vec![sync("shop", "a", broken()), cluster("a", json!({}))],
+            Some("a"),
+            "PolicyInvalid",
+        ),
+    ];
+    for (case, entries, annotation, expected) in cases {
+        let workload = Candidate {
+            sync: annotation,
+            ..web()
+        };
+        let selected = policies(entries).select(&workload);
+        assert_eq!(outcome(&selected), expected, "{case}");
+    }
+}
+
+#[test]
+fn each_choice_is_explained() {
+    let all = policies([
+        sync("shop", "a", json!({})),
+        sync("shop", "bad", broken()),
+        cluster("c", json!({})),
+    ]);
+    let why = |namespace, sync| {
+        let workload = Candidate {
+            namespace,
+            sync,
+            ..web()
+        };
+        match all.select(&workload) {
+            Selected::Managed(effective) => effective.why.clone(),
+            Selected::NotManaged { message, .. } => message,
+        }
+    };
+    assert_eq!(why("shop", None), "SyncPolicy shop/a selects the workload.");
+    assert_eq!(
+        why("shop", Some("c")),
+        "The workload names ClusterSyncPolicy c."
+    );
+    assert_eq!(
+        why("shop", Some("nope")),
+        "The workload's annotation projsync.dev/sync names the policy \"nope\", which does not \
+         exist: write \"true\", \"false\" or the name of a policy."
+    );
+    assert_eq!(
+        why("shop", Some("bad")),
+        "The workload's annotation projsync.dev/sync names the policy \"bad\", which is invalid: \
+         spec.settle: 11m is too long: write at most 10m."
+    );
+}
+
+#[test]
+fn a_policy_says_what_is_in_force() {
+    let all = policies([sync(
+        "shop",
+        "a",
+        json!({ "strategy": "Observe", "settle": "5s", "minInterval": "1h", "suspend": true }),
+    )]);
+    let Selected::Managed(effective) = all.select(&web()) else {
+        panic!("not managed");
+    };
+    assert_eq!(effective.strategy, Strategy::Observe);
+    assert_eq!(effective.settle, Duration::from_secs(5));
+    assert_eq!(effective.min_interval, Duration::from_secs(3600));
+    assert!(effective.suspend);
+
+    let defaults = Effective::defaults();
+    assert_eq!(defaults.strategy, Strategy::Rollout);
+    assert_eq!(defaults.settle, Duration::from_secs(2));
+    assert_eq!(defaults.min_interval, Duration::from_secs(30));
+    assert!(!defaults.suspend);
+}
+
+#[test]
+fn workloads_are_selected_by_kind_label_and_namespace() {
+    let front = labels(&[("tier", "front"), ("app", "web")]);
+    let prod = labels(&[("env", "prod")]);
+    let expression = |operator: &str, values: Value| {
+        json!({ "workloads": { "selector": { "matchExpressions": [
+            { "key": "tier", "operator": operator, "values": values }
+        ] } } })
+    };
+    let cases = [
+        ("all", json!({}), true),
+        (
+            "its kind",
+            json!({ "workloads": { "kinds": ["StatefulSet", "Deployment"] } }),
+            true,
+        ),
+        (
+            "another kind",
+            json!({ "workloads": { "kinds": ["StatefulSet"] } }),
+            false,
+        ),
+        (
+            "its label",
+            json!({ "workloads": { "selector": { "matchLabels": { "tier": "front" } } } }),
+            true,
+        ),
+        (
+            "two labels, one of them not its own",
+            json!({ "workloads": { "selector": { "matchLabels": { "tier": "front", "app": "db" } } } }),
+            false,
+        ),
+        ("In", expression("In", json!(["back", "front"])), true),
+        ("NotIn", expression("NotIn", json!(["front"])), false),
+        ("Exists", expression("Exists", json!([])), true),
+        ("DoesNotExist", expression("DoesNotExist", json!([])), false),
+        (
+            "its namespace",
+            json!({ "namespaces": ["bank", "shop"] }),
+            true,
+        ),
+        (
+            "another namespace",
+            json!({ "namespaces": ["bank"] }),
+            false,
+        ),
+        (
+            "the label of its namespace",
+            json!({ "namespaceSelector": { "matchLabels": { "env": "prod" } } }),
+            true,
+        ),
+        (
+            "the label of another namespace",
+            json!({ "namespaceSelector": { "matchLabels": { "env": "test" } } }),
+            false,
+        ),
+        (
+            "another namespace by name, its own by label",
+            json!({ "namespaces": ["bank"], "namespaceSelector": { "matchLabels": { "env": "prod" } } }),
+            true,
+        ),
+        (
+            "an empty selector",
+            json!({ "namespaceSelector": {} }),
+            true,
+        ),
+    ];
+    for (case, spec, expected) in cases {
+        let workload = Candidate {
+            labels: &front,
+            namespace_labels: &prod,
+            ..web()
+        };
+        let selected = policies([cluster("c", spec)]).select(&workload);
+        assert_eq!(matches!(selected, Selected::Managed(_)), expected, "{case}");
+    }
+}
+
+#[test]
+fn sources_are_included_and_excluded() {
+    let cases = [
+        (json!({}), "app", true),
+        (json!({ "include": [{ "name": "app-*" }] }), "app-web", true),
+        (json!({ "include": [{ "name": "app-*" }] }), "app", false),
+        (
+            json!({ "include": [{ "name": "a?p" }, { "name": "b[0-9]" }] }),
+            "b7",
+            true,
+        ),
+        (json!({ "include": [{ "name": "{app,web}" }] }), "web", true),
+        (json!({ "include": [{ "kind": "Secret" }] }), "app", false),
+        (
+            json!({ "include": [{ "kind": "ConfigMap", "name": "*" }] }),
+            "a.b",
+            true,
+        ),
+        (
+            json!({ "include": [{ "kind": "Secret", "name": "app" }, { "name": "web" }] }),
+            "app",
+            false,
+        ),
+        (json!({ "exclude": [{ "kind": "Secret" }] }), "app", true),
+        (json!({ "exclude": [{ "name": "*.crt" }] }), "ca.crt", false),
+        (
+            json!({ "include": [{ "name": "app" }], "exclude": [{ "kind": "ConfigMap" }] }),
+            "app",
+            false,
+        ),
+    ];
+    for (sources, name, expected) in cases {
+        let (_, policy) = sync("shop", "a", json!({ "sources": sources }));
+        let filter = &policy.unwrap().selecting.sources;
+        assert_eq!(
+            filter.admits(SourceKind::ConfigMap, name),
+            expected,
+            "{sources} {name}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_policy_is_said() {
+    let requirement = |key: &str, operator: &str, values: Value| {
+        json!({ "workloads": { "selector": { "matchExpressions": [
+            { "key": key, "operator": operator, "values": values }
+        ] } } })
+    };
+    let label =
+        |key: &str, value: &str| json!({ "namespaceSelector": { "matchLabels": { key: value } } });
+    let cases = [
+        (
+            requirement("a", "In", json!([])),
+            Reason::InvalidSelector,
+            "spec.workloads.selector: matchExpressions[0]: In needs at least one value",
+        ),
+        (
+            requirement("a", "NotIn", Value::Null),
+            Reason::InvalidSelector,
+            "spec.workloads.selector: matchExpressions[0]: NotIn needs at least one value",
+        ),
+        (
+            requirement("a", "Exists", json!(["b"])),
+            Reason::InvalidSelector,
+            "spec.workloads.selector: matchExpressions[0]: Exists takes no values",
+        ),
+        (
+            requirement("a", "Gt", json!(["1"])),
+            Reason::InvalidSelector,
+            "spec.workloads.selector: matchExpressions[0]: \"Gt\" is no operator: write In, \
+             NotIn, Exists or DoesNotExist",
+        ),
+        (
+            requirement("a b", "Exists", Value::Null),
+            Reason::InvalidSelector,
+            "spec.workloads.selector: matchExpressions[0]: \"a b\" is not the name of a label",
+        ),
+        (
+            requirement("a", "In", json!(["-b"])),
+            Reason::InvalidSelector,
+            "spec.workloads.selector: matchExpressions[0]: \"-b\" is not the value of a label",
+        ),
+        (
+            label("Example.com/a", "b"),
+            Reason::InvalidSelector,
+            "spec.namespaceSelector: matchLabels: \"Example.com/a\" is not the name of a label",
+        ),
+        (
+            label("a/b/c", "b"),
+            Reason::InvalidSelector,
+            "spec.namespaceSelector: matchLabels: \"a/b/c\" is not the name of a label",
+        ),
+        (
+            label("example.com/a", &"b".repeat(64)),
+            Reason::InvalidSelector,
+            "is not the value of a label",
+        ),
+        (
+            json!({ "sources": { "include": [{ "name": "ok" }, { "name": "a[" }] } }),
+            Reason::InvalidPattern,
+            "spec.sources.include[1].name: \"a[\" is not a pattern: unclosed character class; \
+             missing ']'",
+        ),
+        (
+            json!({ "sources": { "exclude": [{ "name": "{a" }] } }),
+            Reason::InvalidPattern,
+            "spec.sources.exclude[0].name: \"{a\" is not a pattern",
+        ),
+        (
+            json!({ "settle": "10m0.1s" }),
+            Reason::InvalidDuration,
+            "spec.settle: 10m0.1s is too long: write at most 10m",
+        ),
+        (
+            json!({ "minInterval": "61m" }),
+            Reason::InvalidDuration,
+            "spec.minInterval: 1h1m is too long: write at most 1h",
+        ),
+    ];
+    for (spec, reason, message) in cases {
+        let (_, policy) = cluster("c", spec.clone());
+        let error = policy.expect_err(&spec.to_string());
+        assert_eq!(error.reason(), reason, "{spec}");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn what_is_valid_is_accepted() {
+    for key in ["a", "A_b.c-d", "example.com/a", "a-1.b/C"] {
+        for value in ["", "b", "1.2_3-X"] {
+            let (_, policy) = cluster(
+                "c",
+                json!({ "namespaceSelector": { "matchLabels": { key: value } } }),
+            );
+            assert!(policy.is_ok(), "{key}={value}");
+        }
+    }
+}
+
+#[test]
+fn a_change_affects_only_where_the_policy_reaches() {
+    let mut all = Policies::default();
+    let (id, policy) = sync("shop", "a", json!({}));
+    assert_eq!(
+        all.apply(&id, policy.clone()).namespaces,
+        ["shop".into()].into()
+    );
+    assert!(all.apply(&id, policy).is_empty(), "the same once more");
+    let (id, policy) = sync("shop", "a", json!({ "suspend": true }));
+    assert!(!all.apply(&id, policy).is_empty(), "another version");
+
+    let (everyone, policy) = cluster("a", json!({}));
+    assert!(all.apply(&everyone, policy).everywhere);
+    assert!(all.delete(&everyone).everywhere);
+    assert!(all.delete(&everyone).is_empty());
+    assert_eq!(all.delete(&id).namespaces, ["shop".into()].into());
+    assert_eq!(all, Policies::default());
+}
+
+#[test]
+fn a_relist_replaces_what_it_covers_and_nothing_else() {
+    let before = || {
+        policies([
+            sync("shop", "a", json!({})),
+            sync("shop", "b", json!({})),
+            sync("bank", "a", json!({})),
+            cluster("a", json!({})),
+        ])
+    };
+    let mut all = before();
+    let affected = all.reset(
+        PolicyKind::SyncPolicy,
+        Some("shop"),
+        [sync("shop", "a", json!({}))],
+    );
+    assert_eq!(affected.namespaces, ["shop".into()].into());
+    let left: Vec<String> = all.iter().map(|(id, _)| id.to_string()).collect();
+    assert_eq!(
+        left,
+        [
+            "SyncPolicy bank/a",
+            "SyncPolicy shop/a",
+            "ClusterSyncPolicy a"
+        ]
+    );
+
+    let mut all = before();
+    let same = [
+        sync("shop", "a", json!({})),
+        sync("shop", "b", json!({})),
+        sync("bank", "a", json!({})),
+    ];
+    assert!(
+        all.reset(PolicyKind::SyncPolicy, None, same).is_empty(),
+        "nothing changed"
+    );
+    assert!(
+        all.reset(PolicyKind::ClusterSyncPolicy, None, [])
+            .everywhere
+    );
+}
+
+/// Few names and specs, so that they meet.
+fn any_policy() -> BoxedStrategy<Entry> {
+    let spec = prop_oneof![
+        (-1..2_i32).prop_map(|priority| json!({ "priority": priority })),
+        Just(json!({ "suspend": true })),
+        Just(asleep()),
+        Just(broken()),
+    ];
+    (0..3_usize, 0..3_usize, spec)
+        .prop_map(|(place, name, spec)| {
+            let name = ["a", "b", "c"][name];
+            match place {
+                0 => cluster(name, spec),
+                1 => sync("shop", name, spec),
+                _ => sync("bank", name, spec),
+            }
+        })
+        .boxed()
+}
+
+/// Sets of policies, each name once, and the same in another order.
+fn any_order() -> BoxedStrategy<(Vec<Entry>, Vec<Entry>)> {
+    proptest::collection::vec(any_policy(), 0..8)
+        .prop_map(|entries| {
+            let unique: std::collections::BTreeMap<_, _> = entries.into_iter().collect();
+            unique.into_iter().collect::<Vec<_>>()
+        })
+        .prop_flat_map(|entries| (Just(entries.clone()), Just(entries).prop_shuffle()))
+        .boxed()
+}
+
+const ANNOTATIONS: [Option<&str>; 5] = [None, Some("true"), Some("false"), Some("a"), Some("nope")];
+
+proptest! {
+    #[test]
+    fn the_order_of_events_does_not_matter(
+        (sorted, shuffled) in any_order(),
+        passing in proptest::collection::vec(any_policy(), 0..4),
+    ) {
+        let expected = policies(sorted.clone());
+        // Policies that come and go, and older versions of others, leave nothing behind.
+        let mut all = policies(passing.clone());
+        for (id, policy) in shuffled {
+            all.apply(&id, policy);
+        }
+        for (id, _) in passing {
+            if !sorted.iter().any(|(other, _)| *other == id) {
+                all.delete(&id);
+            }
+        }
+        prop_assert_eq!(&all, &expected);
+        for sync in ANNOTATIONS {
+            let workload = Candidate { sync, ..web() };
+            prop_assert_eq!(all.select(&workload), expected.select(&workload));
+        }
+    }
+
+    #[test]
+    fn a_reset_is_the_diffed_applies_and_deletes(
+        (before, _) in any_order(),
+        (after, _) in any_order(),
+    ) {
+        let of = |kind| move |(id, _): &Entry| id.kind() == kind;
+        let mut all = policies(before);
+        for kind in [PolicyKind::SyncPolicy, PolicyKind::ClusterSyncPolicy] {
+            let untouched = all.clone();
+            let affected = all.reset(kind, None, after.iter().filter(|e| of(kind)(e)).cloned());
+            prop_assert_eq!(affected.is_empty(), untouched == all);
+        }
+        prop_assert_eq!(all, policies(after));
+    }
+
+    #[test]
+    fn a_workload_outside_of_the_affected_is_selected_as_before(
+        (entries, _) in any_order(),
+        (id, policy) in any_policy(),
+    ) {
+        let before = policies(entries);
+        let mut after = before.clone();
+        let affected = after.apply(&id, policy);
+        for namespace in ["shop", "bank", "empty"] {
+            for sync in ANNOTATIONS {
+                let workload = Candidate { namespace, sync, ..web() };
+                if before.select(&workload) != after.select(&workload) {
+                    prop_assert!(affected.everywhere || affected.namespaces.contains(namespace));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_that_selects_is_in_force((entries, _) in any_order()) {
+        let all = policies(entries);
+        let first = all.selecting(&web()).into_iter().next();
+        let expected = first.map_or_else(|| "NotManaged".to_owned(), |id| id.to_string());
+        prop_assert_eq!(outcome(&all.select(&web())), expected);
+    }
+}
