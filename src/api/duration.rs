@@ -73,6 +73,13 @@ impl From<Duration> for std::time::Duration {
     }
 }
 
+impl From<std::time::Duration> for Duration {
+    /// Cuts what is over Go's limit.
+    fn from(span: std::time::Duration) -> Self {
+        Self(span.min(std::time::Duration::from_nanos(MAX_NANOS)))
+    }
+}
+
 impl FromStr for Duration {
     type Err = ParseDurationError;
 

@@ -114,11 +114,7 @@ impl Index {
     }
 
     /// Takes in a namespace's labels.
-    pub fn apply_namespace(
-        &mut self,
-        name: &Arc<str>,
-        labels: Labels,
-    ) -> Affected {
+    pub fn apply_namespace(&mut self, name: &Arc<str>, labels: Labels) -> Affected {
         let mut affected = Affected::default();
         let space = self.spaces.entry(name.clone()).or_default();
         if space.labels != labels {
@@ -212,7 +208,9 @@ impl Index {
 
     /// Takes in the deletion of a Pod.
     pub fn delete_pod(&mut self, namespace: &str, name: &str) -> Affected {
-        self.delete_child(namespace, |space| space.pods.remove(name).and_then(|pod| pod.owner))
+        self.delete_child(namespace, |space| {
+            space.pods.remove(name).and_then(|pod| pod.owner)
+        })
     }
 
     /// Takes in a version of a ReplicaSet.
@@ -233,7 +231,9 @@ impl Index {
 
     /// Takes in the deletion of a ReplicaSet.
     pub fn delete_replica_set(&mut self, namespace: &str, name: &str) -> Affected {
-        self.delete_child(namespace, |space| space.replica_sets.remove(name).map(|set| set.owner))
+        self.delete_child(namespace, |space| {
+            space.replica_sets.remove(name).map(|set| set.owner)
+        })
     }
 
     /// Takes in a version of a ControllerRevision.
@@ -340,9 +340,10 @@ impl Index {
     /// Names of the sources of a kind that exist, by namespace.
     pub fn source_names(&self, kind: SourceKind) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
         self.spaces.iter().flat_map(move |(namespace, space)| {
-            let existing = space.sources.iter().filter(move |(name, source)| {
-                name.0 == kind && source.meta.is_some()
-            });
+            let existing = space
+                .sources
+                .iter()
+                .filter(move |(name, source)| name.0 == kind && source.meta.is_some());
             existing.map(move |(name, _)| (namespace, &name.1))
         })
     }
@@ -380,12 +381,15 @@ impl Index {
         Some(&pod.uid)
     }
 
-    fn names<T>(
+    fn names<T: 'static>(
         &self,
         objects: impl Fn(&Space) -> &Owned<T>,
     ) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
         self.spaces.iter().flat_map(move |(namespace, space)| {
-            objects(space).by_name.keys().map(move |name| (namespace, name))
+            objects(space)
+                .by_name
+                .keys()
+                .map(move |name| (namespace, name))
         })
     }
 
@@ -412,7 +416,12 @@ impl Index {
 
     /// Every edge, forward (workload → source) and reverse, for tests.
     #[must_use]
-    pub fn edges(&self) -> (HashSet<(WorkloadId, SourceId)>, HashSet<(WorkloadId, SourceId)>) {
+    pub fn edges(
+        &self,
+    ) -> (
+        HashSet<(WorkloadId, SourceId)>,
+        HashSet<(WorkloadId, SourceId)>,
+    ) {
         let mut forward = HashSet::new();
         let mut reverse = HashSet::new();
         for (namespace, space) in &self.spaces {
@@ -499,12 +508,24 @@ impl Space {
     ) {
         let references: Arc<[Reference]> = match &selected {
             Selected::Managed(policy) => {
-                let acted_on =
-                    |reference: &&Reference| policy.sources.admits(reference.source.0, &reference.source.1);
-                if workload.references.iter().all(|reference| acted_on(&reference)) {
+                let acted_on = |reference: &&Reference| {
+                    policy
+                        .sources
+                        .admits(reference.source.0, &reference.source.1)
+                };
+                if workload
+                    .references
+                    .iter()
+                    .all(|reference| acted_on(&reference))
+                {
                     workload.references.clone()
                 } else {
-                    workload.references.iter().filter(acted_on).cloned().collect()
+                    workload
+                        .references
+                        .iter()
+                        .filter(acted_on)
+                        .cloned()
+                        .collect()
                 }
             }
             Selected::NotManaged { .. } => Arc::new([]),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Pod template ─ pod_spec ─▶ reference ─┐
-//! ConfigMap, Secret ─ digest ───────────┼─▶ timeline ─▶ standing of each Pod ─▶ plan ─▶ Decision
+//! ConfigMap, Secret ─ content ─ digest ─┼─▶ timeline ─▶ standing of each Pod ─▶ plan ─▶ Decision
 //! policies ─ policy ────────────────────┘                                        │
 //! index: who projects what, and which Pods are whose                 projection ◀┘
 //! ```
@@ -10,11 +10,19 @@
 //! Nothing in here does I/O, reads a clock, draws a random number or logs:
 //! time, keys and identity are arguments.
 
+pub mod content;
 pub mod digest;
+mod encoding;
+pub mod hex;
+pub mod index;
+pub mod lenient;
 pub mod object;
+pub mod plan;
 pub mod pod;
 pub mod pod_spec;
 pub mod policy;
+pub mod projection;
+pub mod record;
 pub mod reference;
 pub mod source;
 pub mod time;

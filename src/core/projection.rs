@@ -88,10 +88,7 @@ pub fn render(input: &Input<'_>) -> ProjectionStatus {
             last_roll: record.rolls.last().map(|roll| Time(roll.time)),
         },
         policy,
-        template_hash: record
-            .template
-            .as_ref()
-            .map(|template| hex(&template.hash)),
+        template_hash: record.template.as_ref().map(|template| hex(&template.hash)),
         pods: pods(input, &tally),
         decision: Some(decision(input)),
         rolls: record.rolls.iter().rev().map(stored_roll).collect(),
@@ -106,10 +103,14 @@ pub fn render(input: &Input<'_>) -> ProjectionStatus {
             .collect(),
         last_in_sync: last_in_sync(record),
         starts: starts(input),
-        contested: record.contest.revision.as_ref().map(|revision| ContestedRecord {
-            revision: revision.to_string(),
-            removals: record.contest.removals,
-        }),
+        contested: record
+            .contest
+            .revision
+            .as_ref()
+            .map(|revision| ContestedRecord {
+                revision: revision.to_string(),
+                removals: record.contest.removals,
+            }),
     }
 }
 
@@ -141,15 +142,24 @@ pub fn restore(
             .as_ref()
             .map_or(0, |contested| contested.removals),
     };
-    record.template = status.template_hash.as_deref().and_then(parse_hex).map(|hash| Template {
-        hash,
-        // Which revision it had is no matter: the contest starts as present.
-        revision: record.contest.revision.clone(),
-    });
+    record.template = status
+        .template_hash
+        .as_deref()
+        .and_then(parse_hex)
+        .map(|hash| Template {
+            hash,
+            // Which revision it had is no matter: the contest starts as present.
+            revision: record.contest.revision.clone(),
+        });
     record.starts = status
         .starts
         .iter()
-        .filter_map(|start| Some((start.uid.as_str().into(), Rv::parse(&start.resource_version)?)))
+        .filter_map(|start| {
+            Some((
+                start.uid.as_str().into(),
+                Rv::parse(&start.resource_version)?,
+            ))
+        })
         .collect();
     record.last_in_sync = status.last_in_sync.as_ref().map(|last| last.time.0);
     for stored in &status.references {
@@ -161,12 +171,11 @@ pub fn restore(
 }
 
 /// When something that the server dated `time` was, by the operator's clock;
-/// `None` if that was before the operator started.
+/// `None` if that was before its zero.
 fn before(clock: Clock, time: ServerTime) -> Option<Mono> {
     let ago = clock.server.as_second().saturating_sub(time.as_second());
     let ago = std::time::Duration::from_secs(u64::try_from(ago).unwrap_or(0));
-    // Before the operator's clock began, the wait is over or runs from its begin.
-    Some(Mono(clock.now.0.saturating_sub(ago))).filter(|_| ago <= clock.now.0)
+    clock.now.0.checked_sub(ago).map(Mono)
 }
 
 fn state(decision: &Decision, tally: &Tally) -> State {
@@ -264,8 +273,9 @@ fn cut(text: &str) -> String {
 }
 
 fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
-    let mut conditions: Vec<Condition> =
-        input.before.map_or_else(Vec::new, |before| before.conditions.clone());
+    let mut conditions: Vec<Condition> = input
+        .before
+        .map_or_else(Vec::new, |before| before.conditions.clone());
     let now = input.clock.server;
     let observed_generation = Some(input.view.workload.generation);
     set(
@@ -280,14 +290,21 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         now,
     );
     let (reason, message) = match (tally.unknown, input.record.restated) {
-        (0, _) => (Reason::InSync, "What each Pod started with is known.".to_owned()),
+        (0, _) => (
+            Reason::InSync,
+            "What each Pod started with is known.".to_owned(),
+        ),
         (count, true) => (
             Reason::StateUnknown,
-            format!("The stored digests can't be compared any more, so of {count} Pods it can't be told what they started with. Nothing is rolled for that."),
+            format!(
+                "The stored digests can't be compared any more, so of {count} Pods it can't be told what they started with. Nothing is rolled for that."
+            ),
         ),
         (count, false) => (
             Reason::StateUnknown,
-            format!("{count} Pods started before anything was known of what they project. They count as having the first content known."),
+            format!(
+                "{count} Pods started before anything was known of what they project. They count as having the first content known."
+            ),
         ),
     };
     set(
@@ -311,7 +328,12 @@ fn stored_roll(roll: &Roll) -> RollRecord {
         revision: roll.revision.to_string(),
         time: Time(roll.time),
         resource_version: roll.rv.map(|rv| rv.to_string()),
-        causes: roll.causes.iter().take(10).map(|cause| cut(cause)).collect(),
+        causes: roll
+            .causes
+            .iter()
+            .take(10)
+            .map(|cause| cut(cause))
+            .collect(),
     }
 }
 
@@ -335,7 +357,10 @@ fn stored_reference(reference: &Reference, track: &Track) -> ReferenceRecord {
     uses.dedup();
     let (keys, total): (Vec<String>, usize) = match reference.keys() {
         Some(keys) => (
-            keys.iter().take(MAX_KEYS).map(|key| (*key).to_owned()).collect(),
+            keys.iter()
+                .take(MAX_KEYS)
+                .map(|key| (*key).to_owned())
+                .collect(),
             keys.len(),
         ),
         None => (
@@ -354,7 +379,9 @@ fn stored_reference(reference: &Reference, track: &Track) -> ReferenceRecord {
         keys_total: u32::try_from(total).unwrap_or(u32::MAX),
         missing: track.missing.is_some(),
         fingerprint: track.fingerprint.to_string(),
-        source_uid: seen.and_then(|seen| seen.uid.as_ref()).map(ToString::to_string),
+        source_uid: seen
+            .and_then(|seen| seen.uid.as_ref())
+            .map(ToString::to_string),
         source_resource_version: seen.and_then(|seen| seen.rv).map(|rv| rv.to_string()),
         key_digests: track
             .keys
@@ -406,7 +433,10 @@ fn restored_track(
     };
     let mut timeline = Timeline::restore(entries, stored.open)?;
     let in_sync = last.and_then(|last| last.digests.get(&stored.fingerprint));
-    let newest = stored.timeline.last().and_then(|entry| entry.digest.as_ref());
+    let newest = stored
+        .timeline
+        .last()
+        .and_then(|entry| entry.digest.as_ref());
     if let Some(last) = last
         && in_sync.is_some()
         && in_sync == newest
@@ -418,13 +448,20 @@ fn restored_track(
         timeline: Some(timeline),
         seen: Some(Version {
             uid: stored.source_uid.as_deref().map(Arc::from),
-            rv: stored.source_resource_version.as_deref().and_then(Rv::parse),
+            rv: stored
+                .source_resource_version
+                .as_deref()
+                .and_then(Rv::parse),
         }),
         keys: stored_keys(stored),
         missing: None,
         date,
         open: true,
-        origin: if foreign { Origin::Foreign } else { Origin::Stored },
+        origin: if foreign {
+            Origin::Foreign
+        } else {
+            Origin::Stored
+        },
     };
     let key = TrackKey {
         source: (stored.kind, stored.name.as_str().into()),
@@ -450,10 +487,18 @@ fn restored_entry(stored: &TimelineEntry, key: KeyId, foreign: &mut bool) -> Ent
         since: Since {
             rv: stored.since.resource_version.as_deref().and_then(Rv::parse),
             exact: stored.since.exact,
-            time: stored.since.time.as_ref().map_or(ServerTime::MIN, |time| time.0),
+            time: stored
+                .since
+                .time
+                .as_ref()
+                .map_or(ServerTime::MIN, |time| time.0),
         },
         missing: stored.missing,
-        changed: stored.changed.iter().map(|key| key.as_str().into()).collect(),
+        changed: stored
+            .changed
+            .iter()
+            .map(|key| key.as_str().into())
+            .collect(),
         received: Mono::default(),
         synced: None,
     }
@@ -467,7 +512,9 @@ fn stand_in(text: &str, key_id: KeyId) -> Digest {
     Digest { key_id, bytes }
 }
 
-fn stored_keys(stored: &ReferenceRecord) -> BTreeMap<Arc<str>, Option<crate::core::digest::KeyDigest>> {
+fn stored_keys(
+    stored: &ReferenceRecord,
+) -> BTreeMap<Arc<str>, Option<crate::core::digest::KeyDigest>> {
     let digests = stored.key_digests.iter();
     digests
         .filter_map(|(name, digest)| Some((name.as_str().into(), Some(digest.parse().ok()?))))

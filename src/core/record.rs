@@ -367,8 +367,7 @@ impl Track {
             missing: projected.missing.is_some(),
             rv: rv.filter(|_| arrival.comparable),
             edited: edited(source, reading).filter(|_| arrival.comparable),
-            required: reference.uses.iter().all(|one| !one.optional)
-                && reading.is_some(),
+            required: reference.uses.iter().all(|one| !one.optional) && reading.is_some(),
             created: reading.map(|reading| reading.created),
             data_time: reading.and_then(|reading| reading.data_time),
             date: arrival.date,

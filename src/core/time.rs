@@ -10,7 +10,8 @@ use std::time::Duration;
 /// (`metadata.creationTimestamp`, `managedFields[].time`, the HTTP `Date`).
 pub type ServerTime = jiff::Timestamp;
 
-/// A reading of the operator's monotonic clock: time since it started.
+/// A reading of the operator's monotonic clock. Its zero is well before the
+/// operator started, so that what happened earlier has a reading too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mono(pub Duration);
 

@@ -389,7 +389,9 @@ impl Timeline {
         let status = |name: &Arc<str>| reported.iter().find(|c| c.name == *name);
         containers
             .iter()
-            .map(|name| self.standing_at(self.position_of_container(base, status(name), lag), start))
+            .map(|name| {
+                self.standing_at(self.position_of_container(base, status(name), lag), start)
+            })
             .max()
             .unwrap_or(Standing::NotStarted)
     }
@@ -517,9 +519,7 @@ impl Timeline {
         let surely_older = start.rv.is_some() && self.entries[0].since.exact;
         match position {
             None => Standing::NotStarted,
-            Some(Position::Before) if !self.open || surely_older => {
-                Standing::Outdated { lacks: 0 }
-            }
+            Some(Position::Before) if !self.open || surely_older => Standing::Outdated { lacks: 0 },
             Some(Position::Before) if self.entries[0].content == newest => Standing::Unknown,
             Some(Position::Before) => self.outdated(self.entries[0].content, 0),
             Some(Position::At(index)) => match self.entries[index].content {

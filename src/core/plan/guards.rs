@@ -78,7 +78,9 @@ pub(super) fn required_missing(facts: &Facts<'_>) -> Option<Decision> {
     Some(Decision::new(
         verdict,
         reason,
-        format!("{what} is required and does not exist: new Pods could not start. Create it, or make the reference optional."),
+        format!(
+            "{what} is required and does not exist: new Pods could not start. Create it, or make the reference optional."
+        ),
     ))
 }
 
@@ -86,7 +88,11 @@ pub(super) fn no_pod_outdated(facts: &Facts<'_>) -> Option<Decision> {
     if facts.outdated() > 0 {
         return None;
     }
-    let unknown = facts.pods.iter().filter(|pod| !pod.unknown.is_empty()).count();
+    let unknown = facts
+        .pods
+        .iter()
+        .filter(|pod| !pod.unknown.is_empty())
+        .count();
     let message = match (facts.pods.len(), unknown) {
         (0, _) => "There are no Pods.".to_owned(),
         (_, 0) => "No Pod is outdated.".to_owned(),
@@ -123,7 +129,9 @@ pub(super) fn older_templates_only(facts: &Facts<'_>) -> Option<Decision> {
         return Some(Decision::new(
             Verdict::Hold,
             Reason::AwaitingDeletion,
-            format!("{outdated} outdated: with update strategy OnDelete each is replaced when somebody deletes it."),
+            format!(
+                "{outdated} outdated: with update strategy OnDelete each is replaced when somebody deletes it."
+            ),
         ));
     }
     if let Some(pod) = broken {
@@ -131,7 +139,10 @@ pub(super) fn older_templates_only(facts: &Facts<'_>) -> Option<Decision> {
         return Some(Decision::new(
             Verdict::Hold,
             Reason::Blocked,
-            format!("{outdated} outdated: the rollout waits for Pod {}, which is in {why}.", pod.name),
+            format!(
+                "{outdated} outdated: the rollout waits for Pod {}, which is in {why}.",
+                pod.name
+            ),
         ));
     }
     if let Some(stuck) = &workload.stuck {
@@ -160,7 +171,11 @@ pub(super) fn older_templates_only(facts: &Facts<'_>) -> Option<Decision> {
 
 /// Whether each outdated Pod's ordinal is below the partition.
 fn all_below(facts: &Facts<'_>, partition: i64) -> bool {
-    let ordinal = |name: &str| name.rsplit('-').next().and_then(|text| text.parse::<i64>().ok());
+    let ordinal = |name: &str| {
+        name.rsplit('-')
+            .next()
+            .and_then(|text| text.parse::<i64>().ok())
+    };
     facts
         .pods
         .iter()

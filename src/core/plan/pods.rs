@@ -109,7 +109,10 @@ impl PodFacts {
         let mut frozen = false;
         for reference in view.references.iter() {
             let key = TrackKey::of(reference);
-            let Some(timeline) = record.tracks.get(&key).and_then(|track| track.timeline.as_ref())
+            let Some(timeline) = record
+                .tracks
+                .get(&key)
+                .and_then(|track| track.timeline.as_ref())
             else {
                 continue;
             };
@@ -129,7 +132,8 @@ impl PodFacts {
                         if by.now >= refreshed {
                             continue;
                         }
-                        self.until = Some(self.until.map_or(refreshed, |until| until.max(refreshed)));
+                        self.until =
+                            Some(self.until.map_or(refreshed, |until| until.max(refreshed)));
                     }
                     frozen |= reference.class == Class::Frozen;
                     self.outdated.push((key, lacks));

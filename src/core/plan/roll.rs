@@ -83,7 +83,10 @@ fn causes(facts: &Facts<'_>) -> Vec<String> {
         let keys = changed.entry(&key.source).or_default();
         let track = facts.record.tracks.get(key);
         let timeline = track.and_then(|track| track.timeline.as_ref());
-        for entry in timeline.iter().flat_map(|line| line.entries().iter().skip(*lacks)) {
+        for entry in timeline
+            .iter()
+            .flat_map(|line| line.entries().iter().skip(*lacks))
+        {
             keys.extend(&entry.changed);
         }
     }
