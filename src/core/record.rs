@@ -8,9 +8,9 @@ use crate::core::content::{Reading, SourceContent};
 use crate::core::digest::{
     Digest, DigestKey, Missing, ProjectedKeys, changed_keys, reference_digest,
 };
-use crate::core::index::SourceName;
+use crate::core::index::{SourceName, View};
 use crate::core::object::Rv;
-use crate::core::pod::{Pod, Start};
+use crate::core::pod::{Container, Pod, Start};
 use crate::core::reference::{Class, Fingerprint, Reference};
 use crate::core::source::Source;
 use crate::core::time::{Mono, ServerTime};
@@ -52,8 +52,10 @@ pub struct Record {
     pub written: Option<Rv>,
     /// When we last rolled it.
     pub last_roll: Option<Mono>,
-    /// When the stored record was last in sync.
+    /// A server time up to which every Pod had the newest content.
     pub last_in_sync: Option<ServerTime>,
+    /// The creation of the newest Pod.
+    pub newest_start: Option<ServerTime>,
     /// Set where digests were lost or of an unknown format, so that what some
     /// Pods have can't be told.
     pub restated: bool,
@@ -153,6 +155,7 @@ impl Record {
             written: None,
             last_roll: None,
             last_in_sync: None,
+            newest_start: None,
             restated: false,
         }
     }
@@ -228,6 +231,84 @@ impl Record {
         self.rolls.drain(..surplus);
     }
 
+    /// Joins what another replica has stored: what it saw before we did, and its
+    /// rolls. The Pod starts that we saw are kept.
+    pub fn merge(&mut self, stored: Self) {
+        if stored.uid == self.uid {
+            self.rolls = stored.rolls;
+            self.contest = stored.contest;
+            self.last_roll = self.last_roll.max(stored.last_roll);
+        }
+        self.last_in_sync = self.last_in_sync.max(stored.last_in_sync);
+        self.starts.extend(stored.starts);
+        for (key, theirs) in stored.tracks {
+            let Some(ours) = self.tracks.get_mut(&key) else {
+                continue;
+            };
+            if ours.fingerprint != theirs.fingerprint || theirs.origin == Origin::Foreign {
+                continue;
+            }
+            match (&mut ours.timeline, &theirs.timeline) {
+                (Some(ours), Some(theirs)) => ours.merge(theirs),
+                (None, Some(_)) => *ours = theirs,
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// Stops following the sources: what happens until it is managed again goes
+    /// by unseen.
+    pub fn pause(&mut self) {
+        for track in self.tracks.values_mut() {
+            if track.origin == Origin::Followed {
+                track.origin = Origin::Stored;
+            }
+        }
+    }
+
+    /// Keeps each timeline within its limit, and what is only needed for live Pods.
+    pub fn prune(&mut self, view: &View<'_>) {
+        let live = || {
+            view.pods
+                .iter()
+                .map(|(pod, _)| *pod)
+                .filter(|pod| pod.active)
+        };
+        self.newest_start = live().map(|pod| pod.start.time).max();
+        let starts: Vec<(Start, &[Container])> = live()
+            .map(|pod| (self.start_of(pod), &*pod.containers))
+            .collect();
+        for track in self.tracks.values_mut() {
+            if let Some(timeline) = &mut track.timeline {
+                timeline.prune(starts.iter().copied());
+            }
+        }
+    }
+
+    /// Notes that no Pod is outdated. `seen` is a server time up to which
+    /// everything has been seen, with the operator's time of it.
+    pub fn note_in_sync(&mut self, seen: Option<(ServerTime, Mono)>) {
+        let Some((time, at)) = seen else {
+            return;
+        };
+        let timelines = self.tracks.values().map(|track| track.timeline.as_ref());
+        let covered = |timeline: &Timeline| {
+            let newest = timeline.newest();
+            matches!(newest.content, Content::Known(_)) && newest.received <= at
+        };
+        if timelines
+            .clone()
+            .all(|timeline| timeline.is_some_and(covered))
+        {
+            self.last_in_sync = Some(time);
+            for track in self.tracks.values_mut() {
+                if let Some(timeline) = &mut track.timeline {
+                    timeline.mark_synced(time);
+                }
+            }
+        }
+    }
+
     /// The newest digest of each reference, where all are read.
     #[must_use]
     pub fn newest(&self) -> Option<Vec<(Fingerprint, Digest)>> {
@@ -295,7 +376,9 @@ impl Version {
             })
     }
 
-    fn of_content(content: &SourceContent) -> Self {
+    /// The version that was read.
+    #[must_use]
+    pub fn of_content(content: &SourceContent) -> Self {
         match content {
             SourceContent::Absent => Self::default(),
             SourceContent::Present(reading) => Self {
@@ -327,7 +410,12 @@ impl Track {
     /// Whether the version `now` of its source still has to be read.
     #[must_use]
     pub fn lags(&self, now: &Version) -> bool {
-        self.timeline.is_none() || self.origin == Origin::Foreign || self.seen.as_ref() != Some(now)
+        let Some(timeline) = &self.timeline else {
+            return true;
+        };
+        // What is missing is not stored.
+        let stored_missing = self.origin == Origin::Stored && timeline.newest().missing;
+        self.origin == Origin::Foreign || stored_missing || self.seen.as_ref() != Some(now)
     }
 
     /// Takes in that its source is still as stored, so that nothing happened.

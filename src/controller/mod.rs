@@ -1,0 +1,3 @@
+//! The reconcile loops.
+
+pub mod state;
