@@ -24,6 +24,9 @@ use crate::core::time::{Mono, ServerTime};
 /// How long a Projection outlives the management of its workload.
 pub const RETIRE_AFTER: Duration = Duration::from_secs(5 * 60);
 
+/// A Projection is written at most once in this time, except for a roll.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
 /// What does not change while the operator runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -54,6 +57,8 @@ struct Managed {
     pods: Vec<PodFacts>,
     /// What was last written of it.
     reported: Option<Reported>,
+    /// Before that it is not written again, except for a roll.
+    report_after: Mono,
     /// Since when it is not managed any more.
     retired: Option<Mono>,
 }
@@ -115,19 +120,8 @@ pub struct Planned {
     pub news: bool,
     /// `metadata.uid` of the workload, if there is one.
     pub uid: Option<Arc<str>>,
-    /// How soon the Projection should be written; `None` if it is as it should be.
-    pub report: Option<Urgency>,
-}
-
-/// How soon a Projection should be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// As other writes allow.
-    Soon,
-    /// It only tells of something that passes by itself.
-    Later,
-    /// When it is time to delete it.
-    Retire,
+    /// In how long the Projection should be looked at, if at all.
+    pub report: Option<Duration>,
 }
 
 /// What a Projection should be.
@@ -195,13 +189,9 @@ impl State {
                 managed.reported = Some(reported);
             }
             None => {
-                let managed = Managed {
-                    record: stored,
-                    decision: None,
-                    pods: Vec::new(),
-                    reported: Some(reported),
-                    retired: Some(clock.now),
-                };
+                let mut managed = Managed::new(stored);
+                managed.reported = Some(reported);
+                managed.retired = Some(clock.now);
                 self.managed.insert(id.clone(), managed);
             }
         }
@@ -226,13 +216,10 @@ impl State {
                 .filter(|view| matches!(view.selected, Selected::Managed(_)));
             match managed {
                 Some(view) => {
-                    let managed = self.managed.entry(id.clone()).or_insert_with(|| Managed {
-                        record: Record::new(view.workload.uid.clone()),
-                        decision: None,
-                        pods: Vec::new(),
-                        reported: None,
-                        retired: None,
-                    });
+                    let managed = self
+                        .managed
+                        .entry(id.clone())
+                        .or_insert_with(|| Managed::new(Record::new(view.workload.uid.clone())));
                     managed.retired = None;
                     managed.record.align(view.workload, view.references);
                 }
@@ -338,7 +325,7 @@ impl State {
         in_sync: Option<(ServerTime, Mono)>,
     ) -> Planned {
         let Some(view) = self.index.view(id) else {
-            return Planned::gone(self.managed.get(id).map(|_| Urgency::Retire));
+            return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
         };
         let Some(managed) = self.managed.get_mut(id) else {
             return Planned::gone(None);
@@ -357,13 +344,9 @@ impl State {
             managed.record.contest.removals = 0;
             managed.record.note_in_sync(in_sync);
         }
-        let same = |before: &Decision| {
-            before.reason == decision.reason
-                && std::mem::discriminant(&before.verdict)
-                    == std::mem::discriminant(&decision.verdict)
-        };
-        let news = !managed.decision.as_ref().is_some_and(same);
+        let news = managed.is_news(&decision);
         let step = match &decision.verdict {
+            Verdict::Nothing if managed.must_cover_newest_pod() => Step::At(now + REPORT_INTERVAL),
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => Step::Rest,
             Verdict::Wait(Some(until)) => Step::At(*until),
             Verdict::Roll(plan) => Step::Roll(Order {
@@ -383,7 +366,7 @@ impl State {
             step,
             news,
             uid,
-            report: urgency(managed, &decision, now),
+            report: managed.report_in(&decision, now),
             decision,
         }
     }
@@ -427,10 +410,8 @@ impl State {
         });
         let hash = fingerprint(&status);
         let reported = managed.reported.as_ref();
-        let covers = reported.is_some_and(|reported| {
-            reported.hash == Some(hash) && !lags_in_sync(managed, reported)
-        });
-        if covers {
+        let told = reported.is_some_and(|reported| reported.hash == Some(hash));
+        if told && !managed.can_cover_newest_pod() {
             return Report::Unchanged;
         }
         Report::Write {
@@ -441,8 +422,9 @@ impl State {
     }
 
     /// Notes that a Projection was written.
-    pub fn reported(&mut self, id: &WorkloadId, hash: u64, status: &ProjectionStatus) {
+    pub fn reported(&mut self, id: &WorkloadId, hash: u64, status: &ProjectionStatus, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
+            managed.report_after = now + REPORT_INTERVAL;
             managed.reported = Some(Reported {
                 hash: Some(hash),
                 decision: status.decision.clone(),
@@ -566,10 +548,75 @@ impl State {
     }
 }
 
+// === impl Managed ===
+
+impl Managed {
+    fn new(record: Record) -> Self {
+        Self {
+            record,
+            decision: None,
+            pods: Vec::new(),
+            reported: None,
+            report_after: Mono::default(),
+            retired: None,
+        }
+    }
+
+    /// Whether reason or outcome differ from those before, a restart included.
+    fn is_news(&self, decision: &Decision) -> bool {
+        if let Some(before) = &self.decision {
+            return before.reason != decision.reason
+                || std::mem::discriminant(&before.verdict)
+                    != std::mem::discriminant(&decision.verdict);
+        }
+        let stored = self
+            .reported
+            .as_ref()
+            .and_then(|reported| reported.decision.as_ref());
+        stored.is_none_or(|stored| {
+            stored.reason != decision.reason.as_str() || stored.outcome != decision.outcome()
+        })
+    }
+
+    /// In how long the Projection should be looked at.
+    fn report_in(&self, decision: &Decision, now: Mono) -> Option<Duration> {
+        if self.retired.is_some() {
+            return Some(RETIRE_AFTER);
+        }
+        let passing = match (&decision.verdict, decision.reason) {
+            // The roll is reported once it is made.
+            (Verdict::Roll(_), _) | (_, Reason::CachesNotSynced) => return None,
+            (_, Reason::OwnWriteNotSeen | Reason::SourceNotRead | Reason::TemplateNotObserved) => {
+                true
+            }
+            (Verdict::Wait(Some(until)), _) => until.since(now) < REPORT_INTERVAL,
+            _ => false,
+        };
+        let wait = self.report_after.since(now);
+        Some(if passing {
+            wait.max(REPORT_INTERVAL)
+        } else {
+            wait
+        })
+    }
+
+    /// Whether a Pod is newer than the `lastInSync` that was written: after a
+    /// restart it could not always be told what that Pod has.
+    fn must_cover_newest_pod(&self) -> bool {
+        let reported = self.reported.as_ref();
+        reported.is_some_and(|reported| self.record.newest_start > reported.last_in_sync)
+    }
+
+    /// Whether writing it now would change that.
+    fn can_cover_newest_pod(&self) -> bool {
+        self.must_cover_newest_pod() && self.record.last_in_sync >= self.record.newest_start
+    }
+}
+
 // === impl Planned ===
 
 impl Planned {
-    fn gone(report: Option<Urgency>) -> Self {
+    fn gone(report: Option<Duration>) -> Self {
         Self {
             step: Step::Rest,
             decision: Decision {
@@ -620,34 +667,6 @@ fn slim(conditions: &[Condition]) -> Vec<Condition> {
         condition.reason = String::new();
     }
     slim
-}
-
-/// How soon a Projection should be written after a plan.
-fn urgency(managed: &Managed, decision: &Decision, now: Mono) -> Option<Urgency> {
-    if managed.retired.is_some() {
-        return Some(Urgency::Retire);
-    }
-    let passing = match (&decision.verdict, decision.reason) {
-        (Verdict::Roll(_), _) => return None,
-        (_, Reason::CachesNotSynced) => return None,
-        (_, Reason::OwnWriteNotSeen | Reason::SourceNotRead | Reason::TemplateNotObserved) => true,
-        (Verdict::Wait(Some(until)), _) => until.since(now) < Duration::from_secs(5),
-        _ => false,
-    };
-    Some(match passing {
-        true => Urgency::Later,
-        false => Urgency::Soon,
-    })
-}
-
-/// Whether a Pod is newer than the `lastInSync` that was written, so that after a
-/// restart it could not be told what it has.
-fn lags_in_sync(managed: &Managed, reported: &Reported) -> bool {
-    managed.record.last_in_sync > reported.last_in_sync
-        && managed
-            .record
-            .newest_start
-            .is_some_and(|start| Some(start) > reported.last_in_sync)
 }
 
 /// Identifies what a status says, less what moves without telling anything new.

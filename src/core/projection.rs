@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
 use crate::api::duration::Duration;
 use crate::api::projection::{
-    ContestedRecord, DecisionRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH, Outcome, PodRecord,
-    PodStart, PodState, Pods, PolicyInForce, ProjectionSpec, ProjectionStatus, ReferenceRecord,
-    RollRecord, Since as StoredSince, State, Summary, TimelineEntry, WorkloadRef,
+    ContestedRecord, DecisionRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH, PodRecord, PodStart,
+    PodState, Pods, PolicyInForce, ProjectionSpec, ProjectionStatus, ReferenceRecord, RollRecord,
+    Since as StoredSince, State, Summary, TimelineEntry, WorkloadRef,
 };
 use crate::api::reasons::Reason;
 use crate::core::digest::{Digest, DigestKey, KeyId};
@@ -239,11 +239,10 @@ fn why_not_fresh(pod: &PodFacts) -> String {
 }
 
 fn decision(input: &Input<'_>) -> DecisionRecord {
-    let (outcome, until) = match &input.decision.verdict {
-        Verdict::Nothing => (Outcome::Nothing, None),
-        Verdict::Roll(_) => (Outcome::Roll, None),
-        Verdict::Wait(until) => (Outcome::Wait, *until),
-        Verdict::Hold => (Outcome::Hold, None),
+    let outcome = input.decision.outcome();
+    let until = match input.decision.verdict {
+        Verdict::Wait(until) => until,
+        Verdict::Nothing | Verdict::Roll(_) | Verdict::Hold => None,
     };
     let reason = input.decision.reason.as_str();
     let before = input.before.and_then(|before| before.decision.as_ref());

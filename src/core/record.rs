@@ -23,6 +23,9 @@ pub const ROLLS: usize = 5;
 /// How many keys of a reference are remembered, so that changed ones can be named.
 pub const KEYS: usize = 64;
 
+/// Seconds within which a watch brings what happened.
+const SETTLED: i64 = 5;
+
 /// A reference among those of its workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackKey {
@@ -285,26 +288,22 @@ impl Record {
         }
     }
 
-    /// Notes that no Pod is outdated. `seen` is a server time up to which
-    /// everything has been seen, with the operator's time of it.
+    /// Notes that no Pod is outdated: each one created up to some time has the
+    /// newest contents. `seen` is a server time up to which everything has been
+    /// seen for sure, with the operator's time of it.
     pub fn note_in_sync(&mut self, seen: Option<(ServerTime, Mono)>) {
-        let Some((time, at)) = seen else {
+        let covered: Option<Vec<ServerTime>> = self
+            .tracks
+            .values()
+            .map(|track| track.covered_until(seen))
+            .collect();
+        let Some(time) = covered.and_then(|times| times.into_iter().min()) else {
             return;
         };
-        let timelines = self.tracks.values().map(|track| track.timeline.as_ref());
-        let covered = |timeline: &Timeline| {
-            let newest = timeline.newest();
-            matches!(newest.content, Content::Known(_)) && newest.received <= at
-        };
-        if timelines
-            .clone()
-            .all(|timeline| timeline.is_some_and(covered))
-        {
-            self.last_in_sync = Some(time);
-            for track in self.tracks.values_mut() {
-                if let Some(timeline) = &mut track.timeline {
-                    timeline.mark_synced(time);
-                }
+        self.last_in_sync = Some(time);
+        for track in self.tracks.values_mut() {
+            if let Some(timeline) = &mut track.timeline {
+                timeline.mark_synced(time);
             }
         }
     }
@@ -416,6 +415,26 @@ impl Track {
         // What is missing is not stored.
         let stored_missing = self.origin == Origin::Stored && timeline.newest().missing;
         self.origin == Origin::Foreign || stored_missing || self.seen.as_ref() != Some(now)
+    }
+
+    /// Up to when every Pod's creation is known to be seen, while the newest
+    /// content is in force.
+    fn covered_until(&self, seen: Option<(ServerTime, Mono)>) -> Option<ServerTime> {
+        let newest = self.timeline.as_ref()?.newest();
+        if !matches!(newest.content, Content::Known(_)) {
+            return None;
+        }
+        // Read so long after the edit that no Pod from before it is unseen.
+        let old = self
+            .date
+            .as_second()
+            .saturating_sub(newest.since.time.as_second())
+            >= SETTLED;
+        let read = old.then_some(self.date);
+        let watched = seen
+            .filter(|(_, at)| newest.received <= *at)
+            .map(|(time, _)| time);
+        read.max(watched)
     }
 
     /// Takes in that its source is still as stored, so that nothing happened.

@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use pods::{PodFacts, Tally, assess};
 pub use roll::Plan;
 
+use crate::api::projection::Outcome;
 use crate::api::reasons::Reason;
 use crate::core::digest::DigestKey;
 use crate::core::index::View;
@@ -121,6 +122,17 @@ impl Facts<'_> {
 // === impl Decision ===
 
 impl Decision {
+    /// The verdict without what goes with it.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.verdict {
+            Verdict::Nothing => Outcome::Nothing,
+            Verdict::Roll(_) => Outcome::Roll,
+            Verdict::Wait(_) => Outcome::Wait,
+            Verdict::Hold => Outcome::Hold,
+        }
+    }
+
     fn new(verdict: Verdict, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             verdict,
