@@ -53,7 +53,6 @@ fn api_server(
     port: u16,
     audit: bool,
 ) -> Result<Vec<String>, Stop> {
-    let key = credentials.service_account_key().display().to_string();
     let mut arguments = vec![
         format!("--etcd-servers={ETCD}"),
         "--bind-address=127.0.0.1".to_owned(),
@@ -70,8 +69,14 @@ fn api_server(
         "--authorization-mode=RBAC".to_owned(),
         format!("--token-auth-file={}", credentials.tokens().display()),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-        format!("--service-account-key-file={key}"),
-        format!("--service-account-signing-key-file={key}"),
+        format!(
+            "--service-account-key-file={}",
+            credentials.service_account_public_key().display()
+        ),
+        format!(
+            "--service-account-signing-key-file={}",
+            credentials.service_account_key().display()
+        ),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         // No Pod could reach a Service's address anyway, and 127.0.0.1 is no
         // valid endpoint.

@@ -108,6 +108,11 @@ impl Credentials {
         self.folder.join("service-account.key")
     }
 
+    /// The key that verifies ServiceAccount tokens.
+    pub(crate) fn service_account_public_key(&self) -> PathBuf {
+        self.folder.join("service-account.pub")
+    }
+
     pub(crate) fn tokens(&self) -> PathBuf {
         self.folder.join("tokens.csv")
     }
@@ -145,6 +150,10 @@ impl Credentials {
         write_private(
             &self.service_account_key(),
             &service_accounts.serialize_pem(),
+        )?;
+        write_private(
+            &self.service_account_public_key(),
+            &service_accounts.public_key_pem(),
         )?;
         Ok(())
     }
