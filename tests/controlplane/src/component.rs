@@ -61,7 +61,7 @@ impl FromStr for Component {
 pub enum Action {
     /// Start it again with the same arguments, port and data, and wait until it serves.
     Start,
-    /// SIGTERM, and wait until it is gone.
+    /// SIGTERM, after 3 s SIGKILL, and wait until it is gone.
     Stop,
     /// SIGKILL, and wait until it is gone.
     Kill,

@@ -51,8 +51,10 @@ impl Stop {
 /// How long a component may take to serve. Far beyond what it needs (seconds),
 /// for machines with much else to do.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// How long a component may take to end after SIGTERM.
-const STOP_LIMIT: Duration = Duration::from_secs(70);
+/// How long a component may take to end after SIGTERM before it is killed:
+/// kube-apiserver refuses new connections at once, but would wait a minute for
+/// its open watches.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// Between two looks at something awaited.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -104,9 +106,11 @@ impl Supervisor {
         self.spawn(Component::KubeControllerManager)?;
         self.spawn(Component::KubeScheduler)?;
         self.spawn(Component::Kwok)?;
-        let nodes = nodes::manifest(settings.nodes);
-        self.kubectl(&["create", "-f", "-"], Some(&nodes))
-            .map_err(Stop::because("creating the nodes"))?;
+        if settings.nodes > 0 {
+            let nodes = nodes::manifest(settings.nodes);
+            self.kubectl(&["create", "-f", "-"], Some(&nodes))
+                .map_err(Stop::because("creating the nodes"))?;
+        }
         self.wait("the nodes to be Ready and schedulable", |this| {
             let list = this.kubectl(&["get", "nodes", "-o", "json"], None)?;
             nodes::all_ready(&list)
@@ -178,7 +182,7 @@ impl Supervisor {
                 while process.exited()?.is_none() && Instant::now() < deadline {
                     self.events.check(STEP)?;
                 }
-                // What ignores SIGTERM is killed by the drop.
+                // What still runs is killed by the drop.
                 Ok(())
             }
             Action::Start => Ok(()),
@@ -209,10 +213,12 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Waits until a component that was just spawned serves. Only the API server
-    /// is served to anybody; the others show by what they do.
+    /// Waits until a component that was just spawned serves: the API server,
+    /// and etcd by way of it. The others show by what they do.
     fn await_serving(&mut self, component: Component) -> Result<(), Stop> {
-        if component != Component::KubeApiserver {
+        let api_server_runs = self.processes.contains_key(Component::KubeApiserver.name());
+        let serves = matches!(component, Component::Etcd | Component::KubeApiserver);
+        if !serves || !api_server_runs {
             return Ok(());
         }
         self.wait("kube-apiserver to listen", |this| {

@@ -118,10 +118,16 @@ const HOLD: &str = "CONTROLPLANE_TEST_HOLD";
 
 impl Holder {
     fn start(how: &str) -> Result<Self> {
+        let stderr = if how == "panic" {
+            Stdio::null()
+        } else {
+            Stdio::inherit()
+        };
         let mut process = Command::new(std::env::current_exe()?)
             .args(["--exact", "ends::held", "--ignored", "--nocapture"])
             .env(HOLD, how)
             .stdout(Stdio::piped())
+            .stderr(stderr)
             .process_group(0)
             .spawn()?;
         let stdout = process.stdout.take().ok_or("no stdout")?;
