@@ -2,4 +2,6 @@
 
 pub mod api;
 pub mod cli;
+pub mod controller;
 pub mod core;
+mod random;

@@ -1,0 +1,3 @@
+//! What drives the operator: queues and the workers behind them.
+
+pub mod queue;
