@@ -1,3 +1,11 @@
 //! The reconcile loops.
+//!
+//! ```text
+//! watch event ─ ingest ─▶ State (synchronous) ─▶ affected sources and workloads ─▶ queues
+//! sources:   what lags behind is read ─▶ State ─▶ workloads
+//! workloads: plan (pure) ─▶ patch ─▶ State
+//! reports:   Projections and policies' status, behind and coalesced
+//! ```
 
+pub mod queue;
 pub mod state;
