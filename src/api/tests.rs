@@ -387,6 +387,7 @@ fn a_projection_loses_nothing_to_pruning() {
                 time: None,
             },
             missing: false,
+            unsure: false,
             changed: vec!["a".to_owned()],
         }],
         open: true,
