@@ -264,7 +264,7 @@ fn rules_refuse_what_a_schema_cannot_say() {
             json!({ "settle": "601s" }),
             "settle must be between 0s and 10m",
         ),
-        ("a", json!({ "settle": "99999999h" }), "duration"),
+        ("a", json!({ "settle": "99999999h" }), "settle"),
         (
             "a",
             json!({ "minInterval": "61m" }),
