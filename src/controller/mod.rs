@@ -7,5 +7,6 @@
 //! reports:   Projections and policies' status, behind and coalesced
 //! ```
 
+pub mod policies;
 pub mod queue;
 pub mod state;
