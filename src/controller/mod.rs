@@ -1,3 +1,4 @@
 //! The reconcile loops.
 
+pub mod queue;
 pub mod state;
