@@ -1,0 +1,4 @@
+//! What touches the API server.
+
+pub mod error;
+pub mod lease;
