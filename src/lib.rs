@@ -6,3 +6,4 @@ pub mod cluster;
 pub mod controller;
 pub mod core;
 mod random;
+pub mod telemetry;

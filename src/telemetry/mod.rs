@@ -1,0 +1,6 @@
+//! What the operator tells about itself: metrics, Events, logs, health.
+
+pub mod client;
+
+pub mod metrics;
+mod process;
