@@ -1,6 +1,7 @@
 //! What the operator tells about itself: metrics, Events, logs, health.
 
 pub mod client;
+pub mod events;
 
 pub mod metrics;
 mod process;
