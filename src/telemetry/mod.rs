@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod events;
-
+pub mod health;
+pub mod http;
+pub mod logs;
 pub mod metrics;
 mod process;
