@@ -1,5 +1,6 @@
 //! The command line.
 
+<<<<<<< HEAD
 pub mod crds;
 
 use clap::{Parser, Subcommand};
@@ -19,3 +20,6 @@ pub enum Command {
     /// Print the CustomResourceDefinitions.
     Crds(crds::Args),
 }
+=======
+pub mod run_args;
+>>>>>>> dc5b593 (Add the flags of projsync run)
