@@ -1,7 +1,7 @@
 //! The command line.
 
-<<<<<<< HEAD
 pub mod crds;
+pub mod run_args;
 
 use clap::{Parser, Subcommand};
 
@@ -20,6 +20,3 @@ pub enum Command {
     /// Print the CustomResourceDefinitions.
     Crds(crds::Args),
 }
-=======
-pub mod run_args;
->>>>>>> dc5b593 (Add the flags of projsync run)
