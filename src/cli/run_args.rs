@@ -336,39 +336,18 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// A duration above zero and of at most a day, as Go writes it: `10s`, `500ms`, `1m30s`.
+/// A duration above zero and of at most a day.
 fn positive(text: &str) -> Result<Duration, String> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let parsed = parse_duration(text).ok_or("not a duration, such as 500ms, 10s or 1m30s")?;
+    let parsed = text
+        .parse::<crate::api::duration::Duration>()
+        .map_err(|error| error.to_string())?
+        .get();
     if parsed.is_zero() || parsed > DAY {
         Err("not above zero and at most 24h".to_owned())
     } else {
         Ok(parsed)
     }
-}
-
-/// Whole numbers with units; `None` for anything else, an overflow too.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        let part = match &rest[..unit] {
-            "ms" => Duration::from_millis(number),
-            "s" => Duration::from_secs(number),
-            "m" => Duration::from_secs(number.checked_mul(60)?),
-            "h" => Duration::from_secs(number.checked_mul(3600)?),
-            _ => return None,
-        };
-        total = total.checked_add(part)?;
-        rest = &rest[unit..];
-    }
-    (!text.is_empty()).then_some(total)
 }
 
 #[cfg(test)]

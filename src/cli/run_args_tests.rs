@@ -90,7 +90,7 @@ fn bad_values_are_refused_with_a_reason() {
         ),
         ("--debug-bind-address=:6060", "not a loopback address"),
         ("--metrics-bind-address=8080", "not an address with a port"),
-        ("--lease-duration=15", "not a duration"),
+        ("--lease-duration=15", "a unit is missing"),
         ("--lease-duration=0s", "not above zero"),
         ("--write-timeout=25h", "not above zero and at most 24h"),
         ("--concurrency=0", "0 is not in 1..=1024"),
@@ -98,34 +98,6 @@ fn bad_values_are_refused_with_a_reason() {
     ] {
         let error = parse(&[flag]).expect_err(flag).to_string();
         assert!(error.contains(reason), "{flag}: {error}");
-    }
-}
-
-#[test]
-fn durations() {
-    let ms = |n| Some(Duration::from_millis(n));
-    for (text, expected) in [
-        ("10s", ms(10_000)),
-        ("500ms", ms(500)),
-        ("5m", ms(300_000)),
-        ("1m30s", ms(90_000)),
-        ("1h0m1s", ms(3_601_000)),
-        ("0s", ms(0)),
-        ("", None),
-        ("s", None),
-        ("10", None),
-        ("-1s", None),
-        ("1.5s", None),
-        ("1 s", None),
-        ("1d", None),
-        ("1s ", None),
-        ("99999999999999999999s", None),
-        ("18446744073709551615h", None),
-        ("18446744073709551615s18446744073709551615s", None),
-        ("1ü", None),
-        ("٣s", None),
-    ] {
-        assert_eq!(parse_duration(text), expected, "{text:?}");
     }
 }
 

@@ -7,6 +7,10 @@
 //! reports:   Projections and policies' status, behind and coalesced
 //! ```
 
+pub mod context;
 pub mod policies;
 pub mod queue;
+pub mod reports;
+pub mod sources;
 pub mod state;
+pub mod workloads;
