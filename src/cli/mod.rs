@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod crds;
+pub mod run;
 pub mod run_args;
 
 use clap::{Parser, Subcommand};

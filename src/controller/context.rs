@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::cluster::lease::Leadership;
-use crate::cluster::pulse::Pulse;
+use crate::cluster::pulse::ServerClock;
 use crate::controller::queue::Queue;
 use crate::controller::state::State;
 use crate::core::digest::DigestKey;
@@ -48,7 +48,7 @@ pub struct Context {
     /// Who leads: only the leader writes.
     pub leadership: watch::Receiver<Leadership>,
     /// The API server's time.
-    pub pulse: Pulse,
+    pub server: ServerClock,
     /// The operator's clock.
     pub clock: OperatorClock,
     /// The most that a request may take.
@@ -88,7 +88,7 @@ impl Context {
         let now = self.clock.now();
         Clock {
             now,
-            server: self.pulse.server_time(),
+            server: self.server.now().unwrap_or(ServerTime::UNIX_EPOCH),
         }
     }
 
@@ -115,6 +115,16 @@ impl Context {
         for workload in affected.workloads {
             self.workloads.add(workload);
         }
+    }
+
+    /// A picture of the queues for `/debug/queues`.
+    #[must_use]
+    pub fn dump_queues(&self) -> serde_json::Value {
+        serde_json::json!({
+            "sources": self.sources.snapshot(),
+            "workloads": self.workloads.snapshot(),
+            "reports": self.reports.snapshot(),
+        })
     }
 
     /// Queues everything: at the end of the first lists, and when leadership
@@ -172,14 +182,11 @@ impl OperatorClock {
     }
 
     /// A server time before which everything has been seen, with our time of it,
-    /// given the newest one that an answer of the API server has brought.
+    /// given the server's time now.
     #[must_use]
-    pub fn settled(&self, newest: Option<(ServerTime, Instant)>) -> Option<(ServerTime, Mono)> {
+    pub fn settled(&self, server: Option<ServerTime>) -> Option<(ServerTime, Mono)> {
         let now = self.now();
-        let newest = newest.map(|(date, at)| {
-            let at = Mono(ZERO + at.saturating_duration_since(self.start));
-            (date, at)
-        });
+        let newest = server.map(|date| (date, now));
         let mut dates = self.dates.lock();
         if let [_, Some((_, at))] = *dates
             && now.since(at) >= SETTLED

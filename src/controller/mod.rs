@@ -8,6 +8,8 @@
 //! ```
 
 pub mod context;
+pub mod ingest;
+pub mod operator;
 pub mod policies;
 pub mod queue;
 pub mod reports;

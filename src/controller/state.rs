@@ -175,6 +175,12 @@ impl State {
         }
     }
 
+    /// Whether resourceVersions of sources and Pods can be compared.
+    #[must_use]
+    pub fn is_comparable(&self) -> bool {
+        self.settings.comparable
+    }
+
     /// Takes up a stored Projection: at start, or on a standby as the leader
     /// writes it.
     pub fn adopt(

@@ -19,7 +19,7 @@ use crate::telemetry::metrics;
 /// Plans one workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let now = context.clock.now();
-    let settled = context.clock.settled(context.pulse.newest());
+    let settled = context.clock.settled(context.server.now());
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, settled);
     announce(&context, &id, &planned, leading);
