@@ -66,8 +66,7 @@ impl Default for Options {
 pub struct ClientError(String);
 
 impl Clients {
-    /// Makes the clients. Nothing is sent yet. `pulses` notes what every answer
-    /// tells besides its content.
+    /// Makes the clients, each with `pulses` around it. Nothing is sent yet.
     ///
     /// # Errors
     /// Where the configuration's certificates or credentials are unusable.
@@ -108,11 +107,11 @@ impl Clients {
                 .build(),
             requests: builder(config.clone())?
                 .with_layer(&metrics)
-                .with_layer(pulses)
                 .with_layer(&option_layer(limit))
                 // A retry needs a service that can be cloned.
                 .with_layer(&BufferLayer::new(BUFFERED_REQUESTS))
                 .with_layer(&RetryLayer::new(retry))
+                .with_layer(pulses)
                 .build(),
             lease: builder(config)?
                 .with_layer(&metrics)
