@@ -1,0 +1,82 @@
+//! Waiting for conditions.
+
+use std::fmt::Debug;
+use std::panic::Location;
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::time::{Instant, sleep};
+
+use super::Result;
+
+/// How long a condition may take. Generous: it is spent only by a test that fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Time between two looks.
+const INTERVAL: Duration = Duration::from_millis(40);
+
+/// Looks until `look` gives `Ok(Some(_))`, for [`DEADLINE`].
+///
+/// What it gives in place of that is told by the error: `Ok(None)` by its
+/// description alone, so put what was seen last into an `Err`.
+#[track_caller]
+pub(crate) fn eventually<T, F>(
+    what: impl Into<String>,
+    look: impl FnMut() -> F,
+) -> impl Future<Output = Result<T>>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    let (what, at) = (what.into(), Location::caller());
+    poll(DEADLINE, what, at, look)
+}
+
+/// Looks until the value is as wanted, for [`DEADLINE`]; the error names the last one.
+#[track_caller]
+pub(crate) fn until<T, F>(
+    what: impl Into<String>,
+    want: T,
+    mut look: impl FnMut() -> F,
+) -> impl Future<Output = Result>
+where
+    T: Debug + PartialEq,
+    F: Future<Output = Result<T>>,
+{
+    let (what, at) = (what.into(), Location::caller());
+    async move {
+        let want = &want;
+        poll(DEADLINE, what, at, || {
+            let seen = look();
+            async move {
+                match seen.await? {
+                    seen if seen == *want => Ok(Some(())),
+                    seen => bail!("wanted {want:?}, saw {seen:?}"),
+                }
+            }
+        })
+        .await
+    }
+}
+
+async fn poll<T, F>(
+    deadline: Duration,
+    what: String,
+    at: &Location<'_>,
+    mut look: impl FnMut() -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    let end = Instant::now() + deadline;
+    loop {
+        let last = match look().await {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => "not so".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        if Instant::now() > end {
+            bail!("{at}: {what}: still not after {deadline:?}; last: {last}");
+        }
+        sleep(INTERVAL).await;
+    }
+}
