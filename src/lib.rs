@@ -1,6 +1,24 @@
 //! Projsync keeps running Pods in step with the ConfigMaps and Secrets projected into them.
+//!
+//! ```text
+//! watch event ─▶ index (synchronous) ─▶ affected sources and workloads ─▶ queues
+//!                                                                          │
+//!          Projection, Events ◀─ act (server-side apply) ◀─ plan (pure) ◀─ read
+//! ```
+//!
+//! - [`core`] is pure: what is projected, what each Pod has, what to do.
+//! - [`api`] has the custom resources and every name, reason and condition.
+//! - [`cluster`] sees and writes the cluster: watches, reads, patches, the lease.
+//! - [`controller`] has the reconcile loops between them.
+//! - [`telemetry`] has metrics, Events, logs, health and debug endpoints.
+//! - [`cli`] has the commands.
+//!
+//! An event only names what to look at; a plan reads current state.
 
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod controller;
 pub mod core;
+mod random;
+pub mod telemetry;

@@ -3,6 +3,11 @@
 //! It is the operator's memory as well as its report: what a restarted operator must know
 //! to tell which Pods have old content is all in here.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "clippy takes the columns of a table for one attribute"
+)]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

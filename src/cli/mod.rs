@@ -1,6 +1,8 @@
 //! The command line.
 
 pub mod crds;
+pub mod run;
+pub mod run_args;
 
 use clap::{Parser, Subcommand};
 
@@ -18,4 +20,6 @@ pub struct Cli {
 pub enum Command {
     /// Print the CustomResourceDefinitions.
     Crds(crds::Args),
+    /// Run the operator.
+    Run(Box<run_args::RunArgs>),
 }

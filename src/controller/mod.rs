@@ -1,3 +1,18 @@
 //! The reconcile loops.
+//!
+//! ```text
+//! watch event ─ ingest ─▶ State (synchronous) ─▶ affected sources and workloads ─▶ queues
+//! sources:   what lags behind is read ─▶ State ─▶ workloads
+//! workloads: plan (pure) ─▶ patch ─▶ State
+//! reports:   Projections and policies' status, behind and coalesced
+//! ```
 
+pub mod context;
+pub mod ingest;
+pub mod operator;
+pub mod policies;
+pub mod queue;
+pub mod reports;
+pub mod sources;
 pub mod state;
+pub mod workloads;

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::projection::{DecisionRecord, ProjectionSpec, ProjectionStatus};
 use crate::api::reasons::Reason;
+use crate::controller::policies::PolicyMeta;
 use crate::core::content::SourceContent;
 use crate::core::digest::DigestKey;
 use crate::core::index::{Affected, Index};
@@ -45,6 +46,8 @@ pub struct State {
     pub index: Index,
     /// Whether every watch has finished its first list.
     pub synced: bool,
+    /// What the watches told of the policies besides their specs.
+    pub policies: HashMap<PolicyId, PolicyMeta>,
     settings: Settings,
     managed: HashMap<WorkloadId, Managed>,
 }
@@ -149,7 +152,11 @@ pub enum Report {
 pub struct PolicyCounts {
     /// Workloads that it is in force for.
     pub workloads: u32,
-    /// Their Pods that are `Stale`.
+    /// Workloads that it selects, but that another policy is in force for.
+    pub overridden: u32,
+    /// Pods of the workloads that it is in force for.
+    pub pods: u32,
+    /// Those of them that are `Stale`.
     pub stale: u32,
 }
 
@@ -162,9 +169,16 @@ impl State {
         Self {
             index: Index::default(),
             synced: false,
+            policies: HashMap::new(),
             settings,
             managed: HashMap::new(),
         }
+    }
+
+    /// Whether resourceVersions of sources and Pods can be compared.
+    #[must_use]
+    pub fn is_comparable(&self) -> bool {
+        self.settings.comparable
     }
 
     /// Takes up a stored Projection: at start, or on a standby as the leader
@@ -459,12 +473,20 @@ impl State {
             let Some(view) = self.index.view(id) else {
                 continue;
             };
-            if let Selected::Managed(policy) = view.selected
-                && let Some(policy) = &policy.policy
-            {
+            let Selected::Managed(policy) = view.selected else {
+                continue;
+            };
+            if let Some(policy) = &policy.policy {
+                let tally = Tally::of(&managed.pods);
                 let entry = counts.entry(policy.clone()).or_default();
                 entry.workloads += 1;
-                entry.stale += Tally::of(&managed.pods).stale;
+                entry.pods += tally.total;
+                entry.stale += tally.stale;
+            }
+            for other in self.index.selecting(id) {
+                if Some(&other) != policy.policy.as_ref() {
+                    counts.entry(other).or_default().overridden += 1;
+                }
             }
         }
         counts

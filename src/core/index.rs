@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::core::object::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
 use crate::core::pod::{Owner, Pod};
-use crate::core::policy::{Candidate, Labels, Policies, Selected};
+use crate::core::policy::{Candidate, Labels, Policies, PolicyId, Selected};
 use crate::core::reference::Reference;
 use crate::core::source::{Source, SourceMeta};
 use crate::core::time::Mono;
@@ -317,6 +317,19 @@ impl Index {
         })
     }
 
+    /// Every policy that selects a workload, the one in force first.
+    #[must_use]
+    pub fn selecting(&self, id: &WorkloadId) -> Vec<PolicyId> {
+        let Some(space) = self.spaces.get(&id.namespace) else {
+            return Vec::new();
+        };
+        let node = space.workloads.get(&(id.kind, id.name.clone()));
+        node.map_or_else(Vec::new, |node| {
+            self.policies
+                .selecting(&space.candidate(id.kind, &id.namespace, &node.workload))
+        })
+    }
+
     /// Every workload.
     pub fn workloads(&self) -> impl Iterator<Item = WorkloadId> + '_ {
         self.spaces.iter().flat_map(|(namespace, space)| {
@@ -472,13 +485,22 @@ impl Space {
         workload: &Workload,
         policies: &Policies,
     ) -> Selected {
-        policies.select(&Candidate {
+        policies.select(&self.candidate(kind, namespace, workload))
+    }
+
+    fn candidate<'a>(
+        &'a self,
+        kind: WorkloadKind,
+        namespace: &'a str,
+        workload: &'a Workload,
+    ) -> Candidate<'a> {
+        Candidate {
             kind,
             namespace,
             namespace_labels: &self.labels,
             labels: &workload.labels,
             sync: workload.sync.as_deref(),
-        })
+        }
     }
 
     fn select_all(&mut self, namespace: &Arc<str>, policies: &Policies, affected: &mut Affected) {

@@ -24,6 +24,11 @@ pub trait Lenient: Default {
         Self::default()
     }
 
+    /// Takes a whole number.
+    fn number(_: i64) -> Self {
+        Self::default()
+    }
+
     /// Takes an array.
     ///
     /// # Errors
@@ -63,6 +68,9 @@ macro_rules! lenient_objects {
 }
 pub(crate) use lenient_objects;
 
+/// What is not read.
+impl Lenient for () {}
+
 impl Lenient for Arc<str> {
     fn text(text: &str) -> Self {
         text.into()
@@ -72,6 +80,12 @@ impl Lenient for Arc<str> {
 impl Lenient for bool {
     fn flag(flag: bool) -> Self {
         flag
+    }
+}
+
+impl Lenient for i64 {
+    fn number(number: i64) -> Self {
+        number
     }
 }
 
@@ -138,12 +152,12 @@ impl<'de, T: Lenient> Visitor<'de> for AnyShape<T> {
         Ok(T::default())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
-        Ok(T::default())
+    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
+        Ok(T::number(number))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<T, E> {
-        Ok(T::default())
+    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
+        Ok(i64::try_from(number).map_or_else(|_| T::default(), T::number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<T, E> {

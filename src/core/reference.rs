@@ -10,8 +10,9 @@ use sha2::{Digest as _, Sha256};
 use crate::core::encoding::{Encoder, truncated};
 use crate::core::hex::hex_bytes;
 use crate::core::object::{SourceId, SourceKind};
-use crate::core::pod_spec::{Container, EnvVar, PodSpec, Volume, VolumeMount};
+use crate::core::pod_spec::{Container, PodSpec, Volume, VolumeMount};
 
+mod variable;
 mod volume;
 
 pub use volume::{SelfRefreshed, SelfRefreshedKind, self_refreshing};
@@ -111,7 +112,9 @@ hex_bytes! {
 pub fn references(spec: &PodSpec) -> Vec<Reference> {
     let mut found = Found::default();
     for (container, runs) in containers(spec) {
-        variables(container, &mut found);
+        for (kind, name, use_) in variable::uses(container) {
+            found.add(container, kind, name, Class::Frozen, use_);
+        }
         for mount in &container.volume_mounts {
             let mounted = spec.volumes.iter().find(|v| v.name == mount.name);
             if let Some(volume) = mounted {
@@ -148,11 +151,11 @@ fn containers(spec: &PodSpec) -> impl Iterator<Item = (&Container, Runs)> {
     init.chain(spec.containers.iter().map(|c| (c, Runs::WithPod)))
 }
 
-type Source = (SourceKind, Arc<str>);
-
-/// What was found so far: uses and containers by source and class.
+/// What was found so far, by source and class.
 #[derive(Default)]
-struct Found(BTreeMap<(Source, Class), (BTreeSet<Use>, BTreeSet<Arc<str>>)>);
+struct Found(BTreeMap<((SourceKind, Arc<str>), Class), UsesAndContainers>);
+
+type UsesAndContainers = (BTreeSet<Use>, BTreeSet<Arc<str>>);
 
 impl Found {
     fn add(
@@ -172,57 +175,6 @@ impl Found {
         uses.insert(use_);
         containers.insert(Arc::clone(&container.name));
     }
-}
-
-/// The uses in `env` and `envFrom`.
-fn variables(container: &Container, found: &mut Found) {
-    for variable in &container.env {
-        let Some(from) = &variable.value_from else {
-            continue;
-        };
-        let references = [
-            (SourceKind::ConfigMap, &from.config_map_key_ref),
-            (SourceKind::Secret, &from.secret_key_ref),
-        ];
-        for (kind, reference) in references {
-            let Some(reference) = reference else { continue };
-            let key = &reference.key;
-            let use_ = Use {
-                place: Place::Env,
-                selection: Selection::keys([(Arc::clone(&variable.name), Arc::clone(key))]),
-                optional: reference.optional,
-                required: required(reference.optional, [key]),
-            };
-            found.add(container, kind, &reference.name, Class::Frozen, use_);
-        }
-    }
-    for from in &container.env_from {
-        let references = [
-            (SourceKind::ConfigMap, &from.config_map_ref),
-            (SourceKind::Secret, &from.secret_ref),
-        ];
-        for (kind, reference) in references {
-            let Some(reference) = reference else { continue };
-            let use_ = Use {
-                place: Place::EnvFrom,
-                selection: Selection::Variables {
-                    prefix: Arc::clone(&from.prefix),
-                    hidden: hidden(&container.env, &from.prefix),
-                },
-                optional: reference.optional,
-                required: Box::default(),
-            };
-            found.add(container, kind, &reference.name, Class::Frozen, use_);
-        }
-    }
-}
-
-/// The names beginning with the prefix that the container's own `env` sets.
-fn hidden(env: &[EnvVar], prefix: &str) -> Box<[Arc<str>]> {
-    let set = env.iter().filter(|variable| variable.is_always_set());
-    let names = set.map(|variable| &variable.name);
-    let hiding: BTreeSet<_> = names.filter(|name| name.starts_with(prefix)).collect();
-    hiding.into_iter().cloned().collect()
 }
 
 /// The uses through one mount of a volume.

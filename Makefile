@@ -1,0 +1,91 @@
+# Run `make` to see what there is.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO ?= cargo
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/projsync/tools
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY_ROOT := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)
+CARGO_DENY := $(CARGO_DENY_ROOT)/bin/cargo-deny
+
+# What `make generate` writes.
+GENERATED := crds
+
+##@ General
+
+.PHONY: help
+help: ## Show this.
+	@awk 'BEGIN { FS = ":.*##"; print "Usage: make <target>" } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*##/ { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Development
+
+.PHONY: build
+build: ## Build the operator (target/debug/projsync).
+	$(CARGO) build --locked
+
+.PHONY: fmt
+fmt: ## Format the code.
+	$(CARGO) fmt --all
+
+.PHONY: generate
+generate: ## Write the files that are made from code: crds/.
+	$(CARGO) run --locked --quiet -- crds --output-dir crds
+
+.PHONY: clean
+clean: ## Remove what was built here (the caches of the control plane and the tools stay).
+	$(CARGO) clean
+
+##@ Tests
+
+.PHONY: controlplane
+controlplane: ## Build etcd, Kubernetes and kwok for tests and demo (about 10 minutes the first time).
+	$(CARGO) run --locked --quiet -p controlplane -- build
+
+.PHONY: test
+test: controlplane ## Run all tests, on a real control plane.
+	$(CARGO) test --locked --workspace
+
+.PHONY: demo
+demo: controlplane ## See it work on a real control plane (KEEP=1 leaves that for exploring).
+	$(CARGO) run --locked --quiet --example demo
+
+##@ Checks
+
+.PHONY: lint
+lint: ## Check format and clippy.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: doc
+doc: ## Build the documentation; a warning is an error.
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Check dependencies: bans, licences, sources; advisories where their database can be reached.
+	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
+	@if timeout 60 $(CARGO_DENY) --locked fetch db >/dev/null 2>&1; then \
+		echo "$(CARGO_DENY) --locked check advisories"; \
+		$(CARGO_DENY) --locked check --hide-inclusion-graph advisories; \
+	else \
+		echo "advisories: not checked, their database can't be reached"; \
+	fi
+
+$(CARGO_DENY): # About 2 minutes on 2 idle cores, once for each version.
+	@echo "Building cargo-deny $(CARGO_DENY_VERSION) into $(CARGO_DENY_ROOT): some minutes, once."
+	$(CARGO) install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(CARGO_DENY_ROOT) \
+		--config 'profile.release.lto=false'
+
+.PHONY: verify
+verify: generate lint doc deny ## Check everything but the tests: generated files, format, lints, docs, dependencies.
+	@changed=$$(git status --porcelain -- $(GENERATED)); \
+	if [ -n "$$changed" ]; then \
+		git --no-pager diff -- $(GENERATED); \
+		echo "Generated files were not up to date; commit what \`make generate\` wrote:"; \
+		echo "$$changed"; \
+		exit 1; \
+	fi

@@ -1,0 +1,58 @@
+//! `projsync run`: the operator.
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+use crate::cli::run_args::RunArgs;
+use crate::cluster::watch;
+use crate::controller::operator::{self, Options};
+use crate::telemetry::logs;
+
+/// Runs the operator until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where it can't start, or where a part of it ended that must not.
+#[tokio::main(worker_threads = 2)]
+pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    logs::init(args.logs.log_format, &args.logs.log_level)?;
+    let mut terminate = signal(SignalKind::terminate()).context("can't wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("can't wait for SIGINT")?;
+    let target = args.cluster.target().await?;
+    let identity = args
+        .cluster
+        .identity()
+        .context("no random identity could be made; use --identity")?;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        identity,
+        operator_namespace = target.operator_namespace,
+        namespaces = ?args.scope.namespaces(),
+        "starting"
+    );
+    let options = Options {
+        client: args.scope.client_options(),
+        namespaces: args.scope.namespaces(),
+        lease: args.lease.config(&target.operator_namespace, &identity),
+        config: target.config,
+        operator_namespace: target.operator_namespace,
+        identity,
+        concurrency: usize::from(args.scope.concurrency),
+        comparable: args.scope.resource_versions_comparable,
+        watch: watch::Options {
+            idle_timeout: args.scope.watch_idle_timeout,
+            ..watch::Options::default()
+        },
+        timeout: args.scope.write_timeout,
+        metrics_address: args.http.metrics_bind_address,
+        debug_address: args.http.debug_bind_address,
+        addresses_file: args.http.addresses_file,
+    };
+    operator::run(options, async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+    .await
+}

@@ -1,0 +1,355 @@
+//! The flags of `projsync run`. Each can be set by an environment variable too.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+use kube::Config;
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+
+use crate::cluster::lease;
+use crate::telemetry::client;
+use crate::telemetry::logs::LogFormat;
+
+/// Namespace of the lease and the key where nothing tells another.
+const DEFAULT_NAMESPACE: &str = "projsync-system";
+
+/// Flags of `projsync run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// What to watch and how.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Leader election.
+    #[command(flatten)]
+    pub lease: LeaseArgs,
+    /// Where to listen.
+    #[command(flatten)]
+    pub http: HttpArgs,
+    /// Logs.
+    #[command(flatten)]
+    pub logs: LogArgs,
+}
+
+/// Which cluster, and who we are in it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// Kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the service account of the Pod]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current context]
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace of the lease and of the digest key [default: that of the Pod or of the context, else projsync-system]
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", value_parser = namespace)]
+    pub operator_namespace: Option<String>,
+    /// Who this replica is, unique among them [default: the host's name and a random number]
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub identity: Option<String>,
+}
+
+/// What to watch, and how.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Watching and writing")]
+pub struct ScopeArgs {
+    /// Namespaces to watch, separated by commas [default: all]
+    #[arg(long, env = "PROJSYNC_NAMESPACES", value_name = "NAMESPACES", value_delimiter = ',', value_parser = namespace)]
+    pub namespaces: Vec<String>,
+    /// Workloads worked on at a time
+    #[arg(long, env = "PROJSYNC_CONCURRENCY", value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub concurrency: u16,
+    /// Whether ConfigMaps, Secrets and Pods share one etcd; say false where --etcd-servers-overrides splits them
+    #[arg(long, env = "PROJSYNC_RESOURCE_VERSIONS_COMPARABLE", value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub resource_versions_comparable: bool,
+    /// Take first lists as a stream of watch events (Kubernetes 1.34 or later)
+    #[arg(long, env = "PROJSYNC_STREAMING_LISTS", value_name = "BOOL", default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub streaming_lists: bool,
+    /// A watch on which nothing arrives for so long is started again; bookmarks come about once a minute
+    #[arg(long, env = "PROJSYNC_WATCH_IDLE_TIMEOUT", value_name = "DURATION", default_value = "2m30s", value_parser = positive)]
+    pub watch_idle_timeout: Duration,
+    /// The most a write may take
+    #[arg(long, env = "PROJSYNC_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = positive)]
+    pub write_timeout: Duration,
+    /// Reads and writes started in a second, at most; 0 is no limit
+    #[arg(
+        long,
+        env = "PROJSYNC_REQUESTS_PER_SECOND",
+        value_name = "N",
+        default_value_t = 200
+    )]
+    pub requests_per_second: u64,
+}
+
+/// Leader election.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Leader election")]
+pub struct LeaseArgs {
+    /// Name of the Lease; operators with the same one share the work of a cluster
+    #[arg(
+        long,
+        env = "PROJSYNC_LEASE_NAME",
+        value_name = "NAME",
+        default_value = "projsync"
+    )]
+    pub lease_name: String,
+    /// How long a leader that fell silent keeps others waiting
+    #[arg(long, env = "PROJSYNC_LEASE_DURATION", value_name = "DURATION", default_value = "15s", value_parser = positive)]
+    pub lease_duration: Duration,
+    /// How long a leader goes on without being able to renew
+    #[arg(long, env = "PROJSYNC_LEASE_RENEW_DEADLINE", value_name = "DURATION", default_value = "10s", value_parser = positive)]
+    pub lease_renew_deadline: Duration,
+    /// Time between two renewals
+    #[arg(long, env = "PROJSYNC_LEASE_RETRY_PERIOD", value_name = "DURATION", default_value = "2s", value_parser = positive)]
+    pub lease_retry_period: Duration,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Endpoints")]
+pub struct HttpArgs {
+    /// Address of /metrics, /livez and /readyz
+    #[arg(long, env = "PROJSYNC_METRICS_BIND_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = address)]
+    pub metrics_bind_address: SocketAddr,
+    /// Address of /debug/index and /debug/queues; loopback only
+    #[arg(long, env = "PROJSYNC_DEBUG_BIND_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:6060", value_parser = loopback)]
+    pub debug_bind_address: SocketAddr,
+    /// Write the addresses really bound to this file, for tests that ask for port 0
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub addresses_file: Option<PathBuf>,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// Format of the log on standard error
+    #[arg(
+        long,
+        env = "PROJSYNC_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "json",
+        value_enum
+    )]
+    pub log_format: LogFormat,
+    /// error, warn, info, debug, trace, or a list of target=level
+    #[arg(
+        long,
+        env = "PROJSYNC_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub log_level: String,
+}
+
+/// No cluster could be found.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A kubeconfig is unusable.
+    #[error("can't use the kubeconfig: {0}")]
+    Kubeconfig(#[from] KubeconfigError),
+    /// There is no kubeconfig, and this is no Pod.
+    #[error(
+        "no cluster: no kubeconfig was found, and this is not a Pod with a service account ({0}); use --kubeconfig"
+    )]
+    InCluster(#[from] InClusterError),
+    /// `--context` without a kubeconfig.
+    #[error("--context needs a kubeconfig, and none was found; use --kubeconfig")]
+    Context,
+}
+
+/// A cluster and our place in it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// How to reach the API server.
+    pub config: Config,
+    /// Namespace of the lease and of the digest key.
+    pub operator_namespace: String,
+}
+
+impl ClusterArgs {
+    /// Finds the cluster: the kubeconfig named, else the usual ones, else the Pod's service account.
+    ///
+    /// # Errors
+    /// Where none of these exists or it can't be used.
+    pub async fn target(&self) -> Result<Target, ConfigError> {
+        let (config, namespace) = match self.kubeconfig()? {
+            Some(kubeconfig) => {
+                let namespace = self.context_namespace(&kubeconfig);
+                let options = KubeConfigOptions {
+                    context: self.context.clone(),
+                    ..KubeConfigOptions::default()
+                };
+                (
+                    Config::from_custom_kubeconfig(kubeconfig, &options).await?,
+                    namespace,
+                )
+            }
+            None if self.context.is_some() => return Err(ConfigError::Context),
+            None => {
+                let config = Config::incluster()?;
+                let namespace = config.default_namespace.clone();
+                (config, Some(namespace))
+            }
+        };
+        let namespace = self
+            .operator_namespace
+            .clone()
+            .or(namespace)
+            .filter(|namespace| !namespace.is_empty());
+        Ok(Target {
+            config,
+            operator_namespace: namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+        })
+    }
+
+    fn kubeconfig(&self) -> Result<Option<Kubeconfig>, KubeconfigError> {
+        if let Some(path) = &self.kubeconfig {
+            return Kubeconfig::read_from(path).map(Some);
+        }
+        match Kubeconfig::read() {
+            Ok(kubeconfig) => Ok(Some(kubeconfig)),
+            Err(KubeconfigError::FindPath) => Ok(None),
+            Err(KubeconfigError::ReadConfig(error, _))
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn context_namespace(&self, kubeconfig: &Kubeconfig) -> Option<String> {
+        let name = self
+            .context
+            .as_ref()
+            .or(kubeconfig.current_context.as_ref())?;
+        let named = kubeconfig
+            .contexts
+            .iter()
+            .find(|context| context.name == *name)?;
+        named.context.as_ref()?.namespace.clone()
+    }
+
+    /// Who this replica is: as told, else the host's name and a random number.
+    ///
+    /// # Errors
+    /// Where it was not told and there is no randomness.
+    pub fn identity(&self) -> Result<String, getrandom::Error> {
+        if let Some(identity) = self
+            .identity
+            .as_ref()
+            .filter(|identity| !identity.is_empty())
+        {
+            return Ok(identity.clone());
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = if host.trim().is_empty() {
+            "projsync"
+        } else {
+            host.trim()
+        };
+        Ok(format!("{host}_{}", crate::random::hex16()?))
+    }
+}
+
+impl ScopeArgs {
+    /// The namespaces to watch, each once; none means all.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        self.namespaces
+            .iter()
+            .filter(|namespace| !namespace.is_empty())
+            .cloned()
+            .collect()
+    }
+
+    /// How the clients behave.
+    #[must_use]
+    pub fn client_options(&self) -> client::Options {
+        client::Options {
+            watch_idle: self.watch_idle_timeout,
+            requests_per_second: Some(self.requests_per_second).filter(|n| *n > 0),
+            ..client::Options::default()
+        }
+    }
+}
+
+impl LeaseArgs {
+    /// The configuration of leader election, checked when a candidate is made of it.
+    #[must_use]
+    pub fn config(&self, namespace: &str, identity: &str) -> lease::Config {
+        let usual = lease::Config::new(namespace, &self.lease_name, identity);
+        lease::Config {
+            lease_duration: self.lease_duration,
+            renew_deadline: self.lease_renew_deadline,
+            retry_period: self.lease_retry_period,
+            request_timeout: usual.request_timeout.min(self.lease_renew_deadline / 2),
+            ..usual
+        }
+    }
+}
+
+/// A namespace's name: a DNS label. An empty one is left to the caller, as an
+/// environment variable set to nothing gives it.
+fn namespace(text: &str) -> Result<String, String> {
+    let edge =
+        |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = text.as_bytes();
+    let inner = bytes
+        .iter()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+    if text.is_empty()
+        || (text.len() <= 63
+            && inner
+            && edge(bytes.first().copied())
+            && edge(bytes.last().copied()))
+    {
+        Ok(text.to_owned())
+    } else {
+        Err("not the name of a namespace: up to 63 of a-z, 0-9 and '-', with '-' neither first nor last".to_owned())
+    }
+}
+
+/// An address with a port; `:8080` is that port on all addresses, as Go programs have it.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.starts_with(':') {
+        format!("0.0.0.0{text}")
+    } else {
+        text.to_owned()
+    };
+    full.parse()
+        .map_err(|_| "not an address with a port, such as 0.0.0.0:8080 or [::]:8080".to_owned())
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = address(text)?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("not a loopback address; use 127.0.0.1 or [::1], and kubectl port-forward".to_owned())
+    }
+}
+
+/// A duration above zero and of at most a day.
+fn positive(text: &str) -> Result<Duration, String> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let parsed = text
+        .parse::<crate::api::duration::Duration>()
+        .map_err(|error| error.to_string())?
+        .get();
+    if parsed.is_zero() || parsed > DAY {
+        Err("not above zero and at most 24h".to_owned())
+    } else {
+        Ok(parsed)
+    }
+}
+
+#[cfg(test)]
+#[path = "run_args_tests.rs"]
+mod tests;

@@ -1,0 +1,204 @@
+//! Telling what went wrong with a request without repeating a byte of its body.
+//!
+//! kube's own errors may hold parts of a response: serde quotes the value that
+//! didn't fit, a body that isn't UTF-8 is kept whole, and an answer that is no
+//! `Status` becomes the message of one. Any of these may be a Secret's value,
+//! so no kube error is ever logged or stored as it is: only what [`describe`]
+//! says of it.
+
+use kube::runtime::watcher;
+
+/// The most of an API server's message that is repeated, in bytes.
+const MESSAGE_LIMIT: usize = 512;
+
+/// The reasons of `metav1.Status` that the API server gives with a message of its own.
+const STATUS_REASONS: [&str; 21] = [
+    "AlreadyExists",
+    "BadRequest",
+    "Conflict",
+    "Expired",
+    "Forbidden",
+    "Gone",
+    "InternalError",
+    "Invalid",
+    "MethodNotAllowed",
+    "NotAcceptable",
+    "NotFound",
+    "RequestEntityTooLarge",
+    "ServerTimeout",
+    "ServiceUnavailable",
+    "StorageReadError",
+    "StoreReadError",
+    "Timeout",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unknown",
+    "UnsupportedMediaType",
+];
+
+/// One line on what went wrong, free of response bodies and control characters.
+#[must_use]
+pub fn describe(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => describe_status(status),
+        kube::Error::SerdeError(error) => {
+            format!("the answer can't be decoded: {}", describe_json(error))
+        }
+        kube::Error::FromUtf8(_) => "the answer is not UTF-8".to_owned(),
+        kube::Error::Service(error) => with_sources(error.as_ref()),
+        kube::Error::HyperError(error) => with_sources(error),
+        kube::Error::ReadEvents(error) => with_sources(error),
+        // Of configuration, TLS and authentication: no body is involved.
+        other => clean(&other.to_string()),
+    }
+}
+
+/// [`describe`] for the errors of kube's watcher.
+#[must_use]
+pub fn describe_watch(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error) => format!("list failed: {}", describe(error)),
+        watcher::Error::WatchStartFailed(error) => {
+            format!("watch not accepted: {}", describe(error))
+        }
+        watcher::Error::WatchError(status) => {
+            format!("watch ended by the API server: {}", describe_status(status))
+        }
+        watcher::Error::WatchFailed(error) => format!("watch failed: {}", describe(error)),
+        watcher::Error::NoResourceVersion => "list without a resourceVersion".to_owned(),
+    }
+}
+
+/// What and where serde stumbled, without the value it stumbled over.
+#[must_use]
+pub fn describe_json(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Io => "read error",
+        serde_json::error::Category::Syntax => "not JSON",
+        serde_json::error::Category::Data => "unexpected type or value",
+        serde_json::error::Category::Eof => "cut short",
+    };
+    format!("{what} at line {} column {}", error.line(), error.column())
+}
+
+fn describe_status(status: &kube::core::Status) -> String {
+    let (code, reason) = (status.code, status.reason.as_str());
+    if STATUS_REASONS.contains(&reason) {
+        format!("{code} {reason}: {}", clean(&status.message))
+    } else {
+        // Without a known reason the message may be anything, a body for one.
+        format!("{code} without a reason")
+    }
+}
+
+/// An error and what caused it, each said once.
+fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        // serde errors quote what they read.
+        let said = match error.downcast_ref::<serde_json::Error>() {
+            Some(json) => describe_json(json),
+            None => error.to_string(),
+        };
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = error.source();
+    }
+    clean(&text)
+}
+
+/// Without control characters and cut to [`MESSAGE_LIMIT`].
+fn clean(text: &str) -> String {
+    truncate(&without_control(text), MESSAGE_LIMIT).to_owned()
+}
+
+/// Each control character, line breaks too, replaced by a space.
+pub(crate) fn without_control(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// The longest prefix of at most `limit` bytes that ends between characters.
+pub(crate) fn truncate(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    let end = (0..=limit)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    const SECRET: &str = "hunter2";
+
+    #[test]
+    fn api_errors_keep_the_servers_message() {
+        let status =
+            Status::failure("deployments.apps \"a\" not\nfound", "NotFound").with_code(404);
+        let text = describe(&kube::Error::Api(status.boxed()));
+        assert_eq!(text, "404 NotFound: deployments.apps \"a\" not found");
+    }
+
+    #[test]
+    fn bodies_are_never_repeated() {
+        let json = serde_json::from_str::<std::collections::BTreeMap<String, u32>>(&format!(
+            r#"{{"a":"{SECRET}"}}"#
+        ))
+        .expect_err("not a number");
+        assert!(
+            json.to_string().contains(SECRET),
+            "else this test shows nothing"
+        );
+        let utf8 = String::from_utf8([SECRET.as_bytes(), &[0xff]].concat()).expect_err("not UTF-8");
+        let io = std::io::Error::other(
+            serde_json::from_str::<u32>(&format!("\"{SECRET}\"")).expect_err("not a number"),
+        );
+        let errors = [
+            // As kube reconstructs it from an answer that is no Status.
+            kube::Error::Api(
+                Status::failure(SECRET, "Failed to parse error data")
+                    .with_code(502)
+                    .boxed(),
+            ),
+            kube::Error::Api(Status::failure(SECRET, "").with_code(500).boxed()),
+            kube::Error::SerdeError(json),
+            kube::Error::FromUtf8(utf8),
+        ];
+        for error in errors {
+            let text = describe(&error);
+            assert!(!text.contains(SECRET), "{text}");
+            assert!(!text.is_empty());
+            let text = describe_watch(&watcher::Error::WatchFailed(error));
+            assert!(!text.contains(SECRET), "{text}");
+        }
+        assert!(io.to_string().contains(SECRET));
+    }
+
+    #[test]
+    fn causes_are_named_once() {
+        let inner =
+            std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
+        let outer = std::io::Error::other(inner);
+        let text = describe(&kube::Error::Service(Box::new(outer)));
+        assert_eq!(text.matches("connection refused").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let status = Status::failure(&"ü".repeat(1000), "Invalid").with_code(422);
+        let text = describe(&kube::Error::Api(status.boxed()));
+        assert!(text.len() < 600 && text.ends_with('ü'));
+        assert_eq!(truncate("aü", 2), "a");
+        assert_eq!(truncate("aü", 3), "aü");
+        assert_eq!(truncate("ü", 0), "");
+    }
+}

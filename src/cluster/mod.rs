@@ -1,0 +1,15 @@
+//! The cluster as the operator sees it and writes to it.
+//!
+//! ```text
+//! API server ─ watch ─▶ views ─▶ Ingest (the index)
+//!            ─ read ──▶ digests of one ConfigMap or Secret
+//!            ◀─ patch ─ the revision on a Pod template, Projections, status of policies
+//!            ◀─ lease ─ who leads
+//! ```
+//!
+//! Every answer passes the [`pulse`], which notes the server's time and that
+//! the connection is alive.
+
+pub mod error;
+pub mod lease;
+pub mod views;

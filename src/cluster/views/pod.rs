@@ -1,0 +1,220 @@
+//! Pods: whose they are and when they and their containers started.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1;
+
+use serde::Deserializer;
+
+use super::intern::{Shared, intern};
+use super::metadata::{Identity, Metadata, RevisionLabel, Time};
+use super::{Bad, Slim, View, fields};
+use crate::core::object::WorkloadKind;
+use crate::core::pod::{Container, ContainerStart, Owner, Pod, Start};
+use crate::core::pod_spec::PodSpec;
+use crate::core::reference::{Reference, references};
+use crate::core::time::ServerTime;
+
+/// A Pod.
+#[derive(Clone, Debug)]
+pub struct PodView {
+    /// What is known of it. The resourceVersion of its start and those at which
+    /// container starts were shown are for whoever saw the event to fill in.
+    pub pod: Pod,
+    /// What it projects, where no workload's template tells: it belongs to
+    /// nobody, to a Job or to some other kind.
+    pub references: Option<Arc<[Reference]>>,
+}
+
+fields! {
+    /// `Pod`.
+    PodFields {
+        metadata: Metadata<RevisionLabel>,
+        spec: PodSpec,
+        status: PodStatus,
+    }
+
+    /// `PodStatus`.
+    PodStatus {
+        phase: Shared,
+        conditions: Vec<Condition>,
+        container_statuses: Vec<ContainerStatus>,
+        init_container_statuses: Vec<ContainerStatus>,
+    }
+
+    /// `PodCondition`.
+    Condition {
+        r#type: Shared,
+        status: Shared,
+    }
+
+    /// `ContainerStatus`.
+    ContainerStatus {
+        name: Shared,
+        state: ContainerState,
+        last_state: ContainerState,
+    }
+
+    /// `ContainerState`: one of.
+    ContainerState {
+        running: Started,
+        terminated: Started,
+        waiting: Waiting,
+    }
+
+    /// `ContainerStateRunning`, `ContainerStateTerminated`.
+    Started {
+        started_at: Time,
+    }
+
+    /// `ContainerStateWaiting`.
+    Waiting {
+        reason: Shared,
+    }
+}
+
+/// Reasons for which a container waits that do not pass by themselves.
+const BROKEN: [&str; 7] = [
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+];
+
+// === impl PodFields ===
+
+impl PodFields {
+    /// The containers as far as it is known whether and when they started.
+    fn containers(&self) -> Vec<Container> {
+        let names = |containers: &[crate::core::pod_spec::Container]| {
+            containers
+                .iter()
+                .map(|container| intern(&container.name))
+                .collect::<Vec<_>>()
+        };
+        let status = &self.status;
+        names(&self.spec.init_containers)
+            .into_iter()
+            .map(|name| status.container(name, &status.init_container_statuses))
+            .chain(
+                names(&self.spec.containers)
+                    .into_iter()
+                    .map(|name| status.container(name, &status.container_statuses)),
+            )
+            .flatten()
+            .collect()
+    }
+}
+
+// === impl PodStatus ===
+
+impl PodStatus {
+    /// A container, or `None` where nothing tells whether it started.
+    fn container(&self, name: Arc<str>, statuses: &[ContainerStatus]) -> Option<Container> {
+        let status = statuses
+            .iter()
+            .find(|status| status.name.as_str() == &*name);
+        let started = match status {
+            Some(status) => status.started(),
+            // A Pod without any status is one that no kubelet has taken up.
+            None if matches!(self.phase.as_str(), "" | "Pending") => None,
+            None => return None,
+        };
+        Some(Container {
+            name,
+            started: started.map(|at| ContainerStart { at, shown: None }),
+        })
+    }
+
+    fn finished(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed")
+    }
+
+    fn ready(&self) -> bool {
+        self.conditions.iter().any(|condition| {
+            condition.r#type.as_str() == "Ready" && condition.status.as_str() == "True"
+        })
+    }
+
+    /// Why a container of it can't run.
+    fn broken(&self) -> Option<Arc<str>> {
+        self.init_container_statuses
+            .iter()
+            .chain(&self.container_statuses)
+            .map(|status| &status.state.waiting.reason)
+            .find(|reason| BROKEN.contains(&reason.as_str()))
+            .and_then(|reason| reason.clone().get())
+    }
+}
+
+// === impl ContainerStatus ===
+
+impl ContainerStatus {
+    /// The last start. The kubelet writes the beginning of Unix time for a
+    /// container that ended without having run.
+    fn started(&self) -> Option<ServerTime> {
+        [
+            &self.state.running,
+            &self.state.terminated,
+            &self.last_state.terminated,
+        ]
+        .into_iter()
+        .filter_map(|started| started.started_at.0)
+        .find(|at| *at > ServerTime::UNIX_EPOCH)
+    }
+}
+
+/// Whether a Pod of this owner has a template that Projsync watches.
+fn has_watched_template(owner: &Owner) -> bool {
+    &*owner.kind == "ReplicaSet"
+        || WorkloadKind::ALL
+            .iter()
+            .any(|kind| kind.as_str() == &*owner.kind)
+}
+
+impl super::Fields for PodFields {
+    fn identity(&self) -> Identity<'_> {
+        self.metadata.identity()
+    }
+}
+
+impl Slim for v1::Pod {
+    type Object = PodView;
+
+    fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
+        View::decode(decoder, pod)
+    }
+}
+
+fn pod(mut fields: PodFields) -> Result<PodView, Bad> {
+    let created = fields.metadata.created()?;
+    let owner = fields.metadata.controller();
+    let references = match &owner {
+        Some(owner) if has_watched_template(owner) => None,
+        _ => Some(references(&fields.spec).into()),
+    };
+    let containers = fields.containers();
+    let status = fields.status;
+    let metadata = fields.metadata;
+    let terminating = metadata.deletion_timestamp.0.is_some();
+    let pod = Pod {
+        active: !terminating && !status.finished(),
+        ready: status.ready(),
+        broken: status.broken(),
+        owner,
+        containers,
+        start: Start {
+            rv: None,
+            at_least: None,
+            time: created,
+        },
+        revision: metadata.annotations.revision.get(),
+        revision_hash: metadata.labels.hash.get(),
+        uid: metadata.uid,
+        name: metadata.name,
+    };
+    Ok(PodView { pod, references })
+}

@@ -1,0 +1,83 @@
+//! What tells the Pods of the current template: ReplicaSets of Deployments and
+//! ControllerRevisions of DaemonSets.
+
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+
+use serde::Deserializer;
+
+use super::metadata::{Identity, Metadata, RevisionLabel};
+use super::template::TemplateJson;
+use super::{Bad, Slim, View, fields};
+use crate::core::workload;
+
+fields! {
+    /// `ReplicaSet`.
+    ReplicaSetFields {
+        metadata: Metadata<()>,
+        spec: ReplicaSetSpec,
+    }
+
+    /// `ReplicaSetSpec`.
+    ReplicaSetSpec {
+        template: TemplateJson,
+    }
+
+    /// `ControllerRevision`, without its `data`.
+    ControllerRevisionFields {
+        metadata: Metadata<RevisionLabel>,
+        revision: i64,
+    }
+}
+
+impl super::Fields for ReplicaSetFields {
+    fn identity(&self) -> Identity<'_> {
+        self.metadata.identity()
+    }
+}
+
+impl super::Fields for ControllerRevisionFields {
+    fn identity(&self) -> Identity<'_> {
+        self.metadata.identity()
+    }
+}
+
+impl Slim for ReplicaSet {
+    /// `None` where nothing controls it: its Pods are of no workload.
+    type Object = Option<workload::ReplicaSet>;
+
+    fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
+        View::decode(decoder, replica_set)
+    }
+}
+
+fn replica_set(mut fields: ReplicaSetFields) -> Result<Option<workload::ReplicaSet>, Bad> {
+    let Some(owner) = fields.metadata.controller() else {
+        return Ok(None);
+    };
+    Ok(Some(workload::ReplicaSet {
+        template: fields.spec.template.identity()?,
+        uid: fields.metadata.uid,
+        owner,
+    }))
+}
+
+impl Slim for ControllerRevision {
+    /// `None` where nothing controls it or its Pods carry no hash of it.
+    type Object = Option<workload::ControllerRevision>;
+
+    fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
+        View::decode(decoder, |fields: ControllerRevisionFields| {
+            Ok(fields.revision())
+        })
+    }
+}
+
+impl ControllerRevisionFields {
+    fn revision(mut self) -> Option<workload::ControllerRevision> {
+        Some(workload::ControllerRevision {
+            owner: self.metadata.controller()?,
+            revision: self.revision,
+            hash: self.metadata.labels.hash.get()?,
+        })
+    }
+}

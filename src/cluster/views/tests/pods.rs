@@ -1,0 +1,229 @@
+use super::*;
+use crate::core::pod::Owner;
+use crate::core::time::ServerTime;
+
+pub(super) fn pod() -> Value {
+    json!({
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {
+            "name": "web-5d4f8c7b9-abcde",
+            "generateName": "web-5d4f8c7b9-",
+            "namespace": "shop",
+            "uid": "7c1c7f86-5a29-4b40-9f0e-0b5a5a5c8f11",
+            "resourceVersion": "8200",
+            "creationTimestamp": "2025-11-24T10:00:03Z",
+            "labels": {"app": "web", "pod-template-hash": "5d4f8c7b9"},
+            "annotations": {"projsync.dev/revision": "v1.0a0b0c0d.ff"},
+            "ownerReferences": [
+                {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "aaaa"},
+                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4f8c7b9",
+                 "uid": "5a5b0a7e-0000-4000-8000-000000000001", "controller": true, "blockOwnerDeletion": true},
+            ],
+            "managedFields": [{"manager": "kubelet", "operation": "Update", "apiVersion": "v1",
+                "time": "2025-11-24T10:00:07Z", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:status": {"f:phase": {}}}, "subresource": "status"}],
+        },
+        "spec": {
+            "nodeName": "n1",
+            "initContainers": [{"name": "wait", "image": "busybox"}],
+            "containers": [{
+                "name": "app", "image": "web:1",
+                "envFrom": [{"configMapRef": {"name": "web"}}],
+            }],
+        },
+        "status": {
+            "phase": "Running",
+            "conditions": [
+                {"type": "PodScheduled", "status": "True"},
+                {"type": "Ready", "status": "True"},
+            ],
+            "initContainerStatuses": [{"name": "wait", "restartCount": 0, "lastState": {}, "state": {
+                "terminated": {"exitCode": 0, "reason": "Completed",
+                    "startedAt": "2025-11-24T10:00:04Z", "finishedAt": "2025-11-24T10:00:05Z"}}}],
+            "containerStatuses": [{"name": "app", "restartCount": 0, "lastState": {}, "ready": true,
+                "state": {"running": {"startedAt": "2025-11-24T10:00:06Z"}}}],
+        },
+    })
+}
+
+fn time(text: &str) -> ServerTime {
+    text.parse().unwrap()
+}
+
+/// Name and start of each container.
+fn starts(object: Value) -> Vec<(String, Option<ServerTime>)> {
+    kept::<Pod>(object)
+        .pod
+        .containers
+        .iter()
+        .map(|container| {
+            (
+                container.name.to_string(),
+                container.started.map(|start| start.at),
+            )
+        })
+        .collect()
+}
+
+fn start(state: Value, last: Value) -> Option<ServerTime> {
+    let pod = with(pod(), "/status/containerStatuses/0/state", state);
+    let pod = with(pod, "/status/containerStatuses/0/lastState", last);
+    let starts = starts(pod);
+    assert_eq!(starts[1].0, "app");
+    starts[1].1
+}
+
+#[test]
+fn a_pod_of_a_replica_set() {
+    let view = kept::<Pod>(pod());
+    assert_eq!(view.references, None);
+    let pod = view.pod;
+    assert_eq!(
+        pod.owner,
+        Some(Owner {
+            kind: "ReplicaSet".into(),
+            name: "web-5d4f8c7b9".into(),
+            uid: "5a5b0a7e-0000-4000-8000-000000000001".into(),
+        })
+    );
+    assert_eq!(pod.start.time, time("2025-11-24T10:00:03Z"));
+    assert_eq!(pod.start.rv, None);
+    assert_eq!(pod.revision.as_deref(), Some("v1.0a0b0c0d.ff"));
+    assert_eq!(pod.revision_hash, None);
+    assert_eq!(pod.broken, None);
+    assert!(pod.active && pod.ready);
+    assert_eq!(
+        starts(super::pods::pod()),
+        [
+            ("wait".to_owned(), Some(time("2025-11-24T10:00:04Z"))),
+            ("app".to_owned(), Some(time("2025-11-24T10:00:06Z"))),
+        ]
+    );
+}
+
+#[test]
+fn the_last_start_of_a_container_counts() {
+    let at = "2025-11-24T10:05:00Z";
+    let before = json!({"terminated": {"exitCode": 1, "startedAt": "2025-11-24T10:01:00Z"}});
+    let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    let table = [
+        (
+            json!({"running": {"startedAt": at}}),
+            before.clone(),
+            Some(at),
+        ),
+        (
+            json!({"terminated": {"exitCode": 0, "startedAt": at}}),
+            before.clone(),
+            Some(at),
+        ),
+        (
+            waiting.clone(),
+            before.clone(),
+            Some("2025-11-24T10:01:00Z"),
+        ),
+        (waiting, json!({}), None),
+        (json!({}), json!({}), None),
+        // One that ended without having run.
+        (
+            json!({"terminated": {"reason": "ContainerCannotRun", "startedAt": "1970-01-01T00:00:00Z"}}),
+            json!({}),
+            None,
+        ),
+        (
+            json!({"terminated": {"reason": "StartError", "startedAt": null}}),
+            before,
+            Some("2025-11-24T10:01:00Z"),
+        ),
+    ];
+    for (state, last, expected) in table {
+        assert_eq!(start(state.clone(), last), expected.map(time), "{state}");
+    }
+}
+
+#[test]
+fn a_pod_that_no_kubelet_took_up_has_not_started() {
+    for status in [json!({"phase": "Pending"}), json!({}), json!(null)] {
+        let pod = with(pod(), "/status", status);
+        assert_eq!(
+            starts(pod),
+            [("wait".to_owned(), None), ("app".to_owned(), None)]
+        );
+    }
+}
+
+#[test]
+fn a_running_container_without_status_is_not_reported() {
+    let pod = with(pod(), "/status/containerStatuses", json!([]));
+    let names: Vec<_> = starts(pod).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["wait"]);
+}
+
+#[test]
+fn terminating_and_finished_pods_are_not_active() {
+    assert!(
+        !kept::<Pod>(with(
+            pod(),
+            "/metadata/deletionTimestamp",
+            json!("2025-11-24T11:00:00Z")
+        ))
+        .pod
+        .active
+    );
+    for (phase, active) in [
+        ("Succeeded", false),
+        ("Failed", false),
+        ("Pending", true),
+        ("Unknown", true),
+    ] {
+        assert_eq!(
+            kept::<Pod>(with(pod(), "/status/phase", json!(phase)))
+                .pod
+                .active,
+            active,
+            "{phase}"
+        );
+    }
+}
+
+#[test]
+fn a_pod_is_broken_where_a_container_waits_in_vain() {
+    for (reason, broken) in [
+        ("CrashLoopBackOff", true),
+        ("ImagePullBackOff", true),
+        ("CreateContainerConfigError", true),
+        ("ContainerCreating", false),
+        ("PodInitializing", false),
+    ] {
+        let state = json!({"waiting": {"reason": reason, "message": "back-off"}});
+        for list in ["containerStatuses", "initContainerStatuses"] {
+            let pod = with(pod(), &format!("/status/{list}/0/state"), state.clone());
+            let expected = broken.then_some(reason);
+            assert_eq!(
+                kept::<Pod>(pod).pod.broken.as_deref(),
+                expected,
+                "{list} {reason}"
+            );
+        }
+    }
+}
+
+#[test]
+fn pods_without_a_watched_template_tell_what_they_project() {
+    let job = json!([{"kind": "Job", "name": "load", "uid": "j", "controller": true}]);
+    for owners in [json!([]), json!(null), job] {
+        let view = kept::<Pod>(with(pod(), "/metadata/ownerReferences", owners));
+        assert_eq!(view.references.unwrap().len(), 1);
+    }
+    let set = json!([{"kind": "StatefulSet", "name": "db", "uid": "s", "controller": true}]);
+    let view = kept::<Pod>(with(pod(), "/metadata/ownerReferences", set));
+    assert_eq!(view.references, None);
+}
+
+#[test]
+fn the_pods_of_a_set_carry_its_revision() {
+    let labels = json!({"controller-revision-hash": "db-6c5d9f"});
+    let pod = kept::<Pod>(with(pod(), "/metadata/labels", labels)).pod;
+    assert_eq!(pod.revision_hash.as_deref(), Some("db-6c5d9f"));
+}

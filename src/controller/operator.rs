@@ -1,0 +1,558 @@
+//! Starts everything, and ends everything in order.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{Api, Client, Config, Resource};
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
+use tracing::{info, warn};
+
+use crate::cluster::lease::{self, Candidate, Leadership};
+use crate::cluster::patch;
+use crate::cluster::pulse::PulseLayer;
+use crate::cluster::watch::{Change, Health, Options as WatchOptions, Watch, Watched};
+use crate::controller::context::{Context, OperatorClock};
+use crate::controller::ingest::Scope;
+use crate::controller::queue::{self, Backoff, Queue};
+use crate::controller::state::{Settings, State};
+use crate::controller::{reports, sources, workloads};
+use crate::core::digest::DigestKey;
+use crate::core::object::{SourceKind, WorkloadKind};
+use crate::core::plan::REFRESH_BOUND;
+use crate::telemetry::client::{self, Clients};
+use crate::telemetry::events::events;
+use crate::telemetry::health::{Check, Heartbeats};
+use crate::telemetry::http;
+use crate::telemetry::metrics::{self, Samples};
+
+/// How often what must be alive says so.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How long Events that wait may still be posted at the end.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How many failures in a row make a watch unready: one or two are a hiccup.
+const WATCH_FAILURES: u32 = 3;
+
+/// How the operator runs.
+#[derive(Debug)]
+pub struct Options {
+    /// How to reach the API server.
+    pub config: Config,
+    /// How the clients behave.
+    pub client: client::Options,
+    /// Namespaces to watch; none means all.
+    pub namespaces: BTreeSet<String>,
+    /// Namespace of the lease and of the digest key.
+    pub operator_namespace: String,
+    /// Who this replica is.
+    pub identity: String,
+    /// Leader election.
+    pub lease: lease::Config,
+    /// Workloads worked on at a time.
+    pub concurrency: usize,
+    /// Whether resourceVersions of sources and Pods can be compared.
+    pub comparable: bool,
+    /// How to watch.
+    pub watch: WatchOptions,
+    /// The most that a request may take.
+    pub timeout: Duration,
+    /// Address of `/metrics`, `/livez` and `/readyz`.
+    pub metrics_address: SocketAddr,
+    /// Address of `/debug`.
+    pub debug_address: SocketAddr,
+    /// Where to write the addresses that were bound.
+    pub addresses_file: Option<PathBuf>,
+}
+
+/// The operator while it runs. Everything that must not end is in `tasks`.
+struct Operator {
+    options: Options,
+    context: Arc<Context>,
+    pulses: PulseLayer,
+    tasks: JoinSet<&'static str>,
+    /// The health of every watch.
+    healths: Arc<Mutex<Vec<Arc<Health>>>>,
+    heartbeats: Heartbeats,
+    /// Tells the queues to hand out nothing more.
+    stop_work: watch::Sender<bool>,
+}
+
+/// Runs the operator until `stop` resolves.
+///
+/// # Errors
+/// Where it can't start, or where a part of it ended that must not.
+pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let mut registry = Registry::default();
+    let metrics = metrics::register(&mut registry);
+    let pulses = PulseLayer::default();
+    let clients = Clients::new(&options.config, &options.client, &metrics.api, &pulses)?;
+    let (candidate, leadership) = Candidate::new(clients.lease.clone(), options.lease.clone())?;
+    let (events, poster) = events(
+        clients.requests.clone(),
+        &options.identity,
+        options.timeout,
+        &metrics,
+    );
+    let mut stop = pin!(stop);
+    let key = tokio::select! {
+        key = digest_key(&clients.requests, &options) => key?,
+        () = &mut stop => return Ok(()),
+    };
+    let context = Arc::new(Context {
+        state: Mutex::new(State::new(Settings {
+            key: key.clone(),
+            comparable: options.comparable,
+            refresh_bound: REFRESH_BOUND,
+        })),
+        sources: Queue::new("sources", Backoff::default()),
+        workloads: Queue::new("workloads", Backoff::default()),
+        reports: Queue::new("reports", Backoff::default()),
+        clients,
+        key,
+        metrics,
+        events,
+        leadership,
+        server: pulses.clock(),
+        clock: OperatorClock::default(),
+        timeout: options.timeout,
+    });
+    let mut operator = Operator {
+        options,
+        context,
+        pulses,
+        tasks: JoinSet::new(),
+        healths: Arc::default(),
+        heartbeats: Heartbeats::default(),
+        stop_work: watch::Sender::new(false),
+    };
+    let (stop_lease, lease_stopped) = oneshot::channel::<()>();
+    let election = tokio::spawn(candidate.run(async {
+        // A sender that is dropped says the same.
+        let _ = lease_stopped.await;
+    }));
+    let posting = tokio::spawn(poster.run());
+
+    operator.serve(registry).await?;
+    let result = tokio::select! {
+        () = &mut stop => Ok(()),
+        result = operator.work() => result,
+    };
+    operator.finish(posting).await;
+    drop(stop_lease);
+    election.await.context("leader election failed")?;
+    info!("stopped");
+    result
+}
+
+/// Gets the digest key, or makes it.
+async fn digest_key(client: &Client, options: &Options) -> anyhow::Result<DigestKey> {
+    let mut delay = Duration::from_millis(500);
+    loop {
+        match patch::digest_key(client.clone(), &options.operator_namespace, options.timeout).await
+        {
+            Ok(key) => return Ok(key),
+            Err(error) if error.is_final() => return Err(error.into()),
+            Err(error) => warn!(%error, "no digest key yet; trying again"),
+        }
+        sleep(delay).await;
+        delay = (delay * 2).min(Duration::from_secs(10));
+    }
+}
+
+// === impl Operator ===
+
+impl Operator {
+    /// Starts the HTTP servers.
+    async fn serve(&mut self, mut registry: Registry) -> anyhow::Result<()> {
+        metrics::register_samples(&mut registry, self.samples());
+        let (public, metrics) = http::bind(self.options.metrics_address).await?;
+        let (debug, debug_address) = http::bind_loopback(self.options.debug_address).await?;
+        info!(%metrics, debug = %debug_address, "listening");
+        let addresses = http::Addresses {
+            metrics,
+            debug: debug_address,
+        };
+        if let Some(path) = &self.options.addresses_file {
+            addresses.write(path)?;
+        }
+        let live = {
+            let heartbeats = self.heartbeats.clone();
+            Arc::new(move || heartbeats.checks())
+        };
+        let router = http::public(Arc::new(registry), live, self.readiness());
+        let (index, queues) = (self.context.clone(), self.context.clone());
+        let debug_router = http::debug(
+            Arc::new(move || index.state.lock().dump()),
+            Arc::new(move || queues.dump_queues()),
+        );
+        let (first, second) = (self.stopped(), self.stopped());
+        self.tasks.spawn(async {
+            if let Err(error) = http::serve(public, router, first).await {
+                warn!(%error, "the metrics server failed");
+            }
+            "the metrics server"
+        });
+        self.tasks.spawn(async {
+            if let Err(error) = http::serve(debug, debug_router, second).await {
+                warn!(%error, "the debug server failed");
+            }
+            "the debug server"
+        });
+        Ok(())
+    }
+
+    /// Watches, and works until something ends that must not.
+    async fn work(&mut self) -> anyhow::Result<()> {
+        self.spawn_heartbeat();
+        // What is remembered comes first: without it every workload would be new.
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_projection(scope, change);
+        });
+        self.wait_for_lists().await?;
+        self.watch_everything();
+        self.wait_for_lists().await?;
+        self.context.state.lock().synced = true;
+        self.context.enqueue_all();
+        info!("every watch has finished its first list");
+        self.spawn_loops();
+        match self.tasks.join_next().await {
+            Some(Ok(name)) => bail!("{name} ended; the process ends with it"),
+            Some(Err(error)) => bail!("a task failed; the process ends with it: {error}"),
+            None => bail!("no task is left"),
+        }
+    }
+
+    fn watch_everything(&mut self) {
+        use SourceKind as S;
+        use WorkloadKind as W;
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_policy(scope, change);
+        });
+        self.watch_cluster(true, |context: &Context, change| {
+            context.ingest_cluster_policy(change);
+        });
+        if self.options.namespaces.is_empty() {
+            self.watch_cluster(false, |context: &Context, change| {
+                context.ingest_namespace(change);
+            });
+        }
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_source::<ConfigMap>(S::ConfigMap, scope, change);
+        });
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_source::<Secret>(S::Secret, scope, change);
+        });
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_workload::<Deployment>(W::Deployment, scope, change);
+        });
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_workload::<StatefulSet>(W::StatefulSet, scope, change);
+        });
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_workload::<DaemonSet>(W::DaemonSet, scope, change);
+        });
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_replica_set(scope, change);
+        });
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_revision(scope, change);
+        });
+        self.watch_each_namespace(|context: &Context, scope, change| {
+            context.ingest_pod(scope, change);
+        });
+    }
+
+    /// Watches a namespaced kind: in each namespace that was named, else in all.
+    fn watch_each_namespace<K>(
+        &mut self,
+        ingest: impl Fn(&Context, &Scope, Change<K>) + Copy + Send + 'static,
+    ) where
+        K: Watched + Resource<Scope = NamespaceResourceScope>,
+    {
+        let client = self.context.clients.watches.clone();
+        if self.options.namespaces.is_empty() {
+            self.spawn_watch(Api::all(client), false, move |context, change| {
+                ingest(context, &None, change);
+            });
+            return;
+        }
+        for namespace in self.options.namespaces.clone() {
+            let api = Api::namespaced(client.clone(), &namespace);
+            let scope: Scope = Some(namespace.into());
+            self.spawn_watch(api, false, move |context, change| {
+                ingest(context, &scope, change);
+            });
+        }
+    }
+
+    /// Watches a kind of the cluster; where it is `optional` there may be none.
+    fn watch_cluster<K: Watched>(
+        &mut self,
+        optional: bool,
+        ingest: impl Fn(&Context, Change<K>) + Send + 'static,
+    ) {
+        let client = self.context.clients.watches.clone();
+        self.spawn_watch(Api::all(client), optional, ingest);
+    }
+
+    fn spawn_watch<K: Watched>(
+        &mut self,
+        api: Api<K>,
+        optional: bool,
+        ingest: impl Fn(&Context, Change<K>) + Send + 'static,
+    ) {
+        let options = WatchOptions {
+            optional,
+            ..self.options.watch
+        };
+        let watch = Watch::new(api, &self.pulses, options);
+        self.healths.lock().push(watch.health());
+        let context = self.context.clone();
+        self.tasks.spawn(async move {
+            watch.run(move |change| ingest(&context, change)).await;
+            "a watch"
+        });
+    }
+
+    /// Waits until every watch that was started has finished its first list.
+    async fn wait_for_lists(&mut self) -> anyhow::Result<()> {
+        let mut tick = interval(Duration::from_millis(10));
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                Some(ended) = self.tasks.join_next() => {
+                    let name = ended.context("a task failed at start")?;
+                    bail!("{name} ended at start");
+                }
+            }
+            if self.healths.lock().iter().all(|health| health.is_synced()) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn spawn_loops(&mut self) {
+        let concurrency = self.options.concurrency;
+        let context = self.context.clone();
+        let work = queue::run(
+            context.sources.clone(),
+            concurrency,
+            move |id| sources::reconcile(context.clone(), id),
+            self.stopped(),
+        );
+        self.spawn_loop("the sources loop", work);
+        let context = self.context.clone();
+        let work = queue::run(
+            context.workloads.clone(),
+            concurrency,
+            move |id| workloads::reconcile(context.clone(), id),
+            self.stopped(),
+        );
+        self.spawn_loop("the workloads loop", work);
+        let context = self.context.clone();
+        let work = queue::run(
+            context.reports.clone(),
+            concurrency,
+            move |subject| reports::reconcile(context.clone(), subject),
+            self.stopped(),
+        );
+        self.spawn_loop("the reports loop", work);
+        self.tasks.spawn(follow_leadership(self.context.clone()));
+    }
+
+    fn spawn_loop(&mut self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            work.await;
+            name
+        });
+    }
+
+    /// Says that the runtime turns and that the state's lock is free.
+    fn spawn_heartbeat(&mut self) {
+        let heartbeat = self.heartbeats.expect("state", HEARTBEAT * 4);
+        let context = self.context.clone();
+        self.tasks.spawn(async move {
+            let mut tick = interval(HEARTBEAT);
+            loop {
+                tick.tick().await;
+                drop(context.state.lock());
+                heartbeat.beat();
+            }
+        });
+    }
+
+    fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopped = self.stop_work.subscribe();
+        async move {
+            // A sender that is dropped says the same.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
+    }
+
+    /// Ends in order: no new work; what runs is finished; Events are posted.
+    async fn finish(mut self, posting: tokio::task::JoinHandle<()>) {
+        info!("stopping: nothing new is begun, what runs is finished");
+        self.stop_work.send_replace(true);
+        let (sources, workloads, reports) = (
+            self.context.sources.clone(),
+            self.context.workloads.clone(),
+            self.context.reports.clone(),
+        );
+        let idle = || sources.running() + workloads.running() + reports.running() == 0;
+        let mut tick = interval(Duration::from_millis(10));
+        let finished = async {
+            while !idle() {
+                tick.tick().await;
+            }
+        };
+        if timeout(self.options.timeout * 2, finished).await.is_err() {
+            warn!("some requests did not end in time and are given up");
+        }
+        self.tasks.shutdown().await;
+        // The poster ends once nobody can send any more.
+        drop(self);
+        if timeout(DRAIN, posting).await.is_err() {
+            warn!("some Events could not be posted in time");
+        }
+    }
+
+    fn readiness(&self) -> http::Checks {
+        let context = self.context.clone();
+        let healths = self.healths.clone();
+        Arc::new(move || {
+            let mut checks: Vec<Check> = healths
+                .lock()
+                .iter()
+                .map(|health| {
+                    let report = health.report();
+                    let problem = match report.failure {
+                        Some(failure) if report.errors >= WATCH_FAILURES || !report.synced => {
+                            Some(failure.to_string())
+                        }
+                        _ if !report.synced => Some("its first list is not complete".to_owned()),
+                        _ => None,
+                    };
+                    Check::new(format!("watch/{health}"), problem)
+                })
+                .collect();
+            let synced = context.state.lock().synced;
+            let problem = (!synced).then(|| "the first lists are not complete".to_owned());
+            checks.push(Check::new("caches", problem));
+            let known = context.leadership.borrow().is_known();
+            let problem = (!known).then(|| "who leads is not known yet".to_owned());
+            checks.push(Check::new("lease", problem));
+            checks
+        })
+    }
+
+    fn samples(&self) -> Samples {
+        let (a, b, c, d) = (
+            self.context.clone(),
+            self.context.clone(),
+            self.context.clone(),
+            self.context.clone(),
+        );
+        let leader = self.context.clone();
+        let healths = self.healths.clone();
+        Samples {
+            workloads: Box::new(move || {
+                let (workloads, _) = a.state.lock().totals();
+                let sample = |((kind, state), count)| (vec![kind, state], f64::from(count));
+                workloads.into_iter().map(sample).collect()
+            }),
+            pods: Box::new(move || {
+                let (_, tally) = b.state.lock().totals();
+                vec![
+                    (vec!["Fresh"], f64::from(tally.fresh)),
+                    (vec!["Stale"], f64::from(tally.stale)),
+                    (vec!["Refreshing"], f64::from(tally.refreshing)),
+                    (vec!["Unknown"], f64::from(tally.unknown)),
+                ]
+            }),
+            watch_ages: Box::new(move || watch_ages(&healths.lock())),
+            queue_depths: Box::new(move || {
+                let sample = |name, depth: usize| (vec![name], depth as f64);
+                vec![
+                    sample(c.sources.name(), c.sources.depth()),
+                    sample(c.workloads.name(), c.workloads.depth()),
+                    sample(c.reports.name(), c.reports.depth()),
+                ]
+            }),
+            queue_ages: Box::new(move || {
+                let sample = |name, age: Duration| (vec![name], age.as_secs_f64());
+                vec![
+                    sample(d.sources.name(), d.sources.oldest()),
+                    sample(d.workloads.name(), d.workloads.oldest()),
+                    sample(d.reports.name(), d.reports.oldest()),
+                ]
+            }),
+            leader: Box::new(move || leader.is_leading()),
+        }
+    }
+}
+
+/// Has everything looked at when leadership comes.
+async fn follow_leadership(context: Arc<Context>) -> &'static str {
+    let mut leadership = context.leadership.clone();
+    let mut led = false;
+    loop {
+        let leads = matches!(*leadership.borrow_and_update(), Leadership::Leader { .. });
+        if leads != led {
+            info!(leads, "leadership changed");
+            if leads {
+                context.enqueue_all();
+            }
+            led = leads;
+        }
+        if leadership.changed().await.is_err() {
+            return "leader election";
+        }
+    }
+}
+
+/// The kinds watched, each with the age of its last event: of several watches of
+/// a kind that of the most silent.
+fn watch_ages(healths: &[Arc<Health>]) -> Vec<metrics::Sample> {
+    let mut ages: Vec<(&'static str, f64)> = Vec::new();
+    for report in healths.iter().map(|health| health.report()) {
+        let Some(age) = report.last_event else {
+            continue;
+        };
+        let kind = KINDS.iter().find(|kind| **kind == &*report.kind);
+        let kind = kind.copied().unwrap_or("other");
+        match ages.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, oldest)) => *oldest = oldest.max(age.as_secs_f64()),
+            None => ages.push((kind, age.as_secs_f64())),
+        }
+    }
+    ages.into_iter().map(|(kind, age)| (vec![kind], age)).collect()
+}
+
+/// The kinds that are watched.
+const KINDS: [&str; 12] = [
+    "ConfigMap",
+    "Secret",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ControllerRevision",
+    "Pod",
+    "Namespace",
+    "SyncPolicy",
+    "ClusterSyncPolicy",
+    "Projection",
+];

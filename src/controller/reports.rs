@@ -1,0 +1,95 @@
+//! Writes Projections and the status of policies, behind the patches and coalesced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use crate::api::names::projection_name;
+use crate::cluster::patch::{self, Patched};
+use crate::controller::context::{Context, Subject};
+use crate::controller::policies;
+use crate::controller::queue::Outcome;
+use crate::controller::state::Report;
+use crate::core::object::WorkloadId;
+use crate::telemetry::metrics;
+
+/// The least time between two writes of the policies' status.
+const POLICIES_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Writes what a subject's object should be.
+pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Outcome {
+    if !context.is_leading() {
+        return Outcome::Done;
+    }
+    match subject {
+        Subject::Workload(id) => projection(&context, &id).await,
+        Subject::Policies => match policies::report(&context).await {
+            true => Outcome::After(POLICIES_INTERVAL),
+            false => Outcome::Done,
+        },
+    }
+}
+
+async fn projection(context: &Context, id: &WorkloadId) -> Outcome {
+    let clock = context.now();
+    let report = context.state.lock().report(id, clock);
+    let client = context.clients.requests.clone();
+    let name = projection_name(id.kind, &id.name);
+    let (outcome, done) = match report {
+        Report::Unchanged => return Outcome::Done,
+        Report::After(delay) => return Outcome::After(delay),
+        Report::Delete => {
+            let outcome =
+                patch::delete_projection(client, &id.namespace, &name, context.timeout).await;
+            let done = matches!(outcome, Patched::Done { .. } | Patched::Gone);
+            if done {
+                context.state.lock().forget(id);
+            }
+            (outcome, done)
+        }
+        Report::Write { spec, status, hash } => {
+            let owner = patch::Owner {
+                kind: id.kind,
+                name: &id.name,
+                uid: &spec.workload.uid,
+            };
+            let projection = patch::projection(&id.namespace, &name, owner, &spec, &status);
+            let outcome =
+                patch::apply_projection(client, &id.namespace, &name, &projection, context.timeout)
+                    .await;
+            let done = matches!(outcome, Patched::Done { .. });
+            if done {
+                let now = context.clock.now();
+                context.state.lock().reported(id, hash, &status, now);
+                context
+                    .reports
+                    .add_after(Subject::Policies, POLICIES_INTERVAL);
+            }
+            (outcome, done)
+        }
+    };
+    if done {
+        context.metrics.wrote_status(metrics::Outcome::Success);
+        return Outcome::Done;
+    }
+    match outcome {
+        // Its namespace is gone or going: so is the workload.
+        Patched::Gone => Outcome::Done,
+        Patched::Done { .. } => Outcome::Done,
+        Patched::Conflict => {
+            context.metrics.wrote_status(metrics::Outcome::Conflict);
+            Outcome::Retry
+        }
+        Patched::Refused { message } => {
+            context.metrics.wrote_status(metrics::Outcome::Refused);
+            debug!(workload = %id, message, "the API server refuses its Projection");
+            Outcome::Retry
+        }
+        Patched::Failed { message } => {
+            context.metrics.wrote_status(metrics::Outcome::Failure);
+            warn!(workload = %id, message, "its Projection can't be written; it is tried again");
+            Outcome::Retry
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Reads what lags behind: one read of a source serves all references to it.
+
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use crate::api::reasons::Reason;
+use crate::cluster::read::read;
+use crate::controller::context::Context;
+use crate::controller::queue::Outcome;
+use crate::controller::state::Need;
+use crate::core::content::SourceContent;
+use crate::core::object::SourceId;
+use crate::telemetry::events::EventType;
+use crate::telemetry::metrics;
+
+/// Brings all references to a source to its newest version.
+pub async fn reconcile(context: Arc<Context>, id: SourceId) -> Outcome {
+    let need = {
+        let mut state = context.state.lock();
+        if !state.synced {
+            return Outcome::Done;
+        }
+        state.need(&id)
+    };
+    match need {
+        Need::Nothing => {
+            plan_users(&context, &id);
+            Outcome::Done
+        }
+        Need::Absence => {
+            let clock = context.now();
+            let users =
+                context
+                    .state
+                    .lock()
+                    .take_in(&id, &SourceContent::Absent, clock.server, clock.now);
+            users.into_iter().for_each(|id| context.workloads.add(id));
+            Outcome::Done
+        }
+        Need::Read => read_source(&context, &id).await,
+    }
+}
+
+async fn read_source(context: &Context, id: &SourceId) -> Outcome {
+    let kind = id.kind.as_str();
+    let client = context.clients.requests.clone();
+    match read(client, id, &context.key, context.timeout).await {
+        Ok((SourceContent::Absent, _)) => {
+            // The watch still has it: its DELETED event is on the way and tells
+            // since when it is absent.
+            context.metrics.read_source(kind, metrics::Outcome::Absent);
+            debug!(source = %id, "read ahead of the watch: it does not exist");
+            Outcome::Done
+        }
+        Ok((content, date)) => {
+            context.metrics.read_source(kind, metrics::Outcome::Success);
+            let now = context.clock.now();
+            let users = context.state.lock().take_in(id, &content, date, now);
+            users.into_iter().for_each(|id| context.workloads.add(id));
+            Outcome::Done
+        }
+        Err(error) => {
+            // An error is an error: never taken for a change or for absence.
+            context.metrics.read_source(kind, metrics::Outcome::Failure);
+            warn!(source = %id, %error, "a source can't be read; it is tried again");
+            let users = context.state.lock().index.users(id);
+            for user in users {
+                context.post(
+                    &user,
+                    EventType::Warning,
+                    Reason::ReadFailed,
+                    "Read",
+                    error.to_string(),
+                );
+            }
+            Outcome::Retry
+        }
+    }
+}
+
+fn plan_users(context: &Context, id: &SourceId) {
+    let users = context.state.lock().index.users(id);
+    users.into_iter().for_each(|id| context.workloads.add(id));
+}

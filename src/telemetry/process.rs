@@ -1,0 +1,138 @@
+//! The standard metrics of a process, read from `/proc/self` at scrape.
+//! Where there is no `/proc` they are left out.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// Clock ticks in a second as `/proc` counts them: 100 on every Linux, whatever the kernel's own rate.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Reads the process's metrics at scrape.
+#[derive(Debug)]
+pub(super) struct Process;
+
+impl Process {
+    /// Name, kind and help, in the order in which they are encoded.
+    pub(super) const METRICS: [(&'static str, &'static str, &'static str); 3] = [
+        (
+            "process_resident_memory_bytes",
+            "gauge",
+            "Resident memory of the process",
+        ),
+        (
+            "process_cpu_seconds",
+            "counter",
+            "Processor time the process used, in user and system mode",
+        ),
+        (
+            "process_start_time_seconds",
+            "gauge",
+            "When the process started, in seconds since 1970",
+        ),
+    ];
+}
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let read = |path| std::fs::read_to_string(path).ok();
+        let stat = read("/proc/self/stat");
+        let stat = stat.as_deref().and_then(parse_stat);
+        let values = [
+            read("/proc/self/status")
+                .as_deref()
+                .and_then(resident_bytes),
+            stat.as_ref().map(|stat| stat.cpu_seconds),
+            stat.as_ref()
+                .and_then(|stat| Some(boot_time(&read("/proc/stat")?)? + stat.started_after_boot)),
+        ];
+        for ((name, kind, help), value) in Self::METRICS.into_iter().zip(values) {
+            let Some(value) = value else { continue };
+            let help = format!("{help}.");
+            if kind == "counter" {
+                let counter = ConstCounter::new(value);
+                counter.encode(encoder.encode_descriptor(
+                    name,
+                    &help,
+                    None,
+                    MetricType::Counter,
+                )?)?;
+            } else {
+                let gauge = ConstGauge::new(value);
+                gauge.encode(encoder.encode_descriptor(name, &help, None, MetricType::Gauge)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Stat {
+    cpu_seconds: f64,
+    /// Seconds from the start of the machine to that of the process.
+    started_after_boot: f64,
+}
+
+/// `/proc/self/stat`. The command's name, in parentheses, may hold anything: count from behind it.
+fn parse_stat(text: &str) -> Option<Stat> {
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    // The first here is the third of proc(5).
+    let ticks = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
+    Some(Stat {
+        cpu_seconds: (ticks(14)? + ticks(15)?) / TICKS_PER_SECOND,
+        started_after_boot: ticks(22)? / TICKS_PER_SECOND,
+    })
+}
+
+fn resident_bytes(status: &str) -> Option<f64> {
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(
+        kilobytes
+            .trim()
+            .strip_suffix("kB")?
+            .trim()
+            .parse::<f64>()
+            .ok()?
+            * 1024.0,
+    )
+}
+
+fn boot_time(stat: &str) -> Option<f64> {
+    stat.lines()
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_counts_from_behind_the_command() {
+        let text = "1 (a) b (c) S 0 1 1 0 -1 4194560 1 2 3 4 250 50 7 8 20 0 1 0 12345 1000 2000";
+        let stat = parse_stat(text).expect("parses");
+        assert_eq!(stat.cpu_seconds, 3.0);
+        assert_eq!(stat.started_after_boot, 123.45);
+        assert!(parse_stat("").is_none() && parse_stat("1 (a) S").is_none());
+    }
+
+    #[test]
+    fn memory_and_boot_time() {
+        assert_eq!(
+            resident_bytes("Name:\ta\nVmRSS:\t   12 kB\n"),
+            Some(12288.0)
+        );
+        assert_eq!(resident_bytes("Name:\ta\n"), None);
+        assert_eq!(
+            boot_time("cpu 1 2\nbtime 1700000000\n"),
+            Some(1_700_000_000.0)
+        );
+    }
+}
