@@ -236,7 +236,7 @@ impl Operator {
     }
 
     /// `/debug/queues`.
-    pub(crate) async fn queues(&self) -> Result<Vec<Queue>> {
+    pub(crate) async fn queues(&self) -> Result<BTreeMap<String, Queue>> {
         self.fetch_json("/debug/queues").await
     }
 
@@ -272,7 +272,7 @@ impl Operator {
                 return Ok(problem);
             }
             let queues = self.queues().await?;
-            let works = queues.iter().filter(|queue| queue.name != "reports");
+            let works = queues.values().filter(|queue| queue.name != "reports");
             let busy = works.filter(|queue| !queue.idle || (queue.delayed > 0 && !delays));
             Ok(busy.map(|queue| format!("{} {:?} ", queue.name, queue.items)).collect())
         })
