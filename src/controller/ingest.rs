@@ -97,9 +97,10 @@ impl Context {
                 let seen = self.seen(false);
                 self.change(|state| {
                     let gone = gone(state.index.source_names(kind), scope, &listed);
-                    join(gone.into_iter().map(|key| {
-                        state.index.delete_source(&id(key), None, seen)
-                    }))
+                    join(
+                        gone.into_iter()
+                            .map(|key| state.index.delete_source(&id(key), None, seen)),
+                    )
                 });
             }
         }
@@ -126,7 +127,10 @@ impl Context {
             }
             Change::Synced(listed) => self.change(|state| {
                 let gone = gone(state.index.workload_names(kind), scope, &listed);
-                join(gone.into_iter().map(|key| state.index.delete_workload(&id(key))))
+                join(
+                    gone.into_iter()
+                        .map(|key| state.index.delete_workload(&id(key))),
+                )
             }),
         }
     }
@@ -154,9 +158,10 @@ impl Context {
             }
             Change::Synced(listed) => self.change(|state| {
                 let gone = gone(state.index.pod_names(), scope, &listed);
-                join(gone.iter().map(|key| {
-                    state.index.delete_pod(&key.namespace, &key.name)
-                }))
+                join(
+                    gone.iter()
+                        .map(|key| state.index.delete_pod(&key.namespace, &key.name)),
+                )
             }),
         }
     }
@@ -180,9 +185,10 @@ impl Context {
             }
             Change::Synced(listed) => self.change(|state| {
                 let gone = gone(state.index.replica_set_names(), scope, &listed);
-                join(gone.iter().map(|key| {
-                    state.index.delete_replica_set(&key.namespace, &key.name)
-                }))
+                join(
+                    gone.iter()
+                        .map(|key| state.index.delete_replica_set(&key.namespace, &key.name)),
+                )
             }),
         }
     }
@@ -206,9 +212,10 @@ impl Context {
             }
             Change::Synced(listed) => self.change(|state| {
                 let gone = gone(state.index.revision_names(), scope, &listed);
-                join(gone.iter().map(|key| {
-                    state.index.delete_revision(&key.namespace, &key.name)
-                }))
+                join(
+                    gone.iter()
+                        .map(|key| state.index.delete_revision(&key.namespace, &key.name)),
+                )
             }),
         }
     }
@@ -220,9 +227,7 @@ impl Context {
             Change::Listing | Change::Synced(_) => {}
             Change::Listed(view) | Change::Applied(view) => {
                 if let Some((key, _, labels)) = usable(view) {
-                    self.change(|state| {
-                        state.index.apply_namespace(&intern(&key.name), labels)
-                    });
+                    self.change(|state| state.index.apply_namespace(&intern(&key.name), labels));
                 }
             }
             Change::Deleted(view) => {
@@ -272,9 +277,8 @@ impl Context {
                     warn!(policy = %id, %error, "a policy is invalid and selects nothing");
                 }
                 self.change(|state| {
-                    let status = status.or_else(|| {
-                        state.policies.get(&id).map(|meta| meta.status.clone())
-                    });
+                    let status =
+                        status.or_else(|| state.policies.get(&id).map(|meta| meta.status.clone()));
                     let meta = PolicyMeta {
                         generation,
                         status: status.unwrap_or_default(),
@@ -353,7 +357,11 @@ impl Context {
                     .adopt(&id, &projection.spec, &status, clock);
             }
             Err(invalid) => {
-                warn!(projection = name, error = invalid.error, "a stored Projection can't be read; its workload is seen anew");
+                warn!(
+                    projection = name,
+                    error = invalid.error,
+                    "a stored Projection can't be read; its workload is seen anew"
+                );
             }
         }
     }

@@ -538,7 +538,9 @@ fn watch_ages(healths: &[Arc<Health>]) -> Vec<metrics::Sample> {
             None => ages.push((kind, age.as_secs_f64())),
         }
     }
-    ages.into_iter().map(|(kind, age)| (vec![kind], age)).collect()
+    ages.into_iter()
+        .map(|(kind, age)| (vec![kind], age))
+        .collect()
 }
 
 /// The kinds that are watched.

@@ -86,16 +86,16 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
                 rv,
                 causes: order.plan.causes,
             };
-            context
-                .state
-                .lock()
-                .rolled(id, roll, &order.plan.base, now);
+            context.state.lock().rolled(id, roll, &order.plan.base, now);
             context.post(
                 id,
                 EventType::Normal,
                 Reason::ContentChanged,
                 "Roll",
-                format!("Rolled: {causes} changed ({} outdated)", order.plan.outdated),
+                format!(
+                    "Rolled: {causes} changed ({} outdated)",
+                    order.plan.outdated
+                ),
             );
             context.workloads.add(id.clone());
             context.reports.add(Subject::Workload(id.clone()));

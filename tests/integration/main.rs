@@ -5,4 +5,5 @@
 
 mod harness;
 
+mod rbac;
 mod starts;

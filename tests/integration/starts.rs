@@ -7,7 +7,8 @@ async fn rolls_a_deployment_when_a_key_that_it_projects_changes() -> Result {
     let env = Env::new().await?;
     let app = config_map("app").data("a", "1").data("b", "1");
     let web = deployment("web").uses(app.volume().items(&["a"]));
-    env.create_all(&[&policy("fast").fast(), &app, &web]).await?;
+    env.create_all(&[&policy("fast").fast(), &app, &web])
+        .await?;
     env.rolled_out(&web).await?;
     let mut operator = env.operator(&[]).await?;
     operator.decided(&web, "InSync").await?;

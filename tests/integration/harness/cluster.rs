@@ -43,8 +43,9 @@ impl Cluster {
     /// An administrator's client, of this test's runtime.
     pub(crate) async fn client(&self) -> Result<Client> {
         let kubeconfig = Kubeconfig::read_from(self.plane.kubeconfig())?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default());
-        Ok(Client::try_from(config.await?)?)
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        Ok(Client::try_from(config)?)
     }
 
     /// Stops, starts, kills, pauses or resumes a component. For a test's own only.
@@ -94,7 +95,11 @@ pub(crate) fn manifests(folder: &str) -> Result<Vec<Value>> {
         let text = std::fs::read_to_string(&file)?;
         let objects: Vec<Value> = serde_saphyr::from_multiple(&text)
             .map_err(|error| anyhow!("{}: {error}", file.display()))?;
-        found.extend(objects.into_iter().filter(|object| object["kind"] != "Kustomization"));
+        found.extend(
+            objects
+                .into_iter()
+                .filter(|object| object["kind"] != "Kustomization"),
+        );
     }
     Ok(found)
 }

@@ -11,8 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::Client;
 use kube::api::{Api, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -33,7 +34,8 @@ const ROLES: [&str; 2] = ["projsync-manager", "projsync-secrets"];
 const CLUSTER_ROLE: &str = "projsync-cluster";
 
 /// What the operator may own of a workload, as managedFields have it.
-const OWNED: &str = r#"{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{"f:projsync.dev/revision":{}}}}}}"#;
+const OWNED: &str =
+    r#"{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{"f:projsync.dev/revision":{}}}}}}"#;
 
 /// A test's own namespaces, and the operator's account in them.
 pub(crate) struct Env {
@@ -116,7 +118,9 @@ impl Env {
 
     async fn make_namespaces(&self) -> Result {
         for space in self.spaces.iter().chain([&self.home]) {
-            space.create(&object("v1", "Namespace", &space.namespace)).await?;
+            space
+                .create(&object("v1", "Namespace", &space.namespace))
+                .await?;
         }
         for space in &self.spaces {
             let account = object("v1", "ServiceAccount", "default");
@@ -131,7 +135,8 @@ impl Env {
     /// The account, with the rules of `config/rbac`.
     async fn make_account(&self) -> Result {
         let home = &self.home;
-        home.create(&object("v1", "ServiceAccount", ACCOUNT)).await?;
+        home.create(&object("v1", "ServiceAccount", ACCOUNT))
+            .await?;
         for mut role in manifests("config/rbac")? {
             if role["kind"] == "Role" {
                 role["metadata"]["namespace"] = json!(home.namespace);
@@ -205,16 +210,20 @@ impl Env {
         std::fs::write(file, kubeconfig.to_string())?;
         let claims = token.split('.').nth(1).context("the token is no JWT")?;
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
-        Ok(format!("JTI={}", claims["jti"].as_str().unwrap_or_default()))
+        Ok(format!(
+            "JTI={}",
+            claims["jti"].as_str().unwrap_or_default()
+        ))
     }
 
     /// Another client of the operator's account: what it may do.
     pub(crate) async fn account_client(&self) -> Result<Client> {
         let file = self.folder.path().join("account.kubeconfig");
         self.credentials(&file).await?;
-        let kubeconfig = kube::config::Kubeconfig::read_from(&file)?;
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default());
-        Ok(Client::try_from(config.await?)?)
+        let kubeconfig = Kubeconfig::read_from(&file)?;
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        Ok(Client::try_from(config)?)
     }
 
     /// All requests of the operator's account so far, refused ones too.
@@ -244,18 +253,22 @@ impl Env {
 
     /// How often a workload was rolled so far.
     pub(crate) fn roll_count(&self, workload: &Workload) -> Result<usize> {
-        Ok(self.roll_counts()?.get(&self.key(workload)).copied().unwrap_or(0))
+        Ok(self
+            .roll_counts()?
+            .get(&self.key(workload))
+            .copied()
+            .unwrap_or(0))
     }
 
     /// Waits until a workload has been rolled so often; more is an error.
     #[track_caller]
     pub(crate) fn rolls(&self, workload: &Workload, count: usize) -> impl Future<Output = Result> {
         let key = self.key(workload);
-        let looked = eventually(format!("{count} rolls of {key}"), async move || {
-            match self.roll_count(workload)? {
-                seen if seen >= count => Ok(Some(seen)),
-                seen => bail!("{seen}"),
-            }
+        let looked = eventually(format!("{count} rolls of {key}"), async move || match self
+            .roll_count(workload)?
+        {
+            seen if seen >= count => Ok(Some(seen)),
+            seen => bail!("{seen}"),
         });
         async move {
             let seen = looked.await?;
@@ -299,9 +312,14 @@ impl Env {
     fn is_own(&self, request: &Request) -> bool {
         let home = request.namespace == self.home.namespace;
         let here = self.cluster_wide
-            || self.spaces.iter().any(|space| space.namespace == request.namespace);
+            || self
+                .spaces
+                .iter()
+                .any(|space| space.namespace == request.namespace);
         match (request.resource.as_str(), request.verb.as_str()) {
-            ("deployments" | "statefulsets" | "daemonsets" | "syncpolicies/status", "patch") => here,
+            ("deployments" | "statefulsets" | "daemonsets" | "syncpolicies/status", "patch") => {
+                here
+            }
             ("projections", "patch" | "delete") => here,
             ("events", "create" | "patch") => here || request.namespace == "default",
             ("clustersyncpolicies/status", "patch") => true,

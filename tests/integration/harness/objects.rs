@@ -181,7 +181,10 @@ impl Policy {
 
     /// Only workloads with this label.
     pub(crate) fn label(self, name: &str, value: &str) -> Self {
-        self.with("workloads", json!({"selector": {"matchLabels": {name: value}}}))
+        self.with(
+            "workloads",
+            json!({"selector": {"matchLabels": {name: value}}}),
+        )
     }
 }
 

@@ -117,7 +117,10 @@ impl Operator {
         ];
         if !env.cluster_wide {
             let names = env.spaces.iter().map(|space| space.namespace.as_str());
-            arguments.push(format!("--namespaces={}", names.collect::<Vec<_>>().join(",")));
+            arguments.push(format!(
+                "--namespaces={}",
+                names.collect::<Vec<_>>().join(",")
+            ));
         }
         arguments.extend(extra.iter().map(|&argument| argument.to_owned()));
         let log = match std::env::var_os("KEEP_LOGS") {
@@ -148,7 +151,10 @@ impl Operator {
         if self.addresses.exists() {
             std::fs::remove_file(&self.addresses)?;
         }
-        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
         // Guarded: the kernel ends it with the thread of this test.
         let mut command = controlplane::guarded(env!("CARGO_BIN_EXE_projsync").as_ref())?;
         let own = |name: &str| name.starts_with("PROJSYNC_") || name.starts_with("POD_");
@@ -156,7 +162,10 @@ impl Operator {
             command.env_remove(name);
         }
         command.args(&self.arguments).env("RUST_BACKTRACE", "1");
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
         self.child = Some(command.spawn()?);
         Ok(())
     }
@@ -262,20 +271,26 @@ impl Operator {
     #[track_caller]
     fn seen_and(&self, edits: &[&Edit], delays: bool) -> impl Future<Output = Result> {
         let edits: Vec<Edit> = edits.iter().map(|&edit| edit.clone()).collect();
-        until("the operator has caught up", String::new(), async move || {
-            // In this order: whatever the index knows is in the queues then.
-            let index = self.index().await?;
-            if !index.synced {
-                return Ok("not synced".to_owned());
-            }
-            if let Some(problem) = edits.iter().find_map(|edit| lacks(&index, edit)) {
-                return Ok(problem);
-            }
-            let queues = self.queues().await?;
-            let works = queues.values().filter(|queue| queue.name != "reports");
-            let busy = works.filter(|queue| !queue.idle || (queue.delayed > 0 && !delays));
-            Ok(busy.map(|queue| format!("{} {:?} ", queue.name, queue.items)).collect())
-        })
+        until(
+            "the operator has caught up",
+            String::new(),
+            async move || {
+                // In this order: whatever the index knows is in the queues then.
+                let index = self.index().await?;
+                if !index.synced {
+                    return Ok("not synced".to_owned());
+                }
+                if let Some(problem) = edits.iter().find_map(|edit| lacks(&index, edit)) {
+                    return Ok(problem);
+                }
+                let queues = self.queues().await?;
+                let works = queues.values().filter(|queue| queue.name != "reports");
+                let busy = works.filter(|queue| !queue.idle || (queue.delayed > 0 && !delays));
+                Ok(busy
+                    .map(|queue| format!("{} {:?} ", queue.name, queue.items))
+                    .collect())
+            },
+        )
     }
 
     /// Waits until the last decision about a workload has this reason. After an
@@ -286,11 +301,19 @@ impl Operator {
         workload: &Workload,
         reason: &str,
     ) -> impl Future<Output = Result> {
-        let key = format!("{} {}/{}", workload.kind_name(), self.namespace, workload.name());
+        let key = format!(
+            "{} {}/{}",
+            workload.kind_name(),
+            self.namespace,
+            workload.name()
+        );
         let what = format!("the decision about {key}");
         until(what, Some(reason.to_owned()), async move || {
             let index = self.index().await?;
-            Ok(index.workloads.get(&key).and_then(|view| view.reason.clone()))
+            Ok(index
+                .workloads
+                .get(&key)
+                .and_then(|view| view.reason.clone()))
         })
     }
 
@@ -328,9 +351,16 @@ impl Drop for Operator {
 
 /// What the operator has not seen or read of an edit.
 fn lacks(index: &Index, edit: &Edit) -> Option<String> {
-    let Edit { key, version, deleted } = edit;
+    let Edit {
+        key,
+        version,
+        deleted,
+    } = edit;
     let (seen, read) = match (index.sources.get(key), index.workloads.get(key)) {
-        (Some(source), _) => (source.resource_version, source.read || source.workloads == 0),
+        (Some(source), _) => (
+            source.resource_version,
+            source.read || source.workloads == 0,
+        ),
         (_, Some(workload)) => (workload.resource_version, true),
         (None, None) => (None, true),
     };

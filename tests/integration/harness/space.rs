@@ -148,9 +148,15 @@ impl Space {
     }
 
     /// Sets a key of a ConfigMap's `binaryData`.
-    pub(crate) async fn set_binary(&self, source: &Source, key: &str, value: &[u8]) -> Result<Edit> {
+    pub(crate) async fn set_binary(
+        &self,
+        source: &Source,
+        key: &str,
+        value: &[u8],
+    ) -> Result<Edit> {
         let value = STANDARD.encode(value);
-        self.merge(source, json!({"binaryData": {key: value}})).await
+        self.merge(source, json!({"binaryData": {key: value}}))
+            .await
     }
 
     /// Removes a key of a source's `data`.
@@ -225,7 +231,12 @@ impl Space {
         };
         let events = self.list::<Event>().await?.into_iter().filter(regards);
         Ok(events
-            .map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default()))
+            .map(|event| {
+                (
+                    event.reason.unwrap_or_default(),
+                    event.note.unwrap_or_default(),
+                )
+            })
             .collect())
     }
 
@@ -255,7 +266,9 @@ impl Space {
         let mut command = std::process::Command::new(program);
         command.arg("--kubeconfig").arg(kubeconfig);
         command.arg("--cache-dir").arg(cache);
-        command.args(["--namespace", &self.namespace]).args(arguments);
+        command
+            .args(["--namespace", &self.namespace])
+            .args(arguments);
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -266,7 +279,12 @@ impl Space {
 
     /// `<kind> <namespace>/<name>` of an object here.
     pub(crate) fn key(&self, object: &dyn Object) -> String {
-        format!("{} {}/{}", object.kind_name(), self.namespace, object.name())
+        format!(
+            "{} {}/{}",
+            object.kind_name(),
+            self.namespace,
+            object.name()
+        )
     }
 
     fn dynamic(&self, manifest: &Value) -> Result<Api<DynamicObject>> {
@@ -283,9 +301,21 @@ fn rollout_problem(workload: &Value) -> String {
         true => count("desiredNumberScheduled"),
         false => spec["replicas"].as_u64().unwrap_or(1),
     };
-    let ready = count(if daemon { "numberReady" } else { "readyReplicas" });
-    let updated = count(if daemon { "updatedNumberScheduled" } else { "updatedReplicas" });
-    let all = if daemon { count("currentNumberScheduled") } else { count("replicas") };
+    let ready = count(if daemon {
+        "numberReady"
+    } else {
+        "readyReplicas"
+    });
+    let updated = count(if daemon {
+        "updatedNumberScheduled"
+    } else {
+        "updatedReplicas"
+    });
+    let all = if daemon {
+        count("currentNumberScheduled")
+    } else {
+        count("replicas")
+    };
     if status["observedGeneration"] != workload["metadata"]["generation"] {
         return "not observed".to_owned();
     }
@@ -308,7 +338,13 @@ pub(super) fn dynamic(
     let types: TypeMeta = serde_json::from_value(manifest.clone())?;
     let gvk = GroupVersionKind::try_from(&types)?;
     let resource = ApiResource::from_gvk(&gvk);
-    let cluster = ["ClusterSyncPolicy", "ClusterRole", "ClusterRoleBinding", "Namespace", "Node"];
+    let cluster = [
+        "ClusterSyncPolicy",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Namespace",
+        "Node",
+    ];
     Ok(match namespace {
         Some(namespace) if !cluster.contains(&gvk.kind.as_str()) => {
             Api::namespaced_with(client.clone(), namespace, &resource)

@@ -20,53 +20,34 @@ const INTERVAL: Duration = Duration::from_millis(40);
 /// What it gives in place of that is told by the error: `Ok(None)` by its
 /// description alone, so put what was seen last into an `Err`.
 #[track_caller]
-pub(crate) fn eventually<T, F>(
+pub(crate) fn eventually<T>(
     what: impl Into<String>,
-    look: impl FnMut() -> F,
-) -> impl Future<Output = Result<T>>
-where
-    F: Future<Output = Result<Option<T>>>,
-{
+    look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> impl Future<Output = Result<T>> {
     let (what, at) = (what.into(), Location::caller());
     poll(DEADLINE, what, at, look)
 }
 
 /// Looks until the value is as wanted, for [`DEADLINE`]; the error names the last one.
 #[track_caller]
-pub(crate) fn until<T, F>(
+pub(crate) fn until<T: Debug + PartialEq>(
     what: impl Into<String>,
     want: T,
-    mut look: impl FnMut() -> F,
-) -> impl Future<Output = Result>
-where
-    T: Debug + PartialEq,
-    F: Future<Output = Result<T>>,
-{
+    mut look: impl AsyncFnMut() -> Result<T>,
+) -> impl Future<Output = Result> {
     let (what, at) = (what.into(), Location::caller());
-    async move {
-        let want = &want;
-        poll(DEADLINE, what, at, || {
-            let seen = look();
-            async move {
-                match seen.await? {
-                    seen if seen == *want => Ok(Some(())),
-                    seen => bail!("wanted {want:?}, saw {seen:?}"),
-                }
-            }
-        })
-        .await
-    }
+    poll(DEADLINE, what, at, async move || match look().await? {
+        seen if seen == want => Ok(Some(())),
+        seen => bail!("wanted {want:?}, saw {seen:?}"),
+    })
 }
 
-async fn poll<T, F>(
+async fn poll<T>(
     deadline: Duration,
     what: String,
     at: &Location<'_>,
-    mut look: impl FnMut() -> F,
-) -> Result<T>
-where
-    F: Future<Output = Result<Option<T>>>,
-{
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let end = Instant::now() + deadline;
     loop {
         let last = match look().await {

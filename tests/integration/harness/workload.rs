@@ -234,7 +234,8 @@ impl Workload {
 
     /// An annotation on the Pod template.
     pub(crate) fn pod_annotation(mut self, name: &str, value: &str) -> Self {
-        self.pod_annotations.insert(name.to_owned(), value.to_owned());
+        self.pod_annotations
+            .insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -262,7 +263,10 @@ impl Workload {
 
     fn pod_spec(&self) -> Value {
         let mut containers = [
-            (Container::Main, json!({"name": "main", "image": self.image})),
+            (
+                Container::Main,
+                json!({"name": "main", "image": self.image}),
+            ),
             (Container::Init, json!({"name": "init", "image": "init:1"})),
             (
                 Container::Sidecar,
@@ -271,7 +275,9 @@ impl Workload {
         ];
         let mut volumes = Vec::new();
         for (number, part) in self.uses.iter().enumerate() {
-            let container = containers.iter_mut().find(|(which, _)| *which == part.container);
+            let container = containers
+                .iter_mut()
+                .find(|(which, _)| *which == part.container);
             let Some((_, container)) = container else {
                 continue;
             };
@@ -283,7 +289,11 @@ impl Workload {
                         SourceKind::Secret => "secretKeyRef",
                     };
                     let reference = json!({"name": name, "key": key, "optional": part.optional});
-                    push(container, "env", json!({"name": variable, "valueFrom": {field: reference}}));
+                    push(
+                        container,
+                        "env",
+                        json!({"name": variable, "valueFrom": {field: reference}}),
+                    );
                 }
                 Way::EnvFrom { prefix } => {
                     let field = match kind {
@@ -291,7 +301,11 @@ impl Workload {
                         SourceKind::Secret => "secretRef",
                     };
                     let reference = json!({"name": name, "optional": part.optional});
-                    push(container, "envFrom", json!({"prefix": prefix, field: reference}));
+                    push(
+                        container,
+                        "envFrom",
+                        json!({"prefix": prefix, field: reference}),
+                    );
                 }
                 Way::Volume(volume) => {
                     let id = format!("volume-{number}");
