@@ -344,8 +344,10 @@ impl State {
         let Some(managed) = self.managed.get_mut(id) else {
             return Planned::gone(None);
         };
+        if self.synced {
+            managed.record.prune(&view);
+        }
         let pods = assess(&view, &managed.record, self.settings.refresh_bound, now);
-        managed.record.prune(&view);
         let decision = decide(&Facts {
             synced: self.synced,
             view: &view,

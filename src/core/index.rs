@@ -125,11 +125,10 @@ impl Index {
     }
 
     /// Takes in that a namespace is gone: its objects' own events say the rest.
-    pub fn delete_namespace(&mut self, name: &str) {
-        if let Some(space) = self.spaces.get_mut(name) {
-            space.labels.clear();
-        }
+    pub fn delete_namespace(&mut self, name: &Arc<str>) -> Affected {
+        let affected = self.apply_namespace(name, Labels::new());
         self.tidy(name);
+        affected
     }
 
     /// Takes in a version of a source.
@@ -181,7 +180,7 @@ impl Index {
         if let Some(space) = self.spaces.get_mut(&id.namespace) {
             let name = (id.kind, id.name.clone());
             if let Some(node) = space.workloads.remove(&name) {
-                space.unlink(&name, &node.references);
+                space.unlink(&name, node.references.iter());
                 affected.workloads.insert(id.clone());
             }
         }
@@ -222,7 +221,9 @@ impl Index {
     ) -> Affected {
         let mut affected = Affected::default();
         let space = self.spaces.entry(namespace.clone()).or_default();
-        if space.replica_sets.by_name.get(name) != Some(&replica_set) {
+        let before = space.replica_sets.by_name.get(name);
+        if before != Some(&replica_set) {
+            space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
             space.affect_owner_of(namespace, Some(&replica_set.owner), &mut affected);
             space.replica_sets.put(name.clone(), replica_set);
         }
@@ -245,7 +246,9 @@ impl Index {
     ) -> Affected {
         let mut affected = Affected::default();
         let space = self.spaces.entry(namespace.clone()).or_default();
-        if space.revisions.by_name.get(name) != Some(&revision) {
+        let before = space.revisions.by_name.get(name);
+        if before != Some(&revision) {
+            space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
             space.affect_owner_of(namespace, Some(&revision.owner), &mut affected);
             space.revisions.put(name.clone(), revision);
         }
@@ -302,7 +305,13 @@ impl Index {
                 space.pods_of_set(workload, workload.update_revision.as_ref())
             }
             WorkloadKind::DaemonSet => {
-                space.pods_of_set(workload, space.newest_revision(&workload.uid))
+                let newest = space.newest_revision(&workload.uid);
+                let (mut pods, known) = space.pods_of_set(workload, newest);
+                // The revision of our own last roll may be on its way.
+                for (pod, current) in &mut pods {
+                    *current &= pod.revision == workload.template.revision;
+                }
+                (pods, known)
             }
         };
         Some(View {
@@ -553,9 +562,6 @@ impl Space {
             Selected::NotManaged { .. } => Arc::new([]),
         };
         let before = self.workloads.remove(&name);
-        if let Some(before) = &before {
-            self.unlink(&name, &before.references);
-        }
         for reference in references.iter() {
             self.users
                 .entry(reference.source.clone())
@@ -571,6 +577,10 @@ impl Space {
                     .insert(SourceId::new(kind, id.namespace.clone(), source));
             }
         }
+        if let Some(before) = &before {
+            let gone = |old: &&Reference| references.iter().all(|new| new.source != old.source);
+            self.unlink(&name, before.references.iter().filter(gone));
+        }
         self.workloads.insert(
             name,
             Node {
@@ -581,7 +591,11 @@ impl Space {
         );
     }
 
-    fn unlink(&mut self, name: &WorkloadName, references: &[Reference]) {
+    fn unlink<'a>(
+        &mut self,
+        name: &WorkloadName,
+        references: impl IntoIterator<Item = &'a Reference>,
+    ) {
         for reference in references {
             if let Some(users) = self.users.get_mut(&reference.source) {
                 users.remove(name);

@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
 use crate::api::duration::Duration;
 use crate::api::projection::{
-    ContestedRecord, DecisionRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH, PodRecord, PodStart,
-    PodState, Pods, PolicyInForce, ProjectionSpec, ProjectionStatus, ReferenceRecord, RollRecord,
-    Since as StoredSince, State, Summary, TimelineEntry, WorkloadRef,
+    ContestedRecord, DecisionRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH, MAX_TIMELINE, PodRecord,
+    PodStart, PodState, Pods, PolicyInForce, ProjectionSpec, ProjectionStatus, ReferenceRecord,
+    RollRecord, Since as StoredSince, State, Summary, TimelineEntry, WorkloadRef,
 };
 use crate::api::reasons::Reason;
 use crate::core::digest::{Digest, DigestKey, KeyId};
@@ -136,7 +136,8 @@ pub fn restore(
             .contested
             .as_ref()
             .map(|contested| contested.revision.as_str().into()),
-        present: status.contested.is_some(),
+        // A removal while nobody watched is not counted.
+        present: false,
         removals: status
             .contested
             .as_ref()
@@ -148,8 +149,7 @@ pub fn restore(
         .and_then(parse_hex)
         .map(|hash| Template {
             hash,
-            // Which revision it had is no matter: the contest starts as present.
-            revision: record.contest.revision.clone(),
+            revision: None,
         });
     record.starts = status
         .starts
@@ -232,9 +232,11 @@ fn why_not_fresh(pod: &PodFacts) -> String {
     let unknown = names(&mut pod.unknown.iter());
     match pod.state {
         PodState::Fresh => String::new(),
-        PodState::Refreshing => format!("The kubelet refreshes {outdated} in its files."),
-        PodState::Stale => format!("It started before {outdated} changed."),
-        PodState::Unknown => format!("Which content of {unknown} it started with can't be told."),
+        PodState::Refreshing => cut(&format!("The kubelet refreshes {outdated} in its files.")),
+        PodState::Stale => cut(&format!("It started before {outdated} changed.")),
+        PodState::Unknown => cut(&format!(
+            "Which content of {unknown} it started with can't be told."
+        )),
     }
 }
 
@@ -283,7 +285,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
             type_: IN_SYNC,
             status: Some(tally.stale + tally.refreshing == 0),
             reason: input.decision.reason,
-            message: input.decision.message.clone(),
+            message: cut(&input.decision.message),
             observed_generation,
         },
         now,
@@ -368,6 +370,8 @@ fn stored_reference(reference: &Reference, track: &Track) -> ReferenceRecord {
         ),
     };
     let seen = track.seen.as_ref();
+    let entries = track.timeline.as_ref().map_or(&[][..], Timeline::entries);
+    let surplus = entries.len().saturating_sub(MAX_TIMELINE);
     ReferenceRecord {
         kind: reference.source.0,
         name: reference.source.1.to_string(),
@@ -387,13 +391,8 @@ fn stored_reference(reference: &Reference, track: &Track) -> ReferenceRecord {
             .iter()
             .filter_map(|(name, digest)| Some((name.to_string(), digest.as_ref()?.to_string())))
             .collect(),
-        timeline: track
-            .timeline
-            .iter()
-            .flat_map(Timeline::entries)
-            .map(stored_entry)
-            .collect(),
-        open: track.timeline.as_ref().is_some_and(Timeline::is_open),
+        timeline: entries.iter().skip(surplus).map(stored_entry).collect(),
+        open: surplus == 0 && track.timeline.as_ref().is_some_and(Timeline::is_open),
     }
 }
 
@@ -431,16 +430,13 @@ fn restored_track(
         None => entries.last()?.since.time,
     };
     let mut timeline = Timeline::restore(entries, stored.open)?;
-    let in_sync = last.and_then(|last| last.digests.get(&stored.fingerprint));
-    let newest = stored
-        .timeline
-        .last()
-        .and_then(|entry| entry.digest.as_ref());
     if let Some(last) = last
-        && in_sync.is_some()
-        && in_sync == newest
+        && let Some(digest) = last.digests.get(&stored.fingerprint)
     {
-        timeline.mark_synced(last.time.0);
+        timeline.mark_synced_with(
+            comparable(digest, key).unwrap_or_else(|own| own),
+            last.time.0,
+        );
     }
     let track = Track {
         fingerprint,
@@ -473,13 +469,10 @@ fn restored_entry(stored: &TimelineEntry, key: KeyId, foreign: &mut bool) -> Ent
     let content = match &stored.digest {
         None if stored.unsure => Content::Unsure,
         None => Content::Unread,
-        Some(text) => Content::Known(match text.parse::<Digest>() {
-            Ok(digest) if digest.key_id == key => digest,
-            _ => {
-                *foreign = true;
-                stand_in(text, key)
-            }
-        }),
+        Some(text) => Content::Known(comparable(text, key).unwrap_or_else(|stand_in| {
+            *foreign = true;
+            stand_in
+        })),
     };
     Entry {
         content,
@@ -503,6 +496,14 @@ fn restored_entry(stored: &TimelineEntry, key: KeyId, foreign: &mut bool) -> Ent
     }
 }
 
+/// A stored digest if it can be compared with ours, else what stands for it.
+fn comparable(text: &str, key: KeyId) -> Result<Digest, Digest> {
+    match text.parse::<Digest>() {
+        Ok(digest) if digest.key_id == key => Ok(digest),
+        _ => Err(stand_in(text, key)),
+    }
+}
+
 /// Stands for a digest that can't be compared with ours: equal only to itself.
 fn stand_in(text: &str, key_id: KeyId) -> Digest {
     let hash = Sha256::digest(text.as_bytes());
@@ -522,26 +523,24 @@ fn stored_keys(
 
 // === Pods' starts and the last time in sync ===
 
-/// The starts that a time in whole seconds can't order against a content: of Pods
-/// created in the second of its since.
+/// The starts of Pods that a time in whole seconds would place elsewhere among
+/// the contents.
 fn starts(input: &Input<'_>) -> Vec<PodStart> {
-    let seconds: std::collections::BTreeSet<i64> = input
-        .record
-        .tracks
-        .values()
-        .filter_map(|track| track.timeline.as_ref())
-        .flat_map(Timeline::entries)
-        .map(|entry| entry.since.time.as_second())
-        .collect();
+    let timelines = || {
+        let tracks = input.record.tracks.values();
+        tracks.filter_map(|track| track.timeline.as_ref())
+    };
     let mut starts: Vec<PodStart> = input
         .view
         .pods
         .iter()
-        .filter(|(pod, _)| pod.active && seconds.contains(&pod.start.time.as_second()))
+        .filter(|(pod, _)| pod.active)
         .filter_map(|(pod, _)| {
+            let start = input.record.start_of(pod);
+            let needed = timelines().any(|timeline| timeline.needs_version(&start));
             Some(PodStart {
                 uid: pod.uid.to_string(),
-                resource_version: input.record.start_of(pod).rv?.to_string(),
+                resource_version: start.rv.filter(|_| needed)?.to_string(),
             })
         })
         .collect();
@@ -549,14 +548,19 @@ fn starts(input: &Input<'_>) -> Vec<PodStart> {
     starts
 }
 
+/// The contents that were in force then, not those of now.
 fn last_in_sync(record: &Record) -> Option<LastInSync> {
-    let digests = record.newest()?;
+    let synced = |track: &Track| {
+        let entries = track.timeline.as_ref()?.entries().iter();
+        let entry = entries.rev().find(|entry| entry.synced.is_some())?;
+        match entry.content {
+            Content::Known(digest) => Some((track.fingerprint.to_string(), digest.to_string())),
+            Content::Unread | Content::Unsure => None,
+        }
+    };
     Some(LastInSync {
         time: Time(record.last_in_sync?),
-        digests: digests
-            .into_iter()
-            .map(|(fingerprint, digest)| (fingerprint.to_string(), digest.to_string()))
-            .collect(),
+        digests: record.tracks.values().filter_map(synced).collect(),
     })
 }
 

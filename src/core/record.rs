@@ -1,7 +1,7 @@
 //! What is remembered of a managed workload: the timeline of each reference, the
 //! starts of Pods, our rolls, and who undid them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::core::content::{Reading, SourceContent};
@@ -14,7 +14,7 @@ use crate::core::pod::{Container, Pod, Start};
 use crate::core::reference::{Class, Fingerprint, Reference};
 use crate::core::source::Source;
 use crate::core::time::{Mono, ServerTime};
-use crate::core::timeline::{Content, Gap, Observation, Timeline};
+use crate::core::timeline::{Content, Gap, Joint, Mark, MarkKind, Observation, Timeline};
 use crate::core::workload::{Template, Workload};
 
 /// How many rolls are remembered.
@@ -73,7 +73,7 @@ pub struct Track {
     pub timeline: Option<Timeline>,
     /// The version of the source that was last taken in.
     pub seen: Option<Version>,
-    /// The projected keys of the newest content; at most [`KEYS`].
+    /// The projected keys that the newest content has; the first [`KEYS`] by name.
     pub keys: ProjectedKeys,
     /// What is required and missing now.
     pub missing: Option<Missing>,
@@ -252,7 +252,14 @@ impl Record {
                 continue;
             }
             match (&mut ours.timeline, &theirs.timeline) {
-                (Some(ours), Some(theirs)) => ours.merge(theirs),
+                (Some(timeline), Some(stored)) => {
+                    let joint = Joint {
+                        from: theirs.date,
+                        date: ours.date,
+                        key_went: key_went(&theirs.keys, &ours.keys),
+                    };
+                    timeline.merge(stored, joint);
+                }
                 (None, Some(_)) => *ours = theirs,
                 (_, None) => {}
             }
@@ -278,6 +285,8 @@ impl Record {
                 .filter(|pod| pod.active)
         };
         self.newest_start = live().map(|pod| pod.start.time).max();
+        let uids: BTreeSet<&Arc<str>> = live().map(|pod| &pod.uid).collect();
+        self.starts.retain(|uid, _| uids.contains(uid));
         let starts: Vec<(Start, &[Container])> = live()
             .map(|pod| (self.start_of(pod), &*pod.containers))
             .collect();
@@ -466,8 +475,7 @@ impl Track {
         let known = self.timeline.is_some() && self.origin != Origin::Foreign;
         let rv = match reading {
             Some(_) => version.rv,
-            // The version of its DELETED event, where that was seen.
-            None => marks.last().map(|mark| mark.rv),
+            None => deleted(marks),
         };
         let seen = Observation {
             digest: projected.digest,
@@ -480,14 +488,11 @@ impl Track {
             date: arrival.date,
             received: arrival.now,
             changed: if known {
-                changed_keys(&self.keys, &projected.keys)
+                changed(&self.keys, &projected.keys)
             } else {
                 Vec::new()
             },
-            key_went: known
-                && self.keys.iter().any(|(name, digest)| {
-                    digest.is_some() && projected.keys.get(name).copied().flatten().is_none()
-                }),
+            key_went: known && key_went(&self.keys, &projected.keys),
         };
         let before = self.seen.take().unwrap_or_default();
         let gap = source.is_some_and(|source| source.gap)
@@ -508,18 +513,18 @@ impl Track {
                     after: before.rv.filter(|_| arrival.comparable),
                     from: self.date,
                 };
-                if before != version && timeline.observe_after(gap, &seen) {
+                let marks = if arrival.comparable { marks } else { &[] };
+                if before != version && timeline.observe_after(gap, marks, absent, &seen) {
                     observed = Observed::Changed;
                 }
             }
             Some(timeline) => {
-                let after = marks
-                    .iter()
-                    .position(|mark| Some(mark.rv) > before.rv)
-                    .unwrap_or(marks.len());
+                // An absent source has no version but that of its deletion.
+                let reached = before.rv.max(timeline.newest().since.rv);
+                let after = marks.partition_point(|mark| Some(mark.rv) <= reached);
                 let (late, new) = marks.split_at(after);
                 for mark in late {
-                    timeline.late(mark, absent);
+                    timeline.late(mark, before.rv, absent, &seen);
                 }
                 if timeline.observe(new, absent, &seen) {
                     observed = Observed::Changed;
@@ -533,10 +538,11 @@ impl Track {
         self.origin = Origin::Followed;
         self.seen = Some(version);
         self.missing = projected.missing;
-        self.keys = projected.keys;
-        while self.keys.len() > KEYS {
-            self.keys.pop_last();
-        }
+        let present = projected.keys.into_iter();
+        self.keys = present
+            .filter(|(_, digest)| digest.is_some())
+            .take(KEYS)
+            .collect();
         self.date = arrival.date;
         observed
     }
@@ -551,6 +557,36 @@ pub enum Observed {
     Changed,
     /// Its digests were lost or unknown, and were made anew.
     Restated,
+}
+
+/// The version of the last DELETED event that went by.
+fn deleted(marks: &[Mark]) -> Option<Rv> {
+    let deleted = |mark: &&Mark| mark.kind == MarkKind::Deleted;
+    marks.iter().rev().find(deleted).map(|mark| mark.rv)
+}
+
+/// The changed keys, as far as `old` remembers keys.
+fn changed(old: &ProjectedKeys, new: &ProjectedKeys) -> Vec<Arc<str>> {
+    let mut changed = changed_keys(old, new);
+    if let Some(last) = remembered(old) {
+        changed.retain(|name| name <= last);
+    }
+    changed
+}
+
+/// Whether a key that was projected is gone, or may be.
+fn key_went(old: &ProjectedKeys, new: &ProjectedKeys) -> bool {
+    let gone = |(name, digest): (&Arc<str>, &Option<_>)| {
+        digest.is_some() && new.get(name).copied().flatten().is_none()
+    };
+    remembered(old).is_some() || old.iter().any(gone)
+}
+
+/// The last key up to which `keys` tells all; `None` where it tells all keys.
+fn remembered(keys: &ProjectedKeys) -> Option<&Arc<str>> {
+    let full = keys.len() >= KEYS;
+    full.then(|| keys.last_key_value().map(|(name, _)| name))
+        .flatten()
 }
 
 /// The version since which the data of `reading` is in force, where the watch has

@@ -88,13 +88,24 @@ impl Source {
         true
     }
 
-    /// Forgets what went by up to `rv`: every reference has taken it in.
+    /// Forgets what went by up to `rv`, the version that was read (`None` where it
+    /// was found absent): every reference has taken it in.
     pub fn settle(&mut self, rv: Option<Rv>) {
-        match rv {
+        let deleted = self.marks.iter().rev();
+        let deleted = deleted.filter(|mark| mark.kind == MarkKind::Deleted);
+        match rv.or(deleted.map(|mark| mark.rv).next()) {
             Some(rv) => self.marks.retain(|mark| mark.rv > rv),
             None => self.marks.clear(),
         }
-        self.gap = false;
+        // What was read before the last list leaves open what that list skipped.
+        let reached = match (&self.meta, rv) {
+            (Some(meta), Some(rv)) => meta.rv.is_none_or(|listed| listed <= rv),
+            (None, None) => true,
+            _ => false,
+        };
+        if reached {
+            self.gap = false;
+        }
     }
 
     fn mark(&mut self, rv: Option<Rv>, kind: MarkKind, now: Mono) {

@@ -5,23 +5,18 @@
 //! by [`Since`]; [`Timeline::standing`] finds the content in force at a Pod's
 //! [`Start`] and compares it with the newest.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use crate::core::digest::Digest;
 use crate::core::object::Rv;
-use crate::core::pod::{Container, ContainerStart, Start};
-use crate::core::reference::Class;
 use crate::core::time::{Mono, ServerTime};
+
+mod standing;
 
 /// How many contents a timeline keeps.
 pub const LIMIT: usize = 8;
-
-/// How far a node's clock is trusted where only a list showed a container's start.
-const LISTED_MARGIN: Duration = Duration::from_secs(10);
 
 /// What a source gave in one span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +132,17 @@ pub struct Gap {
     pub from: ServerTime,
 }
 
+/// How our own timeline follows one that another replica stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joint {
+    /// A server time up to which the other replica saw everything.
+    pub from: ServerTime,
+    /// The `Date` of our reading.
+    pub date: ServerTime,
+    /// Whether a key that was projected then is gone now.
+    pub key_went: bool,
+}
+
 /// What a Pod has of a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -153,25 +159,6 @@ pub enum Standing {
     },
 }
 
-/// Where in a timeline a container started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Position {
-    Before,
-    At(usize),
-}
-
-// === impl Position ===
-
-impl Position {
-    /// The entry that a Pod there lives by.
-    fn index(self) -> usize {
-        match self {
-            Self::Before => 0,
-            Self::At(index) => index,
-        }
-    }
-}
-
 // === impl Since ===
 
 impl Since {
@@ -181,42 +168,6 @@ impl Since {
         exact: false,
         time: ServerTime::MIN,
     };
-
-    /// Whether a Pod started after this. Two resourceVersions are compared;
-    /// else times, where within the same second the Pod counts as older.
-    #[must_use]
-    pub fn before_pod(&self, start: &Start) -> bool {
-        if let Some(content) = self.rv {
-            if start.at_least.is_some_and(|version| version >= content) {
-                return true;
-            }
-            match start.rv {
-                Some(pod) if pod >= content => return true,
-                Some(_) if self.exact => return false,
-                _ => {}
-            }
-        }
-        start.time > self.time
-    }
-
-    /// Whether a container started after this. Its `startedAt` is a node's
-    /// clock: it counts only where the event that first showed it came after the
-    /// content, or, for a listed Pod, beyond a margin. `lag` is what the kubelet
-    /// may take to bring new content to the container's files.
-    #[must_use]
-    fn before_container(&self, start: &ContainerStart, lag: Duration) -> bool {
-        let margin = match (start.shown, self.rv) {
-            (Some(event), Some(content)) if event <= content => return false,
-            (Some(_), _) => lag,
-            (None, _) => lag.saturating_add(LISTED_MARGIN),
-        };
-        seconds_between(self.time, start.at).is_some_and(|seconds| seconds > margin.as_secs())
-    }
-}
-
-/// Whole seconds from `earlier` to `later`; `None` if `later` isn't later.
-fn seconds_between(earlier: ServerTime, later: ServerTime) -> Option<u64> {
-    u64::try_from(later.as_second().saturating_sub(earlier.as_second())).ok()
 }
 
 // === impl Timeline ===
@@ -244,10 +195,11 @@ impl Timeline {
         }
     }
 
-    /// Takes up a stored timeline; `None` if it has no entries.
+    /// Takes up a stored timeline; `None` if it doesn't end with known content.
     #[must_use]
     pub fn restore(entries: Vec<Entry>, open: bool) -> Option<Self> {
-        (!entries.is_empty()).then_some(Self { entries, open })
+        let known = matches!(entries.last()?.content, Content::Known(_));
+        known.then_some(Self { entries, open })
     }
 
     /// The contents, oldest first.
@@ -281,70 +233,106 @@ impl Timeline {
                 self.push(mark.entry(absent, seen.date));
             }
         }
-        if self.newest().content != Content::Known(seen.digest) {
+        let newest = self.newest();
+        if newest.content != Content::Known(seen.digest) {
             let since = Since {
                 rv: since,
                 exact: since.is_some(),
-                time: seen.time_after(self.newest().since.time),
+                time: seen.time_after(newest.since.time),
             };
             self.push(seen.entry(since));
+        } else if newest.since.rv.is_none() && newest.since != Since::BEGINNING {
+            // The DELETED event of an absence that a read had told of before.
+            let last = self.entries.len() - 1;
+            self.entries[last].since.rv = since;
+            self.entries[last].since.exact = since.is_some();
         }
         before != self.newest().content
     }
 
     /// Takes in a reading after a span that nobody watched: differing content is
     /// in force since its managedFields time if that is later than the span's
-    /// begin, equal content whose data moved leaves the span unsure.
-    pub fn observe_after(&mut self, gap: Gap, seen: &Observation) -> bool {
-        let changed = self.newest().content != Content::Known(seen.digest);
+    /// begin, equal content whose data moved leaves the span unsure. `marks` are
+    /// the versions that went by unread after the span.
+    /// Returns whether the content in force changed.
+    pub fn observe_after(
+        &mut self,
+        gap: Gap,
+        marks: &[Mark],
+        absent: (Digest, bool),
+        seen: &Observation,
+    ) -> bool {
+        let newest = self.newest();
+        let known_since = newest.since.time;
+        let from = newest.known_until(gap.from);
+        let changed = newest.content != Content::Known(seen.digest);
+        let unread = marks
+            .iter()
+            .filter(|mark| seen.rv.is_none_or(|rv| mark.rv < rv));
+        let unread: Vec<&Mark> = unread.collect();
         // Without managedFields every version counts as an edit.
-        let moved = seen.created.is_some() && seen.data_time.is_none_or(|time| time >= gap.from);
-        if changed || moved {
-            let time = if changed {
-                seen.time_after(gap.from)
-            } else {
-                seen.data_time.unwrap_or(seen.date)
-            };
-            if !changed {
-                self.push(Entry {
-                    content: Content::Unsure,
-                    since: Since {
-                        rv: gap.after.map(|rv| Rv(rv.0.saturating_add(1))),
-                        exact: gap.after.is_some(),
-                        time: gap.from,
-                    },
-                    missing: false,
-                    changed: Vec::new(),
-                    received: seen.received,
-                    synced: None,
-                });
-            }
-            self.push(seen.entry(Since {
-                rv: seen.rv,
-                exact: false,
-                time,
-            }));
+        let edited = |time: ServerTime| time >= from && time > known_since;
+        let moved =
+            !unread.is_empty() || seen.created.is_some() && seen.data_time.is_none_or(edited);
+        if !changed && !moved {
+            return false;
         }
+        if !changed {
+            self.push(Entry::unsure(from, seen.received));
+        }
+        for mark in &unread {
+            self.push(mark.entry(absent, seen.date));
+        }
+        let time = match (unread.is_empty(), changed) {
+            (false, _) => seen.date,
+            (true, true) => seen.time_after(from),
+            (true, false) => seen.data_time.unwrap_or(seen.date),
+        };
+        self.push(seen.entry(Since {
+            rv: seen.rv,
+            exact: false,
+            time,
+        }));
         changed
     }
 
-    /// Puts in a version that the watch brought only after a later one had been
-    /// read.
-    pub fn late(&mut self, mark: &Mark, absent: (Digest, bool)) {
-        let Some(at) = self
-            .entries
-            .iter()
-            .position(|entry| entry.since.rv.is_some_and(|rv| rv >= mark.rv))
-        else {
-            return;
-        };
-        // Nothing is known of what was before the first entry, and what was read
-        // in that very version is no news.
-        if at == 0 || self.entries[at].since.rv == Some(mark.rv) {
-            return;
+    /// Puts in a version that the watch brought only after a later one, `read`,
+    /// had been read; `seen` is the reading that the mark came with.
+    pub fn late(
+        &mut self,
+        mark: &Mark,
+        read: Option<Rv>,
+        absent: (Digest, bool),
+        seen: &Observation,
+    ) {
+        let follows = |entry: &Entry| entry.since.rv.is_some_and(|rv| rv >= mark.rv);
+        match self.entries.iter().position(follows) {
+            // Nothing is known of what was before the first entry, and what was
+            // read in that very version is no news.
+            Some(0) => {}
+            Some(at) if self.entries[at].since.rv == Some(mark.rv) => {}
+            Some(at) => {
+                let time = self.entries[at].since.time;
+                self.entries.insert(at, mark.entry(absent, time));
+            }
+            // The same content was read before and after it.
+            None if read.is_some_and(|read| read > mark.rv) => {
+                let again = Entry {
+                    since: Since {
+                        rv: read,
+                        exact: true,
+                        time: seen.date,
+                    },
+                    changed: Vec::new(),
+                    received: mark.received,
+                    synced: None,
+                    ..self.newest().clone()
+                };
+                self.push(mark.entry(absent, seen.date));
+                self.push(again);
+            }
+            None => {}
         }
-        let time = self.entries[at].since.time;
-        self.entries.insert(at, mark.entry(absent, time));
     }
 
     /// The same timeline with the newest content under another digest, for where
@@ -366,89 +354,56 @@ impl Timeline {
     /// Notes that every Pod created up to `time` has the newest content.
     pub fn mark_synced(&mut self, time: ServerTime) {
         if let Some(newest) = self.entries.last_mut() {
-            newest.synced = Some(time);
+            newest.synced = newest.synced.max(Some(time));
         }
     }
 
-    /// What a Pod with this start and these `reported` container statuses has of
-    /// the reference that `containers` see. `lag` is the kubelet's refresh bound.
-    #[must_use]
-    pub fn standing(
-        &self,
-        start: &Start,
-        reported: &[Container],
-        class: Class,
-        containers: &[Arc<str>],
-        lag: Duration,
-    ) -> Standing {
-        let lag = match class {
-            Class::Live => lag,
-            Class::Frozen => Duration::ZERO,
+    /// Notes that `content` was the newest at `time`, and that every Pod created
+    /// up to then had it.
+    pub fn mark_synced_with(&mut self, content: Digest, time: ServerTime) {
+        let then = |entry: &&mut Entry| {
+            entry.content == Content::Known(content) && entry.since.time <= time
         };
-        let base = self.position_of_pod(start);
-        let status = |name: &Arc<str>| reported.iter().find(|c| c.name == *name);
-        containers
-            .iter()
-            .map(|name| {
-                self.standing_at(self.position_of_container(base, status(name), lag), start)
-            })
-            .max()
-            .unwrap_or(Standing::NotStarted)
-    }
-
-    /// Keeps the timeline within [`LIMIT`]: entries that no Pod in `pods` started
-    /// in go first, then the oldest, after which older Pods are outdated.
-    pub fn prune<'a>(&mut self, pods: impl Iterator<Item = (Start, &'a [Container])>) {
-        if self.entries.len() <= LIMIT {
-            return;
-        }
-        let mut lived = BTreeSet::new();
-        for (start, containers) in pods {
-            let base = self.position_of_pod(&start);
-            lived.insert(base.index());
-            for container in containers {
-                let position = self.position_of_container(base, Some(container), Duration::ZERO);
-                lived.extend(position.map(Position::index));
-            }
-        }
-        let surplus = self.entries.len() - LIMIT;
-        let newest = self.entries.len() - 1;
-        let unused: BTreeSet<usize> = (0..newest)
-            .filter(|index| !lived.contains(index))
-            .take(surplus)
-            .collect();
-        if unused.contains(&0) {
-            self.open = false;
-        }
-        let mut index = 0;
-        self.entries.retain(|_| {
-            index += 1;
-            !unused.contains(&(index - 1))
-        });
-        while self.entries.len() > LIMIT {
-            self.entries.remove(0);
-            self.open = false;
+        if let Some(entry) = self.entries.iter_mut().rev().find(then) {
+            entry.synced = entry.synced.max(Some(time));
         }
     }
 
     /// Joins a timeline that another replica stored: what it saw before our
     /// first entry is put in front of it.
-    pub fn merge(&mut self, stored: &Self) {
-        let starts = |entry: &&Entry| match (self.entries[0].since.rv, self.entries.get(1)) {
-            (Some(first), _) => entry.since.rv.is_none_or(|rv| rv <= first),
+    pub fn merge(&mut self, stored: &Self, joint: Joint) {
+        let mut first = self.entries[0].clone();
+        let precedes = |entry: &&Entry| match (first.since.rv, self.entries.get(1)) {
+            (Some(own), _) => match entry.since.rv {
+                Some(rv) => rv <= own,
+                None => entry.since.time <= first.since.time,
+            },
             (None, Some(second)) => entry.since.rv < second.since.rv,
             (None, None) => true,
         };
-        let mut older: Vec<Entry> = stored.entries.iter().take_while(starts).cloned().collect();
-        let Some(last) = older.last() else {
+        let mut joined: Vec<Entry> = stored
+            .entries
+            .iter()
+            .take_while(precedes)
+            .cloned()
+            .collect();
+        let Some(last) = joined.last() else {
             return;
         };
-        self.open = stored.open;
-        if last.content == self.entries[0].content {
-            self.entries.remove(0);
+        // Our first entry is what we found: between the two nobody watched.
+        let from = last.known_until(joint.from);
+        if first.content != last.content {
+            if !first.since.exact && (first.since.time <= from || joint.key_went) {
+                first.since.time = joint.date;
+            }
+            joined.push(first);
+        } else if !first.since.exact && first.since.time > from {
+            joined.push(Entry::unsure(from, first.received));
+            joined.push(first);
         }
-        older.append(&mut self.entries);
-        self.entries = older;
+        joined.extend(self.entries.drain(1..));
+        self.entries = joined;
+        self.open = stored.open;
         for entry in &mut self.entries {
             if let Some(theirs) = stored
                 .entries
@@ -463,86 +418,32 @@ impl Timeline {
     fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
     }
+}
 
-    /// The newest entry that `start` comes after.
-    fn position_of_pod(&self, start: &Start) -> Position {
-        let last = self
-            .entries
-            .iter()
-            .enumerate()
-            .rev()
-            .find(|(index, entry)| {
-                entry.since.before_pod(start) || self.synced_covers(*index, entry, start)
-            });
-        last.map_or(Position::Before, |(index, _)| Position::At(index))
-    }
+// === impl Entry ===
 
-    /// `lastInSync` places a listed Pod, unless that Pod was older than anything
-    /// we knew: then it can't be told, before and after a restart alike.
-    fn synced_covers(&self, index: usize, entry: &Entry, start: &Start) -> bool {
-        let untold = index == 0 && self.open && start.time <= entry.since.time;
-        start.rv.is_none() && !untold && entry.synced.is_some_and(|time| start.time <= time)
-    }
-
-    /// Where a container started; `None` if it has not. A Pod that started while
-    /// something required was missing has what then appeared.
-    fn position_of_container(
-        &self,
-        base: Position,
-        container: Option<&Container>,
-        lag: Duration,
-    ) -> Option<Position> {
-        let own = match container {
-            Some(Container { started: None, .. }) => return None,
-            Some(Container {
-                started: Some(start),
-                ..
-            }) => self
-                .entries
-                .iter()
-                .rposition(|entry| entry.since.before_container(start, lag))
-                .map_or(Position::Before, Position::At),
-            // No status yet, or an owner of Pods that reports none.
-            None => Position::Before,
-        };
-        match base.max(own) {
-            Position::Before => Some(Position::Before),
-            Position::At(index) => (index..self.entries.len())
-                .find(|index| !self.entries[*index].missing)
-                .map(Position::At),
-        }
-    }
-
-    fn standing_at(&self, position: Option<Position>, start: &Start) -> Standing {
-        let newest = self.newest().content;
-        // Seen live to be older than an edit that was seen live.
-        let surely_older = start.rv.is_some() && self.entries[0].since.exact;
-        match position {
-            None => Standing::NotStarted,
-            Some(Position::Before) if !self.open || surely_older => Standing::Outdated { lacks: 0 },
-            Some(Position::Before) if self.entries[0].content == newest => Standing::Unknown,
-            Some(Position::Before) => self.outdated(self.entries[0].content, 0),
-            Some(Position::At(index)) => match self.entries[index].content {
-                Content::Known(_) if self.entries[index].content == newest => Standing::Current,
-                Content::Unsure => match self.entries.get(index + 1) {
-                    Some(next) if next.content == newest => Standing::Unknown,
-                    Some(next) => self.outdated(next.content, index + 1),
-                    None => Standing::Unknown,
-                },
-                content => self.outdated(content, index),
+impl Entry {
+    /// A span from `from` on that nobody watched and that may hide an edit.
+    fn unsure(from: ServerTime, received: Mono) -> Self {
+        Self {
+            content: Content::Unsure,
+            since: Since {
+                rv: None,
+                exact: false,
+                time: from,
             },
+            missing: false,
+            changed: Vec::new(),
+            received,
+            synced: None,
         }
     }
 
-    /// Outdated since the first entry after the last one that equals what it has.
-    fn outdated(&self, has: Content, index: usize) -> Standing {
-        let last_equal = match has {
-            Content::Known(_) => self.entries.iter().rposition(|entry| entry.content == has),
-            Content::Unread | Content::Unsure => None,
-        };
-        Standing::Outdated {
-            lacks: last_equal.unwrap_or(index).max(index) + 1,
-        }
+    /// Up to when it is known to have been the newest, given that everything up
+    /// to `seen` was seen.
+    fn known_until(&self, seen: ServerTime) -> ServerTime {
+        let synced = self.synced.unwrap_or(ServerTime::MIN);
+        seen.max(synced).max(self.since.time)
     }
 }
 

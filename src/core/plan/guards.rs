@@ -5,6 +5,7 @@ use crate::api::reasons::Reason;
 use crate::core::digest::Missing;
 use crate::core::plan::{Decision, Facts, Verdict, count_pods, in_words, roll};
 use crate::core::policy::Selected;
+use crate::core::record::{Origin, base_of};
 use crate::core::time::Mono;
 use crate::core::workload::Update;
 
@@ -30,6 +31,16 @@ pub(super) fn not_managed(facts: &Facts<'_>) -> Option<Decision> {
     }
 }
 
+pub(super) fn terminating(facts: &Facts<'_>) -> Option<Decision> {
+    facts.view.workload.terminating.then(|| {
+        Decision::new(
+            Verdict::Nothing,
+            Reason::Terminating,
+            "The workload is being deleted.",
+        )
+    })
+}
+
 pub(super) fn own_write_not_seen(facts: &Facts<'_>) -> Option<Decision> {
     (facts.record.written > facts.view.workload.rv).then(|| {
         Decision::new(
@@ -45,7 +56,7 @@ pub(super) fn source_not_read(facts: &Facts<'_>) -> Option<Decision> {
         .record
         .tracks
         .iter()
-        .find(|(_, track)| track.timeline.is_none())?;
+        .find(|(_, track)| track.timeline.is_none() || track.origin != Origin::Followed)?;
     let (kind, name) = &unread.0.source;
     Some(Decision::new(
         Verdict::Wait(None),
@@ -70,7 +81,9 @@ pub(super) fn required_missing(facts: &Facts<'_>) -> Option<Decision> {
             format!("Key {missing} of {kind}/{name}"),
         ),
     };
-    let announced = track.timeline.as_ref()?.newest().received + settle;
+    let entries = track.timeline.as_ref()?.entries().iter().rev();
+    let began = entries.take_while(|entry| entry.missing).last()?;
+    let announced = began.received + settle;
     let verdict = match facts.now < announced {
         true => Verdict::Wait(Some(announced)),
         false => Verdict::Hold,
@@ -121,10 +134,12 @@ pub(super) fn older_templates_only(facts: &Facts<'_>) -> Option<Decision> {
     }
     let outdated = count_pods(facts.outdated());
     let workload = facts.view.workload;
+    // One that replaces Pods in order waits for a broken Pod of an older template too.
+    let ordered = matches!(workload.update, Update::Ordinal { ordered: true, .. });
     let broken = facts
         .pods
         .iter()
-        .find(|pod| pod.current && !pod.ready && pod.broken.is_some());
+        .find(|pod| (pod.current || ordered) && !pod.ready && pod.broken.is_some());
     if workload.update == Update::OnDelete {
         return Some(Decision::new(
             Verdict::Hold,
@@ -272,9 +287,10 @@ pub(super) fn minimum_interval(facts: &Facts<'_>) -> Option<Decision> {
 /// Somebody removes our annotation as often as we write it.
 pub(super) fn contested(facts: &Facts<'_>) -> Option<Decision> {
     let contest = &facts.record.contest;
-    let same_content = contest.revision.as_deref().is_some_and(|revision| {
-        Some(crate::core::record::base_of(revision)) == roll::base(facts).as_deref()
-    });
+    let same_content = contest
+        .revision
+        .as_deref()
+        .is_some_and(|revision| Some(base_of(revision)) == roll::base(facts).as_deref());
     (contest.removals >= REMOVALS && same_content).then(|| {
         Decision::new(
             Verdict::Hold,

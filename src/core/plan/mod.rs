@@ -73,6 +73,7 @@ type Guard = fn(&Facts<'_>) -> Option<Decision>;
 const CHAIN: &[Guard] = &[
     guards::caches_not_complete,
     guards::not_managed,
+    guards::terminating,
     guards::own_write_not_seen,
     guards::source_not_read,
     guards::required_missing,

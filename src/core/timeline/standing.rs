@@ -1,0 +1,265 @@
+//! From a Pod's start to what it has.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::pod::{Container, ContainerStart, Start};
+use crate::core::reference::Class;
+use crate::core::time::ServerTime;
+use crate::core::timeline::{CHANGED_LIMIT, Content, Entry, LIMIT, Since, Standing, Timeline};
+
+/// How far a node's clock is trusted where only a list showed a container's start.
+const LISTED_MARGIN: Duration = Duration::from_secs(10);
+
+/// Where in a timeline a container started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Position {
+    Before,
+    At(usize),
+}
+
+// === impl Position ===
+
+impl Position {
+    /// The entry that a Pod there lives by.
+    fn index(self) -> usize {
+        match self {
+            Self::Before => 0,
+            Self::At(index) => index,
+        }
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// The worse of two; of two that are outdated, that which lacks more.
+    fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Outdated { lacks: a }, Self::Outdated { lacks: b }) => {
+                Self::Outdated { lacks: a.min(b) }
+            }
+            _ => self.max(other),
+        }
+    }
+}
+
+// === impl Since ===
+
+impl Since {
+    /// Whether a Pod started after this. Two resourceVersions are compared;
+    /// else times, where within the same second the Pod counts as older.
+    #[must_use]
+    pub fn before_pod(&self, start: &Start) -> bool {
+        if let Some(content) = self.rv {
+            if start.at_least.is_some_and(|version| version >= content) {
+                return true;
+            }
+            match start.rv {
+                Some(pod) if pod >= content => return true,
+                Some(_) if self.exact => return false,
+                _ => {}
+            }
+        }
+        start.time > self.time
+    }
+
+    /// Whether a container started after this. Its `startedAt` is a node's
+    /// clock: it counts only where the event that first showed it came after the
+    /// content, or, for a listed Pod, beyond a margin. `lag` is what the kubelet
+    /// may take to bring new content to the container's files.
+    #[must_use]
+    fn before_container(&self, start: &ContainerStart, lag: Duration) -> bool {
+        let margin = match (start.shown, self.rv) {
+            (Some(event), Some(content)) if event <= content => return false,
+            (Some(_), _) => lag,
+            (None, _) => lag.saturating_add(LISTED_MARGIN),
+        };
+        seconds_between(self.time, start.at).is_some_and(|seconds| seconds > margin.as_secs())
+    }
+}
+
+/// Whole seconds from `earlier` to `later`; `None` if `later` isn't later.
+fn seconds_between(earlier: ServerTime, later: ServerTime) -> Option<u64> {
+    u64::try_from(later.as_second().saturating_sub(earlier.as_second())).ok()
+}
+
+// === impl Timeline ===
+
+impl Timeline {
+    /// What a Pod with this start and these `reported` container statuses has of
+    /// the reference that `containers` see. `lag` is the kubelet's refresh bound.
+    #[must_use]
+    pub fn standing(
+        &self,
+        start: &Start,
+        reported: &[Container],
+        class: Class,
+        containers: &[Arc<str>],
+        lag: Duration,
+    ) -> Standing {
+        let lag = match class {
+            Class::Live => lag,
+            Class::Frozen => Duration::ZERO,
+        };
+        let base = self.position_of_pod(start);
+        let status = |name: &Arc<str>| reported.iter().find(|c| c.name == *name);
+        containers
+            .iter()
+            .map(|name| {
+                self.standing_at(self.position_of_container(base, status(name), lag), start)
+            })
+            .reduce(Standing::worse)
+            .unwrap_or(Standing::NotStarted)
+    }
+
+    /// Keeps the timeline within [`LIMIT`]: entries that no Pod in `pods` started
+    /// in go first, then the oldest, after which older Pods are outdated.
+    pub fn prune<'a>(&mut self, pods: impl Iterator<Item = (Start, &'a [Container])>) {
+        if self.entries.len() <= LIMIT {
+            return;
+        }
+        let mut lived = BTreeSet::new();
+        for (start, containers) in pods {
+            let base = self.position_of_pod(&start);
+            lived.insert(base.index());
+            for container in containers {
+                let position = self.position_of_container(base, Some(container), Duration::ZERO);
+                lived.extend(position.map(Position::index));
+            }
+        }
+        let unsure = |index: &&usize| self.entries[**index].content == Content::Unsure;
+        let counting: Vec<usize> = lived
+            .iter()
+            .filter(unsure)
+            .filter_map(|index| self.known_after(*index))
+            .collect();
+        lived.extend(counting);
+        let surplus = self.entries.len() - LIMIT;
+        let unused: BTreeSet<usize> = (0..self.entries.len() - 1)
+            .filter(|index| !lived.contains(index))
+            .take(surplus)
+            .collect();
+        for index in unused.into_iter().rev() {
+            self.remove(index);
+        }
+        while self.entries.len() > LIMIT {
+            self.remove(0);
+        }
+    }
+
+    /// Removes an entry. The one after it stands for both where edits are
+    /// collected and named.
+    fn remove(&mut self, index: usize) {
+        let removed = self.entries.remove(index);
+        if index == 0 {
+            self.open = false;
+        } else if index + 1 < self.entries.len() {
+            let next = &mut self.entries[index];
+            next.received = next.received.min(removed.received);
+            next.changed.extend(removed.changed);
+            next.changed.sort();
+            next.changed.dedup();
+            next.changed.truncate(CHANGED_LIMIT);
+        }
+    }
+
+    /// Whether a Pod's start would be placed elsewhere without the resourceVersion
+    /// that only those know who saw it live.
+    #[must_use]
+    pub fn needs_version(&self, start: &Start) -> bool {
+        let listed = Start { rv: None, ..*start };
+        start.rv.is_some() && self.position_of_pod(start) != self.position_of_pod(&listed)
+    }
+
+    /// The newest entry that `start` comes after.
+    fn position_of_pod(&self, start: &Start) -> Position {
+        let newest = |holds: &dyn Fn(&Entry) -> bool| {
+            let index = self.entries.iter().rposition(holds);
+            index.map_or(Position::Before, Position::At)
+        };
+        let by_start = newest(&|entry| entry.since.before_pod(start));
+        // A Pod that can't be told can't be told after a restart either.
+        let untold = match by_start {
+            Position::Before => self.open,
+            Position::At(index) => self.entries[index].content == Content::Unsure,
+        };
+        if untold || start.rv.is_some() {
+            return by_start;
+        }
+        by_start.max(newest(&|entry| {
+            entry.synced.is_some_and(|time| start.time <= time)
+        }))
+    }
+
+    /// Where a container started; `None` if it has not. A Pod that started while
+    /// something required was missing has what then appeared.
+    fn position_of_container(
+        &self,
+        base: Position,
+        container: Option<&Container>,
+        lag: Duration,
+    ) -> Option<Position> {
+        let own = match container {
+            Some(Container { started: None, .. }) => return None,
+            Some(Container {
+                started: Some(start),
+                ..
+            }) => self
+                .entries
+                .iter()
+                .rposition(|entry| entry.since.before_container(start, lag))
+                .map_or(Position::Before, Position::At),
+            // No status yet, or an owner of Pods that reports none.
+            None => Position::Before,
+        };
+        match base.max(own) {
+            Position::Before => Some(Position::Before),
+            Position::At(index) => (index..self.entries.len())
+                .find(|index| !self.entries[*index].missing)
+                .map(Position::At),
+        }
+    }
+
+    fn standing_at(&self, position: Option<Position>, start: &Start) -> Standing {
+        let newest = self.newest().content;
+        // Seen live to be older than an edit that was seen live.
+        let surely_older = start.rv.is_some() && self.entries[0].since.exact;
+        match position {
+            None => Standing::NotStarted,
+            Some(Position::Before) if !self.open || surely_older => Standing::Outdated { lacks: 0 },
+            Some(Position::Before) if self.entries[0].content == newest => Standing::Unknown,
+            Some(Position::Before) => self.outdated(self.entries[0].content, 0),
+            Some(Position::At(index)) => match self.entries[index].content {
+                Content::Known(_) if self.entries[index].content == newest => Standing::Current,
+                Content::Unsure => match self.known_after(index) {
+                    Some(next) if self.entries[next].content != newest => {
+                        self.outdated(self.entries[next].content, next)
+                    }
+                    _ => Standing::Unknown,
+                },
+                content => self.outdated(content, index),
+            },
+        }
+    }
+
+    /// The first content after an entry that is known: what counts for a Pod that
+    /// can't be told.
+    fn known_after(&self, index: usize) -> Option<usize> {
+        let known = |entry: &Entry| matches!(entry.content, Content::Known(_));
+        let after = self.entries.iter().skip(index + 1).position(known)?;
+        Some(index + 1 + after)
+    }
+
+    /// Outdated since the first entry after the last one that equals what it has.
+    fn outdated(&self, has: Content, index: usize) -> Standing {
+        let last_equal = match has {
+            Content::Known(_) => self.entries.iter().rposition(|entry| entry.content == has),
+            Content::Unread | Content::Unsure => None,
+        };
+        Standing::Outdated {
+            lacks: last_equal.unwrap_or(index).max(index) + 1,
+        }
+    }
+}
