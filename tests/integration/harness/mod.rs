@@ -60,7 +60,7 @@ pub(crate) use self::{
     operator::{Index, Operator, QUICK_LEASE},
     space::{Edit, Space},
     wait::{DEADLINE, eventually, until},
-    workload::{Workload, daemon_set, deployment, projected, stateful_set},
+    workload::{Use, Workload, daemon_set, deployment, projected, stateful_set},
 };
 
 /// What a test returns.

@@ -317,6 +317,21 @@ impl Operator {
         })
     }
 
+    /// Waits until it manages so many workloads and all are in sync.
+    #[track_caller]
+    pub(crate) fn all_in_sync(&self, count: usize) -> impl Future<Output = Result> {
+        let what = format!("{count} workloads are in sync");
+        until(what, (count, BTreeMap::new()), async move || {
+            let workloads = self.index().await?.workloads;
+            let others = workloads
+                .iter()
+                .filter(|(_, view)| view.reason.as_deref() != Some("InSync"))
+                .map(|(key, view)| (key.clone(), view.message.clone()))
+                .collect();
+            Ok((workloads.len(), others))
+        })
+    }
+
     fn signal(&self, signal: Signal) -> Result {
         let child = self.child.as_ref().context("the operator does not run")?;
         Ok(kill_process(Pid::from_child(child), signal)?)

@@ -1,22 +1,24 @@
 //! A namespace in an administrator's hands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+    VersionMatch,
 };
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, Resource};
 use projsync::api::projection::Projection;
-use projsync::core::object::SourceKind;
+use projsync::core::object::{SourceKind, WorkloadKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -212,6 +214,48 @@ impl Space {
         let pods = api.list(&ListParams::default().labels(&selector)).await?;
         let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
         Ok(pods.items.into_iter().filter(stays).collect())
+    }
+
+    /// The names of the Pods that existed at a version of the store: those that
+    /// started before the edit of that version.
+    pub(crate) async fn pods_before(&self, workload: &Workload, edit: &Edit) -> Result<BTreeSet<String>> {
+        let api: Api<Pod> =
+            Api::namespaced(self.client.clone(), &self.namespace);
+        let parameters = ListParams::default()
+            .labels(&format!("app={}", workload.name()))
+            .at(&edit.version.to_string())
+            .matching(VersionMatch::Exact);
+        let pods = api.list_metadata(&parameters).await?;
+        Ok(pods.items.into_iter().filter_map(|pod| pod.metadata.uid).collect())
+    }
+
+    /// Asserts that every Pod of a workload was created after an edit.
+    pub(crate) async fn assert_started_after(&self, workload: &Workload, edit: &Edit) -> Result {
+        let before = self.pods_before(workload, edit).await?;
+        let pods = self.pods(workload).await?;
+        ensure!(!pods.is_empty(), "{} has no Pods", self.key(workload));
+        for pod in pods {
+            let (name, uid) = (pod.metadata.name, pod.metadata.uid.unwrap_or_default());
+            ensure!(!before.contains(&uid), "Pod {name:?} is older than {edit:?}");
+        }
+        Ok(())
+    }
+
+    /// How many different Pod templates a workload has had: its ReplicaSets or
+    /// ControllerRevisions.
+    pub(crate) async fn templates(&self, workload: &Workload) -> Result<usize> {
+        let selector = ListParams::default().labels(&format!("app={}", workload.name()));
+        let (client, namespace) = (self.client.clone(), self.namespace.as_str());
+        Ok(match workload.kind() {
+            WorkloadKind::Deployment => {
+                let api: Api<ReplicaSet> = Api::namespaced(client, namespace);
+                api.list(&selector).await?.items.len()
+            }
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                let api: Api<ControllerRevision> = Api::namespaced(client, namespace);
+                api.list(&selector).await?.items.len()
+            }
+        })
     }
 
     /// A workload's Projection, where there is one.
