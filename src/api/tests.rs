@@ -385,7 +385,6 @@ fn a_projection_loses_nothing_to_pruning() {
                 time: None,
             },
             missing: false,
-            unsure: false,
             changed: vec!["a".to_owned()],
         }],
         open: true,

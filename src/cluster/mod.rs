@@ -3,7 +3,7 @@
 //! ```text
 //! API server ─ watch ─▶ views ─▶ Ingest (the index)
 //!            ─ read ──▶ digests of one ConfigMap or Secret
-//!            ◀─ patch ─ the revision on a Pod template, Projections, status of policies
+//!            ◀─ patch ─ the revision on a Pod template, Projections, policies' status, the digest key
 //!            ◀─ lease ─ who leads
 //! ```
 //!
@@ -12,4 +12,9 @@
 
 pub mod error;
 pub mod lease;
+pub mod patch;
+pub mod pulse;
+pub mod read;
+mod request;
 pub mod views;
+pub mod watch;

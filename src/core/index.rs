@@ -125,8 +125,8 @@ impl Index {
     }
 
     /// Takes in that a namespace is gone: its objects' own events say the rest.
-    pub fn delete_namespace(&mut self, name: &Arc<str>) -> Affected {
-        let affected = self.apply_namespace(name, Labels::new());
+    pub fn delete_namespace(&mut self, name: &str) -> Affected {
+        let affected = self.apply_namespace(&name.into(), Labels::new());
         self.tidy(name);
         affected
     }

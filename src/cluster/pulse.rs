@@ -1,0 +1,277 @@
+//! What the API server's answers tell besides their content: its time, and
+//! that the connection to it is alive.
+//!
+//! A quiet watch yields no events for hours, and the client library keeps its
+//! bookmarks to itself. So liveness is taken where every answer passes: a
+//! [`tower::Layer`] around the client's service.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::header::DATE;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use jiff::fmt::rfc2822;
+use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use crate::core::time::ServerTime;
+
+/// The newest `Date` of an answer.
+#[derive(Clone, Debug, Default)]
+pub struct ServerClock(Arc<Mutex<Option<Sample>>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    date: ServerTime,
+    at: Instant,
+}
+
+/// When something asked for last came from the API server on one path.
+#[derive(Clone, Debug)]
+pub struct Pulse(Arc<Mutex<Instant>>);
+
+/// Notes the `Date` of every answer, and the pulse of every watched path.
+/// Clones share what they note.
+#[derive(Clone, Debug, Default)]
+pub struct PulseLayer {
+    clock: ServerClock,
+    pulses: Arc<RwLock<HashMap<String, Pulse>>>,
+}
+
+/// The service that [`PulseLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct PulseService<S> {
+    inner: S,
+    layer: PulseLayer,
+}
+
+// === impl ServerClock ===
+
+impl ServerClock {
+    /// The time of the API server: never ahead of it, and behind by less than
+    /// a second plus what an answer takes, so it may step back by as much.
+    /// `None` before the first answer.
+    #[must_use]
+    pub fn now(&self) -> Option<ServerTime> {
+        let sample = (*self.0.lock())?;
+        sample.date.checked_add(sample.at.elapsed()).ok()
+    }
+
+    /// Notes a `Date`. Where API servers disagree, the newest counts.
+    fn note(&self, date: ServerTime) {
+        let mut sample = self.0.lock();
+        if sample.is_none_or(|sample| date > sample.date) {
+            *sample = Some(Sample {
+                date,
+                at: Instant::now(),
+            });
+        }
+    }
+}
+
+/// The `Date` of an answer.
+pub(super) fn date(headers: &HeaderMap) -> Option<ServerTime> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
+}
+
+// === impl Pulse ===
+
+impl Pulse {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    /// Something came.
+    pub fn beat(&self) {
+        *self.0.lock() = Instant::now();
+    }
+
+    /// When something came last; when it was made, if nothing ever did.
+    #[must_use]
+    pub fn last(&self) -> Instant {
+        *self.0.lock()
+    }
+
+    /// How long nothing came.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.last().elapsed()
+    }
+}
+
+// === impl PulseLayer ===
+
+impl PulseLayer {
+    /// The time of the API server.
+    #[must_use]
+    pub fn clock(&self) -> ServerClock {
+        self.clock.clone()
+    }
+
+    /// The pulse of one path: it beats with the answer to a `GET` of exactly
+    /// this path, if it is a success, and with every part of its body.
+    #[must_use]
+    pub fn pulse(&self, path: &str) -> Pulse {
+        let mut pulses = self.pulses.write();
+        pulses
+            .entry(path.to_owned())
+            .or_insert_with(Pulse::new)
+            .clone()
+    }
+}
+
+impl<S> Layer<S> for PulseLayer {
+    type Service = PulseService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PulseService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl PulseLayer {
+    fn pulse_of<B>(&self, request: &Request<B>) -> Option<Pulse> {
+        let watched = request.method() == Method::GET;
+        watched.then(|| self.pulses.read().get(request.uri().path()).cloned())?
+    }
+}
+
+impl<S, A, B> Service<Request<A>> for PulseService<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    B: BodyExt + Send + 'static,
+{
+    type Response = Response<UnsyncBoxBody<B::Data, B::Error>>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let clock = self.layer.clock();
+        let pulse = self.layer.pulse_of(&request);
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await?;
+            if let Some(date) = date(answer.headers()) {
+                clock.note(date);
+            }
+            let pulse = pulse.filter(|_| answer.status().is_success());
+            let beat = move || {
+                if let Some(pulse) = &pulse {
+                    pulse.beat();
+                }
+            };
+            beat();
+            Ok(answer.map(|body| {
+                body.map_frame(move |frame| {
+                    beat();
+                    frame
+                })
+                .boxed_unsync()
+            }))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures::StreamExt;
+    use futures::channel::mpsc;
+    use kube::Client;
+    use kube::client::Body;
+    use tower::service_fn;
+
+    use super::*;
+
+    fn answer(date: &'static str) -> Response<Body> {
+        Response::builder()
+            .header(DATE, date)
+            .body(Body::from(b"{}".to_vec()))
+            .unwrap()
+    }
+
+    async fn get(client: &Client, path: &str) {
+        let request = Request::get(path).body(Vec::new()).unwrap();
+        client.request_text(request).await.unwrap();
+    }
+
+    fn client(layer: &PulseLayer, date: &'static str) -> Client {
+        let server =
+            service_fn(move |_: Request<Body>| async move { Ok::<_, Infallible>(answer(date)) });
+        Client::new(layer.layer(server), "default")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_server_clock_goes_on_between_answers() {
+        let layer = PulseLayer::default();
+        let clock = layer.clock();
+        assert_eq!(clock.now(), None);
+        get(&client(&layer, "Mon, 24 Nov 2025 10:00:00 GMT"), "/version").await;
+        tokio::time::advance(Duration::from_secs(90)).await;
+        assert_eq!(clock.now(), Some("2025-11-24T10:01:30Z".parse().unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_or_malformed_date_is_not_taken() {
+        let layer = PulseLayer::default();
+        get(&client(&layer, "Mon, 24 Nov 2025 10:00:00 GMT"), "/version").await;
+        for date in ["Mon, 24 Nov 2025 09:59:59 GMT", "now", ""] {
+            get(&client(&layer, date), "/version").await;
+            let now = layer.clock().now();
+            assert_eq!(now, Some("2025-11-24T10:00:00Z".parse().unwrap()));
+        }
+        get(&client(&layer, "Mon, 24 Nov 2025 10:00:05 GMT"), "/version").await;
+        let now = layer.clock().now();
+        assert_eq!(now, Some("2025-11-24T10:00:05Z".parse().unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pulse_beats_with_each_answer_on_its_path() {
+        let layer = PulseLayer::default();
+        let pulse = layer.pulse("/api/v1/pods");
+        let client = client(&layer, "Mon, 24 Nov 2025 10:00:00 GMT");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        get(&client, "/api/v1/namespaces/shop/pods").await;
+        assert_eq!(pulse.silence(), Duration::from_secs(60));
+        get(&client, "/api/v1/pods?watch=true").await;
+        assert_eq!(pulse.silence(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pulse_beats_with_each_part_of_a_body() {
+        let layer = PulseLayer::default();
+        let pulse = layer.pulse("/api/v1/pods");
+        let (mut parts, body) = mpsc::channel::<Result<&str, Infallible>>(1);
+        let body = Mutex::new(Some(axum::body::Body::from_stream(body)));
+        let server = service_fn(move |_: Request<Body>| {
+            let answer = Response::new(body.lock().take().unwrap());
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let client = Client::new(layer.layer(server), "default");
+        let request = Request::get("/api/v1/pods?watch=true").body(Body::empty());
+        let answer = client.send(request.unwrap()).await.unwrap();
+        let mut body = answer.into_body().into_data_stream();
+        for part in ["{}", "{}"] {
+            tokio::time::advance(Duration::from_secs(60)).await;
+            assert_eq!(pulse.silence(), Duration::from_secs(60));
+            parts.try_send(Ok(part)).unwrap();
+            assert_eq!(body.next().await.unwrap().unwrap(), part);
+            assert_eq!(pulse.silence(), Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Reads one ConfigMap or Secret and keeps its digests.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::GetParams;
+use kube::core::Request;
+use kube::{Client, Resource};
+
+use super::request::{NoAnswer, exchange};
+use crate::core::content::{DecodeError, SourceContent, decode_source};
+use crate::core::digest::DigestKey;
+use crate::core::object::{SourceId, SourceKind};
+use crate::core::time::ServerTime;
+
+/// The most bytes of an answer. Objects of up to 1 MiB are stored; binary data
+/// grows by a third and managedFields come on top.
+const LIMIT: usize = 4 << 20;
+
+/// A source could not be read. That tells nothing of its content, not even that
+/// there is none. No message holds a byte of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The API server refused.
+    #[error("{object} can't be read: the API server answered {status}{}", hint(*.status))]
+    Status {
+        /// What was to be read.
+        object: SourceId,
+        /// The answer.
+        status: StatusCode,
+    },
+    /// No answer came.
+    #[error("{object} can't be read: {why}")]
+    NoAnswer {
+        /// What was to be read.
+        object: SourceId,
+        /// What happened instead.
+        why: String,
+    },
+    /// The answer can't be placed in time.
+    #[error("{object} can't be read: the answer has no valid Date header; is a proxy in between?")]
+    NoDate {
+        /// What was to be read.
+        object: SourceId,
+    },
+    /// The answer is no such object.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// What to do about a status.
+fn hint(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::FORBIDDEN => "; may the operator's role get it?",
+        StatusCode::UNAUTHORIZED => "; are the operator's credentials valid?",
+        _ => "",
+    }
+}
+
+/// Reads the newest version of a source, with the server's time of the answer.
+///
+/// # Errors
+/// Where there is no answer in time, or it is neither the object nor the API
+/// server's word that there is none.
+pub async fn read(
+    client: Client,
+    id: &SourceId,
+    key: &DigestKey,
+    timeout: Duration,
+) -> Result<(SourceContent, ServerTime), ReadError> {
+    let url = match id.kind {
+        SourceKind::ConfigMap => ConfigMap::url_path(&(), Some(&id.namespace)),
+        SourceKind::Secret => Secret::url_path(&(), Some(&id.namespace)),
+    };
+    let request = Request::new(url).get(&id.name, &GetParams::default());
+    let request = request.map(|mut request| {
+        request.extensions_mut().insert("get");
+        request
+    });
+    let answer = exchange(&client, request, timeout, LIMIT)
+        .await
+        .map_err(|error: NoAnswer| ReadError::NoAnswer {
+            object: id.clone(),
+            why: error.to_string(),
+        })?;
+    let absent = answer.is_absence_of(&id.name);
+    if answer.status != StatusCode::OK && !absent {
+        return Err(ReadError::Status {
+            object: id.clone(),
+            status: answer.status,
+        });
+    }
+    let date = answer
+        .date
+        .ok_or_else(|| ReadError::NoDate { object: id.clone() })?;
+    let content = if absent {
+        SourceContent::Absent
+    } else {
+        SourceContent::Present(decode_source(id, &answer.body, key)?)
+    };
+    Ok((content, date))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Requests whose answers only our own decoders see.
+//!
+//! The client library's typed requests log the body of an answer that they
+//! can't decode. Here it stays bytes, of a limited number.
+
+use std::time::Duration;
+
+use http::header::ACCEPT;
+use http::{HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kube::core::request::Error as BuildError;
+use kube::{Client, Error};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::error::describe;
+use super::pulse;
+use crate::core::time::ServerTime;
+
+/// Asks for the metadata of the object alone.
+const METADATA_ONLY: HeaderValue =
+    HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+
+/// An answer.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// When the API server gave it.
+    pub(super) date: Option<ServerTime>,
+    pub(super) body: Vec<u8>,
+}
+
+/// No answer came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoAnswer {
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Sends a request and takes the answer, whatever its status, up to `limit` bytes.
+pub(super) async fn exchange(
+    client: &Client,
+    request: Result<Request<Vec<u8>>, BuildError>,
+    within: Duration,
+    limit: usize,
+) -> Result<Answer, NoAnswer> {
+    let request = request.map_err(|error| NoAnswer::Failed(error.to_string()))?;
+    let exchange = async {
+        let failed = |error: &Error| NoAnswer::Failed(describe(error));
+        let answer = client.send(request.map(Into::into)).await;
+        let (head, body) = answer.map_err(|error| failed(&error))?.into_parts();
+        let body = Limited::new(body, limit).collect().await;
+        let body = body.map_err(|error| match error.downcast_ref::<Error>() {
+            _ if error.is::<LengthLimitError>() => NoAnswer::TooLarge(limit),
+            Some(error) => failed(error),
+            None => NoAnswer::Failed("the answer broke off".to_owned()),
+        })?;
+        Ok(Answer {
+            status: head.status,
+            date: pulse::date(&head.headers),
+            body: body.to_bytes().into(),
+        })
+    };
+    timeout(within, exchange)
+        .await
+        .unwrap_or(Err(NoAnswer::TimedOut(within)))
+}
+
+/// Marks a request for metrics, and wants only metadata in the answer.
+pub(super) fn metadata_only(
+    request: Result<Request<Vec<u8>>, BuildError>,
+    verb: &'static str,
+) -> Result<Request<Vec<u8>>, BuildError> {
+    let mut request = request?;
+    request.headers_mut().insert(ACCEPT, METADATA_ONLY);
+    request.extensions_mut().insert(verb);
+    Ok(request)
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Whether the API server itself says that an object of this name doesn't
+    /// exist. A 404 without its word may come from anything in between.
+    pub(super) fn is_absence_of(&self, name: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Status {
+            reason: String,
+            details: Details,
+        }
+        #[derive(Deserialize)]
+        struct Details {
+            name: String,
+        }
+        self.status == StatusCode::NOT_FOUND
+            && serde_json::from_slice(&self.body).is_ok_and(|status: Status| {
+                status.reason == "NotFound" && status.details.name == name
+            })
+    }
+
+    /// What the API server says of its refusal, in one bounded line.
+    pub(super) fn refusal(&self) -> String {
+        let status = serde_json::from_slice::<kube::core::Status>(&self.body);
+        let mut status = status.unwrap_or_default();
+        status.code = self.status.as_u16();
+        describe(&Error::Api(status.boxed()))
+    }
+}

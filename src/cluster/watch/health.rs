@@ -1,0 +1,149 @@
+//! How a watch is doing, for readiness and metrics.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::watcher::Event;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::cluster::pulse::Pulse;
+
+/// The health of one watch.
+#[derive(Debug)]
+pub struct Health {
+    kind: Box<str>,
+    namespace: Option<Arc<str>>,
+    pulse: Pulse,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    synced: bool,
+    unavailable: bool,
+    listing: bool,
+    last_event: Option<Instant>,
+    errors: u32,
+    failed: Option<(String, Instant)>,
+    stalls: u64,
+}
+
+/// The health of a watch at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What is watched: the `kind` of the objects.
+    pub kind: Box<str>,
+    /// Where; `None` for the whole cluster.
+    pub namespace: Option<Arc<str>>,
+    /// Whether a first list is complete.
+    pub synced: bool,
+    /// Whether it is done without, since the API server denies it or doesn't
+    /// know the type.
+    pub unavailable: bool,
+    /// Whether a list is under way.
+    pub listing: bool,
+    /// How long ago the last event came.
+    pub last_event: Option<Duration>,
+    /// How long nothing came at all, bookmarks and answers included.
+    pub silence: Duration,
+    /// Failures in a row; 0 while it works.
+    pub errors: u32,
+    /// The last failure of that row.
+    pub failure: Option<String>,
+    /// How often it was begun anew because nothing came any more.
+    pub stalls: u64,
+}
+
+impl Health {
+    pub(super) fn new(kind: impl AsRef<str>, namespace: Option<&str>, pulse: Pulse) -> Self {
+        Self {
+            kind: kind.as_ref().into(),
+            namespace: namespace.map(Arc::from),
+            pulse,
+            state: Mutex::default(),
+        }
+    }
+
+    /// How the watch is doing.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let state = self.state.lock();
+        // Whatever came after a failure shows that it is over.
+        let failed = state.failed.as_ref();
+        let failed = failed.filter(|(_, at)| *at >= self.pulse.last());
+        Report {
+            kind: self.kind.clone(),
+            namespace: self.namespace.clone(),
+            synced: state.synced,
+            unavailable: state.unavailable,
+            listing: state.listing,
+            last_event: state.last_event.map(|at| at.elapsed()),
+            silence: self.pulse.silence(),
+            errors: failed.map_or(0, |_| state.errors),
+            failure: failed.map(|(failure, _)| failure.clone()),
+            stalls: state.stalls,
+        }
+    }
+
+    /// Whether a first list is complete.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.state.lock().synced
+    }
+
+    /// It is done without, which completes the first list.
+    pub(super) fn unavailable(&self) {
+        let mut state = self.state.lock();
+        state.unavailable = true;
+        state.synced = true;
+    }
+
+    pub(super) fn event<K>(&self, event: &Event<K>) {
+        let mut state = self.state.lock();
+        match event {
+            // Said before the API server was asked.
+            Event::Init => {
+                state.listing = true;
+                return;
+            }
+            Event::InitDone => {
+                state.listing = false;
+                state.synced = true;
+                state.unavailable = false;
+            }
+            Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
+        }
+        state.last_event = Some(Instant::now());
+        state.errors = 0;
+        state.failed = None;
+    }
+
+    /// Notes a failure; returns how many there were in a row.
+    pub(super) fn failed(&self, failure: &str) -> u32 {
+        let mut state = self.state.lock();
+        let last = self.pulse.last();
+        if state.failed.as_ref().is_some_and(|(_, at)| *at < last) {
+            state.errors = 0;
+        }
+        state.errors = state.errors.saturating_add(1);
+        state.failed = Some((failure.to_owned(), Instant::now()));
+        state.errors
+    }
+
+    pub(super) fn stalled(&self) {
+        self.state.lock().stalls += 1;
+    }
+}
+
+/// Names the watch.
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)?;
+        match &self.namespace {
+            Some(namespace) => write!(f, " in {namespace}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One watch: list, then follow, for as long as the operator runs.
+//!
+//! kube's watcher lists and resumes; this adds what it leaves open. Errors
+//! back off until something really comes. A watch on which nothing comes (no
+//! event, no bookmark, no answer) for [`Options::idle_timeout`] is given up and
+//! begun anew, with a new list. And its health can be told at any time.
+
+mod health;
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{debug, warn};
+
+use crate::cluster::error::describe_watch;
+use crate::cluster::pulse::{Pulse, PulseLayer};
+use crate::cluster::views::Key;
+
+pub use health::{Health, Report};
+
+/// How often a watch that the API server doesn't offer is asked for again.
+const UNAVAILABLE_RETRY: Duration = Duration::from_secs(60);
+
+/// An API type that can be watched: a [`View`](crate::cluster::views::View), or
+/// a custom resource.
+pub trait Watched:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static
+{
+}
+
+/// What a watch tells.
+#[derive(Clone, Debug)]
+pub enum Change<K> {
+    /// A list begins: at the start, and whenever events may have been missed.
+    Listing,
+    /// An object of the list.
+    Listed(K),
+    /// The list is complete; what isn't named is gone.
+    Synced(HashSet<Key>),
+    /// An object was added or modified.
+    Applied(K),
+    /// An object was deleted; this is its last state.
+    Deleted(K),
+}
+
+/// Takes in what a watch tells, at once and without waiting.
+pub trait Ingest<K>: Send + 'static {
+    /// Takes in a change.
+    fn ingest(&mut self, change: Change<K>);
+}
+
+impl<K, F: FnMut(Change<K>) + Send + 'static> Ingest<K> for F {
+    fn ingest(&mut self, change: Change<K>) {
+        self(change);
+    }
+}
+
+/// How to watch.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long nothing at all may come. The API server sends a bookmark each
+    /// minute, and is asked to end each request after two thirds of this.
+    pub idle_timeout: Duration,
+    /// How many objects are listed by one request.
+    pub page_size: u32,
+    /// Whether the operator can do without: if the API server denies it or
+    /// doesn't know the type, there are no objects.
+    pub optional: bool,
+}
+
+/// A watch on one type, in one namespace or in all.
+pub struct Watch<K> {
+    api: Api<K>,
+    options: Options,
+    pulse: Pulse,
+    health: Arc<Health>,
+}
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(120),
+            page_size: 500,
+            optional: false,
+        }
+    }
+}
+
+impl Options {
+    fn config(&self) -> watcher::Config {
+        let seconds = self.idle_timeout.as_secs() * 2 / 3;
+        watcher::Config::default()
+            .timeout(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+            .page_size(self.page_size)
+    }
+}
+
+// === impl Watch ===
+
+impl<K: Watched> Watch<K> {
+    /// A watch on `api`, whose client must have `pulses` around it.
+    #[must_use]
+    pub fn new(api: Api<K>, pulses: &PulseLayer, options: Options) -> Self {
+        let pulse = pulses.pulse(api.resource_url());
+        let health = Health::new(K::kind(&()), api.namespace(), pulse.clone());
+        Self {
+            api,
+            options,
+            pulse,
+            health: Arc::new(health),
+        }
+    }
+
+    /// Its health.
+    #[must_use]
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
+    }
+
+    /// Watches for ever. Should the task end all the same, the process must:
+    /// without one of its watches it would decide on what once was.
+    pub async fn run(self, mut ingest: impl Ingest<K>) -> Infallible {
+        loop {
+            let stream = watcher(self.api.clone(), self.options.config());
+            self.follow(stream, &mut ingest).await;
+            warn!(watch = %self.health, silence = ?self.pulse.silence(), "watch is silent; listing anew");
+            self.health.stalled();
+        }
+    }
+
+    /// Follows a stream of events until nothing comes any more.
+    async fn follow(
+        &self,
+        stream: impl Stream<Item = watcher::Result<Event<K>>>,
+        ingest: &mut impl Ingest<K>,
+    ) {
+        let mut stream = pin!(stream);
+        let mut listed = HashSet::new();
+        let mut backoff = DefaultBackoff::default();
+        let mut since = Instant::now();
+        loop {
+            let item = tokio::select! {
+                item = stream.next() => item,
+                () = self.silence(since) => return,
+            };
+            let Some(item) = item else { return };
+            match item {
+                Ok(event) => {
+                    // An Init only says that a list will be tried.
+                    if !matches!(event, Event::Init | Event::InitApply(_)) {
+                        backoff.reset();
+                    }
+                    self.health.event(&event);
+                    ingest.ingest(change(event, &mut listed));
+                }
+                Err(error) => {
+                    self.failed(&error, ingest);
+                    sleep(self.delay(&error, &mut backoff)).await;
+                    since = Instant::now();
+                }
+            }
+        }
+    }
+
+    /// Ends once nothing came for the idle timeout, counted from `since` at the earliest.
+    async fn silence(&self, since: Instant) {
+        loop {
+            let last = self.pulse.last().max(since);
+            let end = last + self.options.idle_timeout;
+            if Instant::now() >= end {
+                return;
+            }
+            sleep_until(end).await;
+        }
+    }
+
+    fn failed(&self, error: &watcher::Error, ingest: &mut impl Ingest<K>) {
+        let message = describe_watch(error);
+        let errors = self.health.failed(&message);
+        if errors == 1 {
+            warn!(watch = %self.health, error = message, "watch failed; trying again");
+        } else {
+            debug!(watch = %self.health, error = message, errors, "watch failed again");
+        }
+        if self.options.optional && is_unavailable(error) && !self.health.is_synced() {
+            ingest.ingest(Change::Listing);
+            ingest.ingest(Change::Synced(HashSet::new()));
+            self.health.unavailable();
+        }
+    }
+
+    fn delay(&self, error: &watcher::Error, backoff: &mut DefaultBackoff) -> Duration {
+        let delay = backoff.next().unwrap_or(UNAVAILABLE_RETRY);
+        if self.options.optional && is_unavailable(error) {
+            return delay.max(UNAVAILABLE_RETRY);
+        }
+        delay
+    }
+}
+
+/// Whether the API server denies the watch or doesn't know the type.
+fn is_unavailable(error: &watcher::Error) -> bool {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        _ => return false,
+    };
+    status.is_forbidden() || status.is_not_found()
+}
+
+/// Turns an event into what is told; `listed` gathers the names of a list.
+fn change<K: Resource>(event: Event<K>, listed: &mut HashSet<Key>) -> Change<K> {
+    match event {
+        Event::Init => {
+            listed.clear();
+            Change::Listing
+        }
+        Event::InitApply(object) => {
+            listed.insert(Key::of(&object));
+            Change::Listed(object)
+        }
+        Event::InitDone => Change::Synced(std::mem::take(listed)),
+        Event::Apply(object) => Change::Applied(object),
+        Event::Delete(object) => Change::Deleted(object),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+use std::convert::Infallible as Never;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::stream;
+use http::header::ACCEPT;
+use http::{Request, Response};
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::client::Body;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::time::advance;
+use tower::{Layer, service_fn};
+
+use super::*;
+use crate::cluster::views::View;
+
+type SecretView = View<Secret>;
+
+/// What was told, one word each.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Ingest<SecretView> for Told {
+    fn ingest(&mut self, change: Change<SecretView>) {
+        let line = match change {
+            Change::Listing => "listing".to_owned(),
+            Change::Listed(object) => format!("listed {}", Key::of(&object)),
+            Change::Synced(keys) => {
+                let mut keys: Vec<_> = keys.iter().map(Key::to_string).collect();
+                keys.sort_unstable();
+                format!("synced {}", keys.join(" "))
+            }
+            Change::Applied(object) => format!("applied {}", Key::of(&object)),
+            Change::Deleted(object) => format!("deleted {}", Key::of(&object)),
+        };
+        self.0.lock().push(line);
+    }
+}
+
+impl Told {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+fn object(name: &str, version: &str) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+        "metadata": {
+            "namespace": "shop", "name": name, "uid": name, "resourceVersion": version,
+            "creationTimestamp": "2025-11-24T10:00:00Z",
+        },
+    })
+}
+
+fn view(name: &str) -> SecretView {
+    serde_json::from_value(object(name, "7")).unwrap()
+}
+
+/// A watch whose client is never asked.
+fn idle(optional: bool) -> Watch<SecretView> {
+    let server =
+        service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, Never>>());
+    let api = Api::all(Client::new(server, "default"));
+    let options = Options {
+        optional,
+        ..Options::default()
+    };
+    Watch::new(api, &PulseLayer::default(), options)
+}
+
+fn refused(code: u16) -> watcher::Error {
+    let mut status = kube::core::Status::failure("secrets is forbidden", "Forbidden");
+    status.code = code;
+    watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)))
+}
+
+/// Follows a stream to its end.
+async fn follow(
+    watch: &Watch<SecretView>,
+    items: Vec<watcher::Result<Event<SecretView>>>,
+) -> Vec<String> {
+    let mut told = Told::default();
+    watch.follow(stream::iter(items), &mut told).await;
+    told.take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_complete_list_names_what_there_is() {
+    let watch = idle(false);
+    let told = follow(
+        &watch,
+        vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(view("a"))),
+            Ok(Event::InitApply(view("b"))),
+            Ok(Event::InitDone),
+            Ok(Event::Apply(view("c"))),
+            Ok(Event::Delete(view("a"))),
+        ],
+    )
+    .await;
+    assert_eq!(
+        told,
+        [
+            "listing",
+            "listed shop/a",
+            "listed shop/b",
+            "synced shop/a shop/b",
+            "applied shop/c",
+            "deleted shop/a",
+        ]
+    );
+    let report = watch.health().report();
+    assert!(report.synced && !report.listing);
+    assert_eq!(report.last_event, Some(Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_breaks_off_counts_for_nothing() {
+    let watch = idle(false);
+    let told = follow(
+        &watch,
+        vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(view("a"))),
+            Err(refused(500)),
+            Ok(Event::Init),
+            Ok(Event::InitApply(view("b"))),
+            Ok(Event::InitDone),
+        ],
+    )
+    .await;
+    assert_eq!(
+        told,
+        [
+            "listing",
+            "listed shop/a",
+            "listing",
+            "listed shop/b",
+            "synced shop/b"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_back_off_though_each_try_begins_a_list() {
+    let watch = idle(false);
+    let start = Instant::now();
+    let tries = (0..8).flat_map(|_| [Ok(Event::Init), Err(refused(403))]);
+    follow(&watch, tries.collect()).await;
+    // 0.8 s, doubled up to 30 s.
+    assert!(
+        start.elapsed() > Duration::from_secs(80),
+        "{:?}",
+        start.elapsed()
+    );
+    let report = watch.health().report();
+    assert_eq!(report.errors, 8);
+    assert_eq!(
+        report.failure.as_deref(),
+        Some("list failed: 403 Forbidden: secrets is forbidden")
+    );
+    assert!(!report.synced);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_over_once_something_comes() {
+    let watch = idle(false);
+    follow(&watch, vec![Err(refused(500))]).await;
+    assert_eq!(watch.health().report().errors, 1);
+    // A bookmark, say, which the stream does not show.
+    watch.pulse.beat();
+    let report = watch.health().report();
+    assert_eq!((report.errors, report.failure), (0, None));
+    follow(&watch, vec![Err(refused(500))]).await;
+    assert_eq!(watch.health().report().errors, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_operator_can_do_without_is_empty_where_it_is_denied() {
+    for code in [403, 404] {
+        let watch = idle(true);
+        let start = Instant::now();
+        let tries = vec![
+            Ok(Event::Init),
+            Err(refused(code)),
+            Ok(Event::Init),
+            Err(refused(code)),
+        ];
+        let told = follow(&watch, tries).await;
+        assert_eq!(told, ["listing", "listing", "synced ", "listing"], "{code}");
+        assert!(start.elapsed() >= 2 * UNAVAILABLE_RETRY);
+        let report = watch.health().report();
+        assert!(report.synced);
+        assert!(report.unavailable && report.failure.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_listed_stays_though_it_is_denied_later() {
+    let watch = idle(true);
+    let told = follow(
+        &watch,
+        vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(view("a"))),
+            Ok(Event::InitDone),
+            Err(refused(403)),
+        ],
+    )
+    .await;
+    assert_eq!(told, ["listing", "listed shop/a", "synced shop/a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_watch_is_given_up() {
+    let watch = idle(false);
+    let start = Instant::now();
+    watch.follow(stream::pending(), &mut Told::default()).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bookmarks_keep_a_quiet_watch_going() {
+    let watch = idle(false);
+    let start = Instant::now();
+    let pulse = watch.pulse.clone();
+    let mut told = Told::default();
+    let bookmarks = async {
+        for _ in 0..10 {
+            advance(Duration::from_secs(60)).await;
+            pulse.beat();
+        }
+    };
+    tokio::join!(watch.follow(stream::pending(), &mut told), bookmarks);
+    assert_eq!(start.elapsed(), Duration::from_secs(720));
+}
+
+/// An API server that answers lists, and never anything to a watch.
+fn server(lists: Arc<AtomicUsize>) -> impl Fn(Request<Body>) -> Response<axum::body::Body> + Clone {
+    move |request| {
+        let accept = request.headers()[ACCEPT].to_str().unwrap();
+        let query = request.uri().query().unwrap_or_default();
+        assert_eq!(request.uri().path(), "/api/v1/namespaces/shop/secrets");
+        if query.contains("watch=true") {
+            assert!(accept.contains("as=PartialObjectMetadata;"), "{accept}");
+            assert!(query.contains("timeoutSeconds=80"), "{query}");
+            assert!(query.contains("allowWatchBookmarks=true"), "{query}");
+            let silent = stream::pending::<Result<&str, Never>>();
+            return Response::new(axum::body::Body::from_stream(silent));
+        }
+        assert!(accept.contains("as=PartialObjectMetadataList;"), "{accept}");
+        lists.fetch_add(1, Ordering::SeqCst);
+        let list = json!({
+            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+            "metadata": {"resourceVersion": "9"},
+            "items": [object("a", "7"), {"metadata": {"name": "bad"}}],
+        });
+        Response::new(list.to_string().into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_on_an_api_server_that_falls_silent() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let answer = server(lists.clone());
+    let service = service_fn(move |request| {
+        let answer = answer(request);
+        async move { Ok::<_, Never>(answer) }
+    });
+    let pulses = PulseLayer::default();
+    let client = Client::new(pulses.layer(service), "default");
+    let api: Api<SecretView> = Api::namespaced(client, "shop");
+    let watch = Watch::new(api, &pulses, Options::default());
+    let health = watch.health();
+    assert_eq!(health.to_string(), "Secret in shop");
+    let told = Told::default();
+    let task = tokio::spawn(watch.run(told.clone()));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(!task.is_finished());
+    task.abort();
+    assert!(health.is_synced());
+    assert_eq!(
+        told.take()[..4],
+        [
+            "listing",
+            "listed shop/a",
+            "listed bad",
+            "synced bad shop/a"
+        ]
+    );
+    // The library resumes a silent watch by itself, so nothing is listed anew.
+    assert_eq!(lists.load(Ordering::SeqCst), 1);
+    assert!(health.report().silence <= Duration::from_secs(85));
+}
+
+/// The connection is dead: not even a new request is answered.
+#[tokio::test(start_paused = true)]
+async fn a_watch_whose_requests_hang_is_begun_anew() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let answer = server(lists.clone());
+    let watches = Arc::new(AtomicUsize::new(0));
+    let service = service_fn(move |request: Request<Body>| {
+        let is_watch = request
+            .uri()
+            .query()
+            .is_some_and(|query| query.contains("watch=true"));
+        let hangs = is_watch && watches.fetch_add(1, Ordering::SeqCst) == 1;
+        let answer = answer(request);
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, Never>(answer)
+        }
+    });
+    let pulses = PulseLayer::default();
+    let client = Client::new(pulses.layer(service), "default");
+    let api: Api<SecretView> = Api::namespaced(client, "shop");
+    let watch = Watch::new(api, &pulses, Options::default());
+    let health = watch.health();
+    let task = tokio::spawn(watch.run(Told::default()));
+    tokio::time::sleep(Duration::from_secs(180)).await;
+    task.abort();
+    assert_eq!(lists.load(Ordering::SeqCst), 2);
+    assert_eq!(health.report().stalls, 1);
+}
