@@ -192,7 +192,7 @@ impl State {
     ) {
         let stored = restore(spec, status, &self.settings.key, clock);
         let reported = Reported {
-            hash: None,
+            hash: Some(fingerprint(status)),
             decision: status.decision.clone(),
             conditions: slim(&status.conditions),
             last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
