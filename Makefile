@@ -64,7 +64,7 @@ lint: ## Check format and clippy.
 
 .PHONY: doc
 doc: ## Build the documentation; a warning is an error.
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --exclude projsync-core-alone --no-deps
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check dependencies: bans, licences, sources; advisories where their database can be reached.

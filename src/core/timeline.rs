@@ -3,7 +3,7 @@
 //!
 //! The truth is what each live Pod started with. A [`Timeline`] orders contents
 //! by [`Since`]; [`Timeline::standing`] finds the content in force at a Pod's
-//! [`Start`] and compares it with the newest.
+//! [`Start`](crate::core::pod::Start) and compares it with the newest.
 
 use std::sync::Arc;
 
