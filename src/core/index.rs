@@ -738,3 +738,6 @@ impl Child for ControllerRevision {
         Some(&self.owner)
     }
 }
+
+#[cfg(test)]
+mod tests;

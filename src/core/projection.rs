@@ -142,6 +142,7 @@ pub fn restore(
             .contested
             .as_ref()
             .map_or(0, |contested| contested.removals),
+        replaced_by: None,
     };
     record.template = status
         .template_hash

@@ -129,6 +129,9 @@ pub struct Contest {
     pub present: bool,
     /// How often it was seen to go while nothing else of the template changed.
     pub removals: u32,
+    /// The value that took its place when it was last seen to go: by our own next
+    /// roll, if the watch brings that before the answer to the patch.
+    pub replaced_by: Option<Arc<str>>,
 }
 
 /// How a reading reached us.
@@ -224,11 +227,16 @@ impl Record {
             .revision
             .as_deref()
             .is_some_and(|revision| base_of(revision) == base);
+        let by_us = self.contest.replaced_by.take().as_ref() == Some(&roll.revision);
         if !same_content {
             self.contest.removals = 0;
+        } else if by_us {
+            self.contest.removals = self.contest.removals.saturating_sub(1);
         }
+        let template = self.template.as_ref();
+        self.contest.present =
+            template.is_some_and(|template| template.revision.as_ref() == Some(&roll.revision));
         self.contest.revision = Some(roll.revision.clone());
-        self.contest.present = false;
         self.rolls.push(roll);
         let surplus = self.rolls.len().saturating_sub(ROLLS);
         self.rolls.drain(..surplus);
@@ -352,6 +360,7 @@ impl Contest {
         let ours = self.revision.is_some() && template.revision == self.revision;
         if self.present && !ours {
             self.removals = self.removals.saturating_add(1);
+            self.replaced_by = template.revision.clone();
         }
         self.present = ours;
     }
@@ -597,3 +606,6 @@ fn edited(source: Option<&Source>, reading: Option<&Reading>) -> Option<Rv> {
     let read = Rv::parse(&reading?.resource_version);
     (meta.rv == read).then_some(source.edited).flatten()
 }
+
+#[cfg(test)]
+mod tests;

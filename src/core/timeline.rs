@@ -505,3 +505,6 @@ impl Mark {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
