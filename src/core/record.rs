@@ -14,7 +14,9 @@ use crate::core::pod::{Container, Pod, Start};
 use crate::core::reference::{Class, Fingerprint, Reference};
 use crate::core::source::Source;
 use crate::core::time::{Mono, ServerTime};
-use crate::core::timeline::{Content, Gap, Joint, Mark, MarkKind, Observation, Timeline};
+use crate::core::timeline::{
+    Content, Gap, Joint, Mark, MarkKind, Observation, Timeline, second_after, second_before,
+};
 use crate::core::workload::{Template, Workload};
 
 /// How many rolls are remembered.
@@ -77,7 +79,7 @@ pub struct Track {
     pub keys: ProjectedKeys,
     /// What is required and missing now.
     pub missing: Option<Missing>,
-    /// A server time up to which all was seen.
+    /// The last second of the server's of which all was seen.
     pub date: ServerTime,
     /// Whether older Pods can't be told, rather than being outdated, when the
     /// timeline starts.
@@ -263,7 +265,7 @@ impl Record {
                 (Some(timeline), Some(stored)) => {
                     let joint = Joint {
                         from: theirs.date,
-                        date: ours.date,
+                        date: second_after(ours.date),
                         key_went: key_went(&theirs.keys, &ours.keys),
                     };
                     timeline.merge(stored, joint);
@@ -424,15 +426,20 @@ impl Track {
         }
     }
 
-    /// Whether the version `now` of its source still has to be read.
+    /// Whether something of its source still has to be taken in: a version to be
+    /// read, or one that went by.
     #[must_use]
-    pub fn lags(&self, now: &Version) -> bool {
-        let Some(timeline) = &self.timeline else {
+    pub fn lags(&self, source: Option<&Source>) -> bool {
+        let (Some(timeline), Some(seen)) = (&self.timeline, &self.seen) else {
             return true;
         };
         // What is missing is not stored.
         let stored_missing = self.origin == Origin::Stored && timeline.newest().missing;
-        self.origin == Origin::Foreign || stored_missing || self.seen.as_ref() != Some(now)
+        let went_by = |source: &Source| source.marks.iter().any(|mark| Some(mark.rv) != seen.rv);
+        self.origin == Origin::Foreign
+            || stored_missing
+            || *seen != Version::of_source(source)
+            || source.is_some_and(went_by)
     }
 
     /// Up to when every Pod's creation is known to be seen, while the newest
@@ -523,7 +530,8 @@ impl Track {
                     from: self.date,
                 };
                 let marks = if arrival.comparable { marks } else { &[] };
-                if before != version && timeline.observe_after(gap, marks, absent, &seen) {
+                let news = before != version || !marks.is_empty();
+                if news && timeline.observe_after(gap, marks, absent, &seen) {
                     observed = Observed::Changed;
                 }
             }
@@ -552,7 +560,8 @@ impl Track {
             .filter(|(_, digest)| digest.is_some())
             .take(KEYS)
             .collect();
-        self.date = arrival.date;
+        // What followed the answer within its second is not seen.
+        self.date = second_before(arrival.date);
         observed
     }
 }

@@ -418,7 +418,7 @@ impl World {
                 if key.source.1 != id.name {
                     continue;
                 }
-                match track.lags(&version) {
+                match track.lags(self.index.source(&id)) {
                     true => lags = true,
                     false => track.resume(),
                 }
@@ -480,7 +480,12 @@ impl World {
             key: &self.key,
             now: self.now(),
         });
-        let seen = Some((self.time(), self.now()));
+        // A watch brings what happened within three seconds.
+        let lag = Duration::from_secs(3);
+        let seen = Some((
+            at((self.clock - lag).as_secs()),
+            Mono(self.now().0 - lag),
+        ));
         if decision.reason == crate::api::reasons::Reason::InSync {
             self.record.contest.removals = 0;
             self.record.note_in_sync(seen);

@@ -281,8 +281,10 @@ fn happens(world: &mut World, event: &Event) {
             world.step();
         }
         Event::Restart => {
-            // What is not stored is lost.
+            // What is known is stored first, as at an orderly end.
+            world.plan();
             world.stop();
+            world.wait_secs(1);
             world.start();
         }
         Event::Delete | Event::Label => {}
@@ -309,6 +311,8 @@ proptest! {
         // What each Pod really has.
         let mut truth = std::collections::BTreeMap::new();
         for event in &events {
+            // Within one second, and with a restart, order can't always be told.
+            world.wait_secs(1);
             happens(&mut world, event);
             for pod in world.pods.values() {
                 let has = || match world.content("app") {

@@ -382,7 +382,8 @@ fn rule_06_what_changed_in_a_gap_counts_from_its_time() {
     assert_eq!(standing(&line, live(60, 71)), Standing::Current);
     // A key went, or the time is from before the gap: after every Pod.
     for line in [observed(Some(at(70)), true), observed(Some(at(50)), false)] {
-        assert_eq!(standing(&line, old(100)), lacks(1));
+        assert_eq!(standing(&line, old(50)), lacks(1));
+        assert_eq!(standing(&line, old(100)), lacks(2));
         assert_eq!(standing(&line, old(101)), Standing::Current);
     }
 }
