@@ -526,7 +526,7 @@ impl Track {
             }
             Some(timeline) if gap => {
                 let gap = Gap {
-                    after: before.rv.filter(|_| arrival.comparable),
+                    recreated: version.uid.is_some() && version.uid != before.uid,
                     from: self.date,
                 };
                 let marks = if arrival.comparable { marks } else { &[] };

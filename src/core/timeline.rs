@@ -126,8 +126,8 @@ pub enum MarkKind {
 /// A span in which nobody watched: before a restart, or while a watch was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The last version seen before it.
-    pub after: Option<Rv>,
+    /// Whether the object is another one than before it.
+    pub recreated: bool,
     /// The last second of which everything was seen.
     pub from: ServerTime,
 }
@@ -284,8 +284,8 @@ impl Timeline {
             false => seen.data_time,
         };
         let told = told.filter(|_| unread.is_empty());
-        if !changed || told.is_none() {
-            // It came back, or nothing tells when it came.
+        if !changed || told.is_none() || gap.recreated {
+            // It came back, or nothing tells when it came, or it was absent first.
             self.push(Entry::unsure(from, seen.received));
         }
         for mark in unread {

@@ -308,6 +308,7 @@ proptest! {
         events in prop::collection::vec(event(), 1..40)
     ) {
         let mut world = fresh_world(10_000);
+        world.step();
         // What each Pod really has.
         let mut truth = std::collections::BTreeMap::new();
         for event in &events {

@@ -282,7 +282,7 @@ fn rule_03_without_comparable_versions_times_decide() {
     };
     let mut line = Timeline::new(&untold(A, 10), false);
     let gap = Gap {
-        after: None,
+        recreated: false,
         from: at(10),
     };
     assert!(line.observe_after(gap, &[], absent(), &untold(B, 20)));
@@ -361,7 +361,7 @@ fn rule_05_a_late_version_counts_where_the_content_came_back() {
 #[test]
 fn rule_06_what_changed_in_a_gap_counts_from_its_time() {
     let gap = Gap {
-        after: Some(Rv(10)),
+        recreated: false,
         from: at(50),
     };
     let observed = |data_time, key_went| {
@@ -391,7 +391,7 @@ fn rule_06_what_changed_in_a_gap_counts_from_its_time() {
 #[test]
 fn rule_06_equal_content_may_hide_an_edit() {
     let gap = Gap {
-        after: Some(Rv(10)),
+        recreated: false,
         from: at(50),
     };
     let mut line = timeline(&[(A, 10)]);
@@ -418,7 +418,7 @@ fn rule_06_equal_content_may_hide_an_edit() {
 fn rule_06_a_gap_begins_where_all_was_last_seen() {
     // The stored lastInSync is older than the last content that was stored.
     let gap = Gap {
-        after: Some(Rv(30)),
+        recreated: false,
         from: at(20),
     };
     let mut line = timeline(&[(A, 10), (B, 30)]);
@@ -441,7 +441,7 @@ fn rule_06_a_gap_begins_where_all_was_last_seen() {
 #[test]
 fn rule_06_edits_after_a_gap_count() {
     let gap = Gap {
-        after: Some(Rv(10)),
+        recreated: false,
         from: at(50),
     };
     let mut line = timeline(&[(A, 10)]);
@@ -542,7 +542,7 @@ fn rule_09_what_could_not_be_told_still_can_not() {
     assert_eq!(standing(&line, old(9)), Standing::Unknown);
     assert_eq!(standing(&line, old(11)), Standing::Current);
     let gap = Gap {
-        after: Some(Rv(10)),
+        recreated: false,
         from: at(50),
     };
     line.observe_after(gap, &[], absent(), &listed(A, 70));
@@ -605,7 +605,7 @@ fn rule_11_limit() {
 #[test]
 fn rule_11_what_counts_for_an_unsure_pod_is_kept() {
     let gap = Gap {
-        after: Some(Rv(10)),
+        recreated: false,
         from: at(15),
     };
     let mut line = timeline(&[(1, 10)]);
