@@ -256,15 +256,13 @@ impl State {
     pub fn need(&mut self, id: &SourceId) -> Need {
         let source = self.index.source(id);
         let version = Version::of_source(source);
-        let marks = source.map_or(&[][..], |source| &source.marks);
         let mut lags = false;
         for workload in self.index.users(id) {
             let Some(managed) = self.managed.get_mut(&workload) else {
                 continue;
             };
             for track in tracks_of(&mut managed.record, id) {
-                let late = |seen: &Version| marks.iter().any(|mark| Some(mark.rv) < seen.rv);
-                if track.lags(&version) || track.seen.as_ref().is_some_and(late) {
+                if track.lags(source) {
                     lags = true;
                 } else {
                     track.resume();

@@ -736,3 +736,6 @@ impl Child for ControllerRevision {
         Some(&self.owner)
     }
 }
+
+#[cfg(test)]
+mod tests;
