@@ -16,5 +16,7 @@ pub mod patch;
 pub mod pulse;
 pub mod read;
 mod request;
+#[cfg(test)]
+mod test_server;
 pub mod views;
 pub mod watch;

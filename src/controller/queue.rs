@@ -153,6 +153,12 @@ where
         }
     }
 
+    /// How many keys are being processed.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.state.lock().running
+    }
+
     /// How many keys are due and wait for a free worker.
     #[must_use]
     pub fn depth(&self) -> usize {

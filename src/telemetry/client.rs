@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 
 use super::metrics::{ApiMetrics, Verb, VerbCode};
 use crate::cluster::error::describe;
+use crate::cluster::pulse::PulseLayer;
 
 /// How many requests may wait for the rate limit before more are held back.
 const BUFFERED_REQUESTS: usize = 1024;
@@ -65,7 +66,7 @@ impl Default for Options {
 pub struct ClientError(String);
 
 impl Clients {
-    /// Makes the clients. Nothing is sent yet.
+    /// Makes the clients, each with `pulses` around it. Nothing is sent yet.
     ///
     /// # Errors
     /// Where the configuration's certificates or credentials are unusable.
@@ -73,6 +74,7 @@ impl Clients {
         config: &Config,
         options: &Options,
         metrics: &ApiMetrics,
+        pulses: &PulseLayer,
     ) -> Result<Self, ClientError> {
         let metrics = CountLayer {
             metrics: metrics.clone(),
@@ -99,15 +101,22 @@ impl Clients {
         let builder =
             |config| ClientBuilder::try_from(config).map_err(|error| ClientError(describe(&error)));
         Ok(Self {
-            watches: builder(watches)?.with_layer(&metrics).build(),
+            watches: builder(watches)?
+                .with_layer(&metrics)
+                .with_layer(pulses)
+                .build(),
             requests: builder(config.clone())?
                 .with_layer(&metrics)
                 .with_layer(&option_layer(limit))
                 // A retry needs a service that can be cloned.
                 .with_layer(&BufferLayer::new(BUFFERED_REQUESTS))
                 .with_layer(&RetryLayer::new(retry))
+                .with_layer(pulses)
                 .build(),
-            lease: builder(config)?.with_layer(&metrics).build(),
+            lease: builder(config)?
+                .with_layer(&metrics)
+                .with_layer(pulses)
+                .build(),
         })
     }
 }

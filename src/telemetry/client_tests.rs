@@ -121,7 +121,13 @@ async fn requests_retry_as_told_keep_to_the_limit_and_the_lease_client_does_not_
         requests_per_second: Some(20),
         ..Options::default()
     };
-    let clients = Clients::new(&Config::new(url), &options, &metrics.api).expect("clients");
+    let clients = Clients::new(
+        &Config::new(url),
+        &options,
+        &metrics.api,
+        &crate::cluster::pulse::PulseLayer::default(),
+    )
+    .expect("clients");
     let get = |client: &Client, path: &str| {
         let client = client.clone();
         let request = Request::get(path).body(Vec::new()).expect("a request");
