@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod bursts;
 mod harness;
 
 mod rbac;
 mod starts;
+mod uses;
