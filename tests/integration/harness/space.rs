@@ -218,15 +218,22 @@ impl Space {
 
     /// The names of the Pods that existed at a version of the store: those that
     /// started before the edit of that version.
-    pub(crate) async fn pods_before(&self, workload: &Workload, edit: &Edit) -> Result<BTreeSet<String>> {
-        let api: Api<Pod> =
-            Api::namespaced(self.client.clone(), &self.namespace);
+    pub(crate) async fn pods_before(
+        &self,
+        workload: &Workload,
+        edit: &Edit,
+    ) -> Result<BTreeSet<String>> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let parameters = ListParams::default()
             .labels(&format!("app={}", workload.name()))
             .at(&edit.version.to_string())
             .matching(VersionMatch::Exact);
         let pods = api.list_metadata(&parameters).await?;
-        Ok(pods.items.into_iter().filter_map(|pod| pod.metadata.uid).collect())
+        Ok(pods
+            .items
+            .into_iter()
+            .filter_map(|pod| pod.metadata.uid)
+            .collect())
     }
 
     /// Asserts that every Pod of a workload was created after an edit.
@@ -236,7 +243,10 @@ impl Space {
         ensure!(!pods.is_empty(), "{} has no Pods", self.key(workload));
         for pod in pods {
             let (name, uid) = (pod.metadata.name, pod.metadata.uid.unwrap_or_default());
-            ensure!(!before.contains(&uid), "Pod {name:?} is older than {edit:?}");
+            ensure!(
+                !before.contains(&uid),
+                "Pod {name:?} is older than {edit:?}"
+            );
         }
         Ok(())
     }
