@@ -12,7 +12,7 @@ CARGO_DENY_ROOT := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)
 CARGO_DENY := $(CARGO_DENY_ROOT)/bin/cargo-deny
 
 # What `make generate` writes.
-GENERATED := crds
+GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md
 
 ##@ General
 
@@ -28,13 +28,23 @@ help: ## Show this.
 build: ## Build the operator (target/debug/projsync).
 	$(CARGO) build --locked
 
+# Where `make install-plugin` puts the plugin; it must be in the PATH.
+BINDIR ?= $(HOME)/.local/bin
+
+.PHONY: install-plugin
+install-plugin: ## Install the command as the kubectl plugin `kubectl projsync` (into BINDIR, ~/.local/bin).
+	$(CARGO) build --locked --release
+	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/projsync" "$(BINDIR)/kubectl-projsync"
+	@case ":$$PATH:" in *":$(BINDIR):"*) ;; *) echo "$(BINDIR) is not in the PATH: kubectl won't find the plugin" >&2 ;; esac
+
 .PHONY: fmt
 fmt: ## Format the code.
 	$(CARGO) fmt --all
 
 .PHONY: generate
-generate: ## Write the files that are made from code: crds/.
+generate: ## Write the files that are made from code: crds/, docs/{cli,metrics,reasons}.md.
 	$(CARGO) run --locked --quiet -- crds --output-dir crds
+	$(CARGO) run --locked --quiet -- docs --output-dir docs
 
 .PHONY: clean
 clean: ## Remove what was built here (the caches of the control plane and the tools stay).
