@@ -178,12 +178,6 @@ where
             .map_or(Duration::ZERO, |due| now.duration_since(due))
     }
 
-    /// How many keys are being processed.
-    #[must_use]
-    pub fn running(&self) -> usize {
-        self.state.lock().running
-    }
-
     /// Whether nothing is due and nothing is running. Delayed keys don't count.
     #[must_use]
     pub fn idle(&self) -> bool {
