@@ -75,6 +75,7 @@ pub(crate) struct WorkloadView {
     pub(crate) generation: Option<i64>,
     pub(crate) pods: u64,
     pub(crate) outdated: u64,
+    pub(crate) unknown: u64,
     pub(crate) retired: bool,
 }
 

@@ -216,6 +216,12 @@ impl Space {
         Ok(pods.items.into_iter().filter(stays).collect())
     }
 
+    /// Their uids.
+    pub(crate) async fn pod_uids(&self, workload: &Workload) -> Result<BTreeSet<String>> {
+        let pods = self.pods(workload).await?.into_iter();
+        Ok(pods.filter_map(|pod| pod.metadata.uid).collect())
+    }
+
     /// The names of the Pods that existed at a version of the store: those that
     /// started before the edit of that version.
     pub(crate) async fn pods_before(
