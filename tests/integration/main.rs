@@ -7,6 +7,7 @@ mod bursts;
 mod harness;
 
 mod quiet;
+mod missing;
 mod rbac;
 mod starts;
 mod uses;
