@@ -8,6 +8,8 @@ mod harness;
 
 mod quiet;
 mod missing;
+mod owners;
 mod rbac;
 mod starts;
+mod updates;
 mod uses;
