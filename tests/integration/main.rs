@@ -8,6 +8,9 @@ mod bursts;
 mod harness;
 
 mod quiet;
+mod missing;
+mod owners;
 mod rbac;
 mod starts;
+mod updates;
 mod uses;

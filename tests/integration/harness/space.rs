@@ -17,12 +17,13 @@ use kube::api::{
 };
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, Resource};
-use projsync::api::projection::Projection;
+use projsync::api::policy::PolicyStatus;
+use projsync::api::projection::{Projection, ProjectionStatus};
 use projsync::core::object::{SourceKind, WorkloadKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Object, Result, Source, Workload, until};
+use super::{Object, Policy, Result, Source, Workload, eventually, until};
 
 /// The field manager of what a test writes.
 const MANAGER: &str = "test";
@@ -279,6 +280,34 @@ impl Space {
         let api: Api<Projection> = Api::namespaced(self.client.clone(), &self.namespace);
         let name = projsync::api::names::projection_name(workload.kind(), &workload.name());
         Ok(api.get_opt(&name).await?)
+    }
+
+    /// Waits until a workload's Projection says this.
+    pub(crate) async fn reported<T: Debug + PartialEq>(
+        &self,
+        workload: &Workload,
+        want: T,
+        look: impl Fn(&ProjectionStatus) -> T,
+    ) -> Result {
+        let what = format!("the Projection of {}", self.key(workload));
+        until(what, Some(want), async || {
+            let projection = self.projection(workload).await?;
+            Ok(projection.and_then(|one| one.status).as_ref().map(&look))
+        })
+        .await
+    }
+
+    /// Waits until the operator has taken in the newest version of a policy, and
+    /// gives what it then says of it.
+    pub(crate) async fn policy_status(&self, policy: &Policy) -> Result<PolicyStatus> {
+        let what = format!("the status of {}", self.key(policy));
+        eventually(what, async || {
+            let found = self.get(policy).await?;
+            let status: PolicyStatus = serde_json::from_value(found["status"].clone())?;
+            let generation = found["metadata"]["generation"].as_i64();
+            Ok((status.observed_generation == generation).then_some(status))
+        })
+        .await
     }
 
     /// The operator's Events about an object: reason and note.
