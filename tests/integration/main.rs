@@ -5,5 +5,9 @@
 
 mod harness;
 
+mod endpoints;
+mod limits;
 mod rbac;
+mod replicas;
+mod secrecy;
 mod starts;

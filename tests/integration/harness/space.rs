@@ -210,7 +210,7 @@ impl Space {
     /// A workload's Pods that are not going.
     pub(crate) async fn pods(&self, workload: &Workload) -> Result<Vec<Pod>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let selector = format!("app={}", workload.name());
+        let selector = format!("app={}", workload.label_value());
         let pods = api.list(&ListParams::default().labels(&selector)).await?;
         let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
         Ok(pods.items.into_iter().filter(stays).collect())
@@ -218,15 +218,22 @@ impl Space {
 
     /// The names of the Pods that existed at a version of the store: those that
     /// started before the edit of that version.
-    pub(crate) async fn pods_before(&self, workload: &Workload, edit: &Edit) -> Result<BTreeSet<String>> {
-        let api: Api<Pod> =
-            Api::namespaced(self.client.clone(), &self.namespace);
+    pub(crate) async fn pods_before(
+        &self,
+        workload: &Workload,
+        edit: &Edit,
+    ) -> Result<BTreeSet<String>> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let parameters = ListParams::default()
-            .labels(&format!("app={}", workload.name()))
+            .labels(&format!("app={}", workload.label_value()))
             .at(&edit.version.to_string())
             .matching(VersionMatch::Exact);
         let pods = api.list_metadata(&parameters).await?;
-        Ok(pods.items.into_iter().filter_map(|pod| pod.metadata.uid).collect())
+        Ok(pods
+            .items
+            .into_iter()
+            .filter_map(|pod| pod.metadata.uid)
+            .collect())
     }
 
     /// Asserts that every Pod of a workload was created after an edit.
@@ -236,7 +243,10 @@ impl Space {
         ensure!(!pods.is_empty(), "{} has no Pods", self.key(workload));
         for pod in pods {
             let (name, uid) = (pod.metadata.name, pod.metadata.uid.unwrap_or_default());
-            ensure!(!before.contains(&uid), "Pod {name:?} is older than {edit:?}");
+            ensure!(
+                !before.contains(&uid),
+                "Pod {name:?} is older than {edit:?}"
+            );
         }
         Ok(())
     }
@@ -244,7 +254,7 @@ impl Space {
     /// How many different Pod templates a workload has had: its ReplicaSets or
     /// ControllerRevisions.
     pub(crate) async fn templates(&self, workload: &Workload) -> Result<usize> {
-        let selector = ListParams::default().labels(&format!("app={}", workload.name()));
+        let selector = ListParams::default().labels(&format!("app={}", workload.label_value()));
         let (client, namespace) = (self.client.clone(), self.namespace.as_str());
         Ok(match workload.kind() {
             WorkloadKind::Deployment => {
@@ -388,6 +398,8 @@ pub(super) fn dynamic(
         "ClusterRoleBinding",
         "Namespace",
         "Node",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
     ];
     Ok(match namespace {
         Some(namespace) if !cluster.contains(&gvk.kind.as_str()) => {
