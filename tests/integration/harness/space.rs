@@ -211,7 +211,7 @@ impl Space {
     /// A workload's Pods that are not going.
     pub(crate) async fn pods(&self, workload: &Workload) -> Result<Vec<Pod>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let selector = format!("app={}", workload.name());
+        let selector = format!("app={}", workload.label_value());
         let pods = api.list(&ListParams::default().labels(&selector)).await?;
         let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
         Ok(pods.items.into_iter().filter(stays).collect())
@@ -232,7 +232,7 @@ impl Space {
     ) -> Result<BTreeSet<String>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let parameters = ListParams::default()
-            .labels(&format!("app={}", workload.name()))
+            .labels(&format!("app={}", workload.label_value()))
             .at(&edit.version.to_string())
             .matching(VersionMatch::Exact);
         let pods = api.list_metadata(&parameters).await?;
@@ -261,7 +261,7 @@ impl Space {
     /// How many different Pod templates a workload has had: its ReplicaSets or
     /// ControllerRevisions.
     pub(crate) async fn templates(&self, workload: &Workload) -> Result<usize> {
-        let selector = ListParams::default().labels(&format!("app={}", workload.name()));
+        let selector = ListParams::default().labels(&format!("app={}", workload.label_value()));
         let (client, namespace) = (self.client.clone(), self.namespace.as_str());
         Ok(match workload.kind() {
             WorkloadKind::Deployment => {
@@ -433,6 +433,8 @@ pub(super) fn dynamic(
         "ClusterRoleBinding",
         "Namespace",
         "Node",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
     ];
     Ok(match namespace {
         Some(namespace) if !cluster.contains(&gvk.kind.as_str()) => {
