@@ -534,12 +534,18 @@ fn a_gap_stays_open_until_what_was_listed_is_read() {
 fn a_reading_that_runs_ahead_of_a_deletion() {
     // Deleted and created anew; the watch still shows the first version.
     let mut world = running();
-    let before = world.index.source(&crate::core::testing::config_map("app")).cloned();
+    let before = world
+        .index
+        .source(&crate::core::testing::config_map("app"))
+        .cloned();
     world.delete("app");
     world.write("app", &[("a", "1"), ("b", "1")]);
     let after = world.content("app");
     let mut source = before.unwrap();
-    let source_after = world.index.source(&crate::core::testing::config_map("app")).cloned();
+    let source_after = world
+        .index
+        .source(&crate::core::testing::config_map("app"))
+        .cloned();
     let reference = reference("app", Class::Frozen, false);
     let track = world.record.tracks.values_mut().next().unwrap();
     let arrival = Arrival {
@@ -548,14 +554,25 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
         comparable: true,
     };
     let mut observe = |source: &Source, content: &SourceContent| {
-        track.observe("shop", &reference, Some(source), content, &world.key, arrival)
+        track.observe(
+            "shop",
+            &reference,
+            Some(source),
+            content,
+            &world.key,
+            arrival,
+        )
     };
     assert_eq!(observe(&source, &after), Observed::Same);
     // The events come, and it is read again.
     source.marks = source_after.unwrap().marks;
     observe(&source, &after);
     let timeline = track.timeline.as_ref().unwrap();
-    let missing: Vec<bool> = timeline.entries().iter().map(|entry| entry.missing).collect();
+    let missing: Vec<bool> = timeline
+        .entries()
+        .iter()
+        .map(|entry| entry.missing)
+        .collect();
     assert_eq!(missing, [false, true, false]);
 }
 
@@ -572,7 +589,14 @@ fn an_absence_that_is_read_before_its_event() {
     world.read();
     // Nothing lags any more by then, or it is read once more: the same.
     world.take_in("app", &SourceContent::Absent);
-    let timeline = world.record.tracks.values().next().unwrap().timeline.clone();
+    let timeline = world
+        .record
+        .tracks
+        .values()
+        .next()
+        .unwrap()
+        .timeline
+        .clone();
     let versions: Vec<Option<Rv>> = timeline
         .unwrap()
         .entries()
@@ -587,14 +611,21 @@ fn many_keys() {
     let names: Vec<String> = (0..100).map(|n| format!("key-{n:03}")).collect();
     let data = |changed: usize| -> Vec<(&str, &str)> {
         let value = |n| if n == changed { "new" } else { "old" };
-        names.iter().enumerate().map(|(n, name)| (&**name, value(n))).collect()
+        names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| (&**name, value(n)))
+            .collect()
     };
     let mut world = World::new([reference("app", Class::Frozen, false)]);
     world.write("app", &data(1000));
     world.wait_secs(5);
     world.pod("web-1");
     settle(&mut world);
-    assert_eq!(world.record.tracks.values().next().unwrap().keys.len(), KEYS);
+    assert_eq!(
+        world.record.tracks.values().next().unwrap().keys.len(),
+        KEYS
+    );
     // Of those that are remembered the changed one is named, and no other.
     world.write("app", &data(5));
     settle(&mut world);

@@ -210,8 +210,13 @@ fn rule_02_a_container_that_has_not_started_has_no_content() {
 #[test]
 fn rule_02_a_restart_resolves_frozen_uses_anew() {
     let line = timeline(&[(A, 10), (B, 20)]);
-    let restarted =
-        |second, shown| standing_of(&line, live(15, 15), &[container("app", Some((second, shown)))]);
+    let restarted = |second, shown| {
+        standing_of(
+            &line,
+            live(15, 15),
+            &[container("app", Some((second, shown)))],
+        )
+    };
     assert_eq!(restarted(15, Some(16)), lacks(1));
     // Shown by an event after the content.
     assert_eq!(restarted(21, Some(30)), Standing::Current);
@@ -314,7 +319,11 @@ fn rule_05_an_unread_version_equals_nothing() {
 #[test]
 fn rule_05_a_deletion_and_what_followed_may_go_by_unread() {
     let mut line = timeline(&[(A, 10)]);
-    line.observe(&[deleted(20), edited(25), edited(30)], (digest(NOTHING), false), &read(B, 30));
+    line.observe(
+        &[deleted(20), edited(25), edited(30)],
+        (digest(NOTHING), false),
+        &read(B, 30),
+    );
     let contents: Vec<Content> = line.entries().iter().map(|entry| entry.content).collect();
     let known = |content| Content::Known(digest(content));
     assert_eq!(
@@ -588,7 +597,10 @@ fn rule_11_limit() {
     assert_eq!(line.entries().len(), LIMIT);
     let left: Vec<Content> = line.entries().iter().map(|entry| entry.content).collect();
     let expected = [1, 3, 7, 8, 9, 10, 11, 12];
-    assert_eq!(left, expected.map(|content| Content::Known(digest(content))));
+    assert_eq!(
+        left,
+        expected.map(|content| Content::Known(digest(content)))
+    );
     // The first edit that each lacks is still the first for `settle`.
     assert_eq!(standing(&line, old(11)), lacks(1));
     assert_eq!(line.entries()[1].received, Mono(Duration::from_secs(20)));
@@ -672,7 +684,13 @@ fn rule_12_handover_over_a_span_that_nobody_watched() {
     assert_eq!(standing(&own, old(31)), Standing::Current);
     // A key went: no time tells when.
     let mut own = Timeline::new(&listed(B, 30), true);
-    own.merge(&stored, Joint { key_went: true, ..joint(25, 40) });
+    own.merge(
+        &stored,
+        Joint {
+            key_went: true,
+            ..joint(25, 40)
+        },
+    );
     assert_eq!(standing(&own, old(40)), lacks(1));
     // It went as a whole.
     let mut own = Timeline::new(&gone(None, 35), true);
