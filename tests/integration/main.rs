@@ -6,6 +6,7 @@
 mod bursts;
 mod harness;
 
+mod quiet;
 mod rbac;
 mod starts;
 mod uses;

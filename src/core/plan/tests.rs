@@ -281,7 +281,11 @@ fn happens(world: &mut World, event: &Event) {
             world.step();
         }
         Event::Restart => {
-            // What is known is stored first, as at an orderly end.
+            // What is known is stored first, as at an orderly end. What came and
+            // went unread left no trace.
+            if !exists {
+                world.read();
+            }
             world.plan();
             world.stop();
             world.wait_secs(1);
