@@ -21,7 +21,7 @@ KUBECTL ?= kubectl
 INSTALLER = $(KUBECTL) kustomize config/default | sed 's|image: projsync:.*|image: $(IMG)|'
 
 # What `make generate` writes.
-GENERATED := crds
+GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md
 
 ##@ General
 
@@ -37,13 +37,23 @@ help: ## Show this.
 build: ## Build the operator (target/debug/projsync).
 	$(CARGO) build --locked
 
+# Where `make install-plugin` puts the plugin; it must be in the PATH.
+BINDIR ?= $(HOME)/.local/bin
+
+.PHONY: install-plugin
+install-plugin: ## Install the command as the kubectl plugin `kubectl projsync` (into BINDIR, ~/.local/bin).
+	$(CARGO) build --locked --release
+	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/projsync" "$(BINDIR)/kubectl-projsync"
+	@case ":$$PATH:" in *":$(BINDIR):"*) ;; *) echo "$(BINDIR) is not in the PATH: kubectl won't find the plugin" >&2 ;; esac
+
 .PHONY: fmt
 fmt: ## Format the code.
 	$(CARGO) fmt --all
 
 .PHONY: generate
-generate: ## Write the files that are made from code: crds/.
+generate: ## Write the files that are made from code: crds/, docs/{cli,metrics,reasons}.md.
 	$(CARGO) run --locked --quiet -- crds --output-dir crds
+	$(CARGO) run --locked --quiet -- docs --output-dir docs
 
 .PHONY: clean
 clean: ## Remove what was built here (the caches of the control plane and the tools stay).
@@ -119,11 +129,12 @@ build-installer: ## Write all that `make deploy` applies to dist/install.yaml.
 .PHONY: lint
 lint: ## Check format and clippy.
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@# The core compiled alone is the same code again.
+	$(CARGO) clippy --locked --workspace --exclude projsync-core-alone --all-targets -- -D warnings
 
 .PHONY: doc
 doc: ## Build the documentation; a warning is an error.
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --exclude projsync-core-alone --no-deps
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check dependencies: bans, licences, sources; advisories where their database can be reached.

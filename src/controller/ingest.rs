@@ -339,9 +339,10 @@ impl Context {
         }
     }
 
-    /// Takes up a Projection, unless it is our own word.
+    /// Takes up a Projection, unless it is our own word: one may lead before the
+    /// first lists are complete, but doesn't write before.
     fn adopt(&self, guard: DeserializeGuard<Projection>) {
-        if self.is_leading() {
+        if self.is_leading() && self.state.lock().synced {
             return;
         }
         let name = guard.name_any();

@@ -224,7 +224,7 @@ impl Operator {
         self.wait_for_lists().await?;
         self.watch_everything();
         self.wait_for_lists().await?;
-        self.context.state.lock().synced = true;
+        self.context.state.lock().start(self.context.clock.now());
         self.context.enqueue_all();
         info!("every watch has finished its first list");
         self.spawn_loops();

@@ -192,7 +192,7 @@ impl State {
     ) {
         let stored = restore(spec, status, &self.settings.key, clock);
         let reported = Reported {
-            hash: None,
+            hash: Some(fingerprint(status)),
             decision: status.decision.clone(),
             conditions: slim(&status.conditions),
             last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
@@ -221,8 +221,23 @@ impl State {
         false
     }
 
+    /// Notes that every watch has finished its first list. Only now can records be
+    /// brought in line: before, a workload may lack its policy, and a stored
+    /// reference would be dropped for it.
+    pub fn start(&mut self, now: Mono) {
+        self.synced = true;
+        let all = Affected {
+            workloads: self.index.workloads().collect(),
+            ..Affected::default()
+        };
+        self.align(&all, now);
+    }
+
     /// Brings the records in line with what the index now says.
     pub fn align(&mut self, affected: &Affected, now: Mono) {
+        if !self.synced {
+            return;
+        }
         for id in &affected.workloads {
             let view = self.index.view(id);
             let managed = view
@@ -256,15 +271,13 @@ impl State {
     pub fn need(&mut self, id: &SourceId) -> Need {
         let source = self.index.source(id);
         let version = Version::of_source(source);
-        let marks = source.map_or(&[][..], |source| &source.marks);
         let mut lags = false;
         for workload in self.index.users(id) {
             let Some(managed) = self.managed.get_mut(&workload) else {
                 continue;
             };
             for track in tracks_of(&mut managed.record, id) {
-                let late = |seen: &Version| marks.iter().any(|mark| Some(mark.rv) < seen.rv);
-                if track.lags(&version) || track.seen.as_ref().is_some_and(late) {
+                if track.lags(source) {
                     lags = true;
                 } else {
                     track.resume();

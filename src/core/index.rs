@@ -39,6 +39,9 @@ pub struct Seen {
     pub now: Mono,
 }
 
+/// Edges between workloads and the sources that they project.
+pub type Edges = HashSet<(WorkloadId, SourceId)>;
+
 /// The newest view of all objects, and their edges.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -438,12 +441,7 @@ impl Index {
 
     /// Every edge, forward (workload → source) and reverse, for tests.
     #[must_use]
-    pub fn edges(
-        &self,
-    ) -> (
-        HashSet<(WorkloadId, SourceId)>,
-        HashSet<(WorkloadId, SourceId)>,
-    ) {
+    pub fn edges(&self) -> (Edges, Edges) {
         let mut forward = HashSet::new();
         let mut reverse = HashSet::new();
         for (namespace, space) in &self.spaces {
@@ -738,3 +736,6 @@ impl Child for ControllerRevision {
         Some(&self.owner)
     }
 }
+
+#[cfg(test)]
+mod tests;

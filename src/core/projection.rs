@@ -23,7 +23,7 @@ use crate::core::policy::{Effective, Selected};
 use crate::core::record::{Contest, Origin, Record, Roll, Track, TrackKey, Version};
 use crate::core::reference::Reference;
 use crate::core::time::{Mono, ServerTime};
-use crate::core::timeline::{Content, Entry, Since, Timeline};
+use crate::core::timeline::{Content, Entry, Since, Timeline, second_before};
 use crate::core::workload::Template;
 
 /// Relates the operator's clock to the server's, for what people read.
@@ -142,6 +142,7 @@ pub fn restore(
             .contested
             .as_ref()
             .map_or(0, |contested| contested.removals),
+        replaced_by: None,
     };
     record.template = status
         .template_hash
@@ -427,7 +428,7 @@ fn restored_track(
         .collect();
     let date = match last {
         Some(last) => last.time.0,
-        None => entries.last()?.since.time,
+        None => second_before(entries.last()?.since.time),
     };
     let mut timeline = Timeline::restore(entries, stored.open)?;
     if let Some(last) = last

@@ -14,7 +14,9 @@ use crate::core::pod::{Container, Pod, Start};
 use crate::core::reference::{Class, Fingerprint, Reference};
 use crate::core::source::Source;
 use crate::core::time::{Mono, ServerTime};
-use crate::core::timeline::{Content, Gap, Joint, Mark, MarkKind, Observation, Timeline};
+use crate::core::timeline::{
+    Content, Gap, Joint, Mark, MarkKind, Observation, Timeline, second_after, second_before,
+};
 use crate::core::workload::{Template, Workload};
 
 /// How many rolls are remembered.
@@ -77,7 +79,7 @@ pub struct Track {
     pub keys: ProjectedKeys,
     /// What is required and missing now.
     pub missing: Option<Missing>,
-    /// A server time up to which all was seen.
+    /// The last second of the server's of which all was seen.
     pub date: ServerTime,
     /// Whether older Pods can't be told, rather than being outdated, when the
     /// timeline starts.
@@ -129,6 +131,9 @@ pub struct Contest {
     pub present: bool,
     /// How often it was seen to go while nothing else of the template changed.
     pub removals: u32,
+    /// The value that took its place when it was last seen to go: by our own next
+    /// roll, if the watch brings that before the answer to the patch.
+    pub replaced_by: Option<Arc<str>>,
 }
 
 /// How a reading reached us.
@@ -224,11 +229,16 @@ impl Record {
             .revision
             .as_deref()
             .is_some_and(|revision| base_of(revision) == base);
+        let by_us = self.contest.replaced_by.take().as_ref() == Some(&roll.revision);
         if !same_content {
             self.contest.removals = 0;
+        } else if by_us {
+            self.contest.removals = self.contest.removals.saturating_sub(1);
         }
+        let template = self.template.as_ref();
+        self.contest.present =
+            template.is_some_and(|template| template.revision.as_ref() == Some(&roll.revision));
         self.contest.revision = Some(roll.revision.clone());
-        self.contest.present = false;
         self.rolls.push(roll);
         let surplus = self.rolls.len().saturating_sub(ROLLS);
         self.rolls.drain(..surplus);
@@ -255,7 +265,7 @@ impl Record {
                 (Some(timeline), Some(stored)) => {
                     let joint = Joint {
                         from: theirs.date,
-                        date: ours.date,
+                        date: second_after(ours.date),
                         key_went: key_went(&theirs.keys, &ours.keys),
                     };
                     timeline.merge(stored, joint);
@@ -352,6 +362,7 @@ impl Contest {
         let ours = self.revision.is_some() && template.revision == self.revision;
         if self.present && !ours {
             self.removals = self.removals.saturating_add(1);
+            self.replaced_by = template.revision.clone();
         }
         self.present = ours;
     }
@@ -415,15 +426,20 @@ impl Track {
         }
     }
 
-    /// Whether the version `now` of its source still has to be read.
+    /// Whether something of its source still has to be taken in: a version to be
+    /// read, or one that went by.
     #[must_use]
-    pub fn lags(&self, now: &Version) -> bool {
-        let Some(timeline) = &self.timeline else {
+    pub fn lags(&self, source: Option<&Source>) -> bool {
+        let (Some(timeline), Some(seen)) = (&self.timeline, &self.seen) else {
             return true;
         };
         // What is missing is not stored.
         let stored_missing = self.origin == Origin::Stored && timeline.newest().missing;
-        self.origin == Origin::Foreign || stored_missing || self.seen.as_ref() != Some(now)
+        let went_by = |source: &Source| source.marks.iter().any(|mark| Some(mark.rv) != seen.rv);
+        self.origin == Origin::Foreign
+            || stored_missing
+            || *seen != Version::of_source(source)
+            || source.is_some_and(went_by)
     }
 
     /// Up to when every Pod's creation is known to be seen, while the newest
@@ -510,11 +526,12 @@ impl Track {
             }
             Some(timeline) if gap => {
                 let gap = Gap {
-                    after: before.rv.filter(|_| arrival.comparable),
+                    recreated: version.uid.is_some() && version.uid != before.uid,
                     from: self.date,
                 };
                 let marks = if arrival.comparable { marks } else { &[] };
-                if before != version && timeline.observe_after(gap, marks, absent, &seen) {
+                let news = before != version || !marks.is_empty();
+                if news && timeline.observe_after(gap, marks, absent, &seen) {
                     observed = Observed::Changed;
                 }
             }
@@ -543,7 +560,8 @@ impl Track {
             .filter(|(_, digest)| digest.is_some())
             .take(KEYS)
             .collect();
-        self.date = arrival.date;
+        // What followed the answer within its second is not seen.
+        self.date = second_before(arrival.date);
         observed
     }
 }
@@ -597,3 +615,6 @@ fn edited(source: Option<&Source>, reading: Option<&Reading>) -> Option<Rv> {
     let read = Rv::parse(&reading?.resource_version);
     (meta.rv == read).then_some(source.edited).flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //!
 //! The truth is what each live Pod started with. A [`Timeline`] orders contents
 //! by [`Since`]; [`Timeline::standing`] finds the content in force at a Pod's
-//! [`Start`] and compares it with the newest.
+//! [`Start`](crate::core::pod::Start) and compares it with the newest.
 
 use std::sync::Arc;
 
@@ -126,16 +126,16 @@ pub enum MarkKind {
 /// A span in which nobody watched: before a restart, or while a watch was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The last version seen before it.
-    pub after: Option<Rv>,
-    /// A server time up to which everything was seen.
+    /// Whether the object is another one than before it.
+    pub recreated: bool,
+    /// The last second of which everything was seen.
     pub from: ServerTime,
 }
 
 /// How our own timeline follows one that another replica stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joint {
-    /// A server time up to which the other replica saw everything.
+    /// The last second of which the other replica saw everything.
     pub from: ServerTime,
     /// The `Date` of our reading.
     pub date: ServerTime,
@@ -271,27 +271,30 @@ impl Timeline {
             .filter(|mark| seen.rv.is_none_or(|rv| mark.rv < rv));
         let unread: Vec<&Mark> = unread.collect();
         // Without managedFields every version counts as an edit.
-        let edited = |time: ServerTime| time >= from && time > known_since;
-        let moved =
-            !unread.is_empty() || seen.created.is_some() && seen.data_time.is_none_or(edited);
+        let edited = |time: ServerTime| time > from && time != known_since;
+        let moved = !unread.is_empty()
+            // What was deleted before our eyes had come up in the span.
+            || marks.iter().any(|mark| mark.kind == MarkKind::Deleted)
+            || seen.created.is_some() && seen.data_time.is_none_or(edited);
         if !changed && !moved {
             return false;
         }
-        if !changed {
+        let told = match changed {
+            true => seen.told_after(from),
+            false => seen.data_time,
+        };
+        let told = told.filter(|_| unread.is_empty());
+        if !changed || told.is_none() || gap.recreated {
+            // It came back, or nothing tells when it came, or it was absent first.
             self.push(Entry::unsure(from, seen.received));
         }
-        for mark in &unread {
+        for mark in unread {
             self.push(mark.entry(absent, seen.date));
         }
-        let time = match (unread.is_empty(), changed) {
-            (false, _) => seen.date,
-            (true, true) => seen.time_after(from),
-            (true, false) => seen.data_time.unwrap_or(seen.date),
-        };
         self.push(seen.entry(Since {
             rv: seen.rv,
             exact: false,
-            time,
+            time: told.unwrap_or(seen.date),
         }));
         changed
     }
@@ -439,12 +442,25 @@ impl Entry {
         }
     }
 
-    /// Up to when it is known to have been the newest, given that everything up
-    /// to `seen` was seen.
+    /// Up to the end of which second it is known to have been the newest, given
+    /// that everything up to `seen` was seen. Of the second in which it came into
+    /// force nothing is known.
     fn known_until(&self, seen: ServerTime) -> ServerTime {
         let synced = self.synced.unwrap_or(ServerTime::MIN);
-        seen.max(synced).max(self.since.time)
+        seen.max(synced).max(second_before(self.since.time))
     }
+}
+
+/// The second before.
+pub(crate) fn second_before(time: ServerTime) -> ServerTime {
+    let second = SignedDuration::from_secs(1);
+    time.saturating_sub(second).unwrap_or(time)
+}
+
+/// The second after.
+pub(crate) fn second_after(time: ServerTime) -> ServerTime {
+    let second = SignedDuration::from_secs(1);
+    time.saturating_add(second).unwrap_or(time)
 }
 
 // === impl Observation ===
@@ -463,10 +479,13 @@ impl Observation {
 
     /// The server's time for content that follows one in force since `previous`.
     fn time_after(&self, previous: ServerTime) -> ServerTime {
-        match self.data_time {
-            Some(time) if time > previous && !self.key_went => time,
-            _ => self.date,
-        }
+        self.told_after(previous).unwrap_or(self.date)
+    }
+
+    /// The same, where managedFields tell it.
+    fn told_after(&self, previous: ServerTime) -> Option<ServerTime> {
+        self.data_time
+            .filter(|time| *time > previous && !self.key_went)
     }
 }
 
@@ -476,9 +495,7 @@ impl Observation {
 fn first_time(created: ServerTime, seen: &Observation) -> ServerTime {
     let edited = seen.data_time.unwrap_or(seen.date);
     if seen.required && edited == created {
-        return created
-            .saturating_sub(SignedDuration::from_secs(1))
-            .unwrap_or(created);
+        return second_before(created);
     }
     edited
 }
@@ -505,3 +522,6 @@ impl Mark {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,11 @@
-//! Projsync on a real control plane.
+//! Projsync, the real binary, on a real control plane. How to write a test:
+//! see [`harness`].
 
-fn main() {}
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod bursts;
+mod harness;
+
+mod rbac;
+mod starts;
+mod uses;

@@ -303,3 +303,6 @@ pub(super) fn contested(facts: &Facts<'_>) -> Option<Decision> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

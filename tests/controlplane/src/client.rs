@@ -90,6 +90,21 @@ struct Answer {
     error: Option<String>,
 }
 
+/// A command for `program`, which the kernel kills when the thread that spawns
+/// it ends: for a test's processes, however the test ends. Arguments follow.
+///
+/// # Errors
+/// Where the binary that does this can't be built.
+pub fn guarded(program: &Path) -> Result<Command, Error> {
+    let mut command = Command::new(locate::binary()?);
+    command
+        .arg("guard")
+        .arg(std::process::id().to_string())
+        .arg(program)
+        .arg("--");
+    Ok(command)
+}
+
 impl ControlPlane {
     /// Starts a control plane and waits until it is ready: the API server
     /// serves, the nodes are Ready and schedulable, the namespace `default` has

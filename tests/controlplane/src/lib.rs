@@ -16,5 +16,5 @@ mod client;
 mod component;
 mod locate;
 
-pub use client::{ControlPlane, Error, Options, Ready};
+pub use client::{ControlPlane, Error, Options, Ready, guarded};
 pub use component::{Action, Component};

@@ -1,0 +1,455 @@
+//! Workloads and Pods in the few facts that reports show.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::api::DynamicObject;
+use kube::core::Selector;
+use serde::{Deserialize, Serialize};
+
+use super::name::{SourceName, WorkloadName, lower};
+use crate::api::Projection;
+use crate::api::names::SYNC_ANNOTATION;
+use crate::api::projection::{PodState, ReferenceRecord};
+use crate::core::object::WorkloadKind;
+use crate::core::pod_spec::PodTemplate;
+use crate::core::reference::{
+    Class, Reference, Selection, SelfRefreshedKind, Use, references, self_refreshing,
+};
+
+/// All uses of one source and one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Uses {
+    /// What is projected.
+    pub source: SourceName,
+    /// How it reaches running containers.
+    pub class: Class,
+    /// One by one.
+    pub uses: Vec<OneUse>,
+    /// The containers that see it, as far as known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
+}
+
+/// One way in which containers see a source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OneUse {
+    /// `volume`, `projected`, `env`, `envFrom`.
+    pub place: String,
+    /// Key → path or variable name; `None` where every key is seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<SeenKey>>,
+    /// Goes before each key (`envFrom`).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// Variables of `envFrom` that the container's own `env` hides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
+    /// Whether Pods start without it.
+    pub optional: bool,
+}
+
+/// A key, and under which name it is seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenKey {
+    /// The key of the source.
+    pub key: String,
+    /// Path below the volume, or name of the variable.
+    pub name: String,
+}
+
+/// What the kubelet refreshes itself in a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SelfRefreshing {
+    /// The volume.
+    pub volume: String,
+    /// `downwardAPI`, `serviceAccountToken`, `clusterTrustBundle`, `podCertificate`.
+    pub kind: &'static str,
+    /// The containers that mount it.
+    pub containers: Vec<String>,
+}
+
+/// A Deployment, StatefulSet or DaemonSet.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Which.
+    pub name: WorkloadName,
+    /// What its template projects; of one that can't be read, what its Projection says.
+    pub uses: Vec<Uses>,
+    /// What its template has that the kubelet refreshes itself.
+    pub self_refreshing: Vec<SelfRefreshing>,
+    /// `projsync.dev/sync`.
+    pub sync: Option<String>,
+    /// What Projsync says of it; `None` where it is not managed.
+    pub projection: Option<Projection>,
+}
+
+/// A Pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// `metadata.name`.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// What it projects.
+    pub uses: Vec<Uses>,
+    /// Whether it counts.
+    pub life: Life,
+}
+
+/// Whose a Pod is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A workload's.
+    Workload(WorkloadName),
+    /// Of another kind, such as a Job.
+    Other {
+        /// `kind`.
+        kind: String,
+        /// `name`.
+        name: String,
+    },
+    /// Nobody's.
+    Nobody,
+}
+
+/// Where in its life a Pod is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Life {
+    /// It runs, or will.
+    Active,
+    /// It is being deleted.
+    Terminating,
+    /// Its containers have ended.
+    Finished,
+}
+
+/// A Pod in a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodLine {
+    /// `metadata.name`.
+    pub name: String,
+    /// What it has; `None` where Projsync doesn't say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<PodState>,
+    /// Whether it counts.
+    pub life: Life,
+    /// Why it is not Fresh.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+// === impl Uses ===
+
+impl From<&Reference> for Uses {
+    fn from(reference: &Reference) -> Self {
+        Self {
+            source: SourceName {
+                kind: reference.source.0,
+                name: reference.source.1.to_string(),
+            },
+            class: reference.class,
+            uses: reference.uses.iter().map(OneUse::from).collect(),
+            containers: reference
+                .containers
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    }
+}
+
+impl From<&ReferenceRecord> for Uses {
+    /// Says less than a Pod template: not which key is used in which way.
+    fn from(record: &ReferenceRecord) -> Self {
+        let whole = record.keys.len() == record.keys_total as usize;
+        let keys = record.keys.iter().map(|key| SeenKey {
+            key: key.clone(),
+            name: key.clone(),
+        });
+        Self {
+            source: SourceName {
+                kind: record.kind,
+                name: record.name.clone(),
+            },
+            class: record.class,
+            uses: vec![OneUse {
+                place: record.uses.join(", "),
+                keys: whole.then(|| keys.collect()),
+                prefix: String::new(),
+                hidden: Vec::new(),
+                optional: record.optional,
+            }],
+            containers: Vec::new(),
+        }
+    }
+}
+
+// === impl OneUse ===
+
+impl From<&Use> for OneUse {
+    fn from(one: &Use) -> Self {
+        let (keys, prefix, hidden) = match &one.selection {
+            Selection::Files => (None, String::new(), Vec::new()),
+            Selection::Variables { prefix, hidden } => (
+                None,
+                prefix.to_string(),
+                hidden.iter().map(ToString::to_string).collect(),
+            ),
+            Selection::Keys(keys) => {
+                let keys = keys.iter().map(|(name, key)| SeenKey {
+                    key: key.to_string(),
+                    name: name.to_string(),
+                });
+                (Some(keys.collect()), String::new(), Vec::new())
+            }
+        };
+        Self {
+            place: one.place.as_str().to_owned(),
+            keys,
+            prefix,
+            hidden,
+            optional: one.optional,
+        }
+    }
+}
+
+impl OneUse {
+    /// Whether a change of this key is seen here.
+    #[must_use]
+    pub fn sees(&self, key: &str) -> bool {
+        match &self.keys {
+            Some(keys) => keys.iter().any(|seen| seen.key == key),
+            None => !self.hidden.contains(&format!("{}{key}", self.prefix)),
+        }
+    }
+
+    /// The keys, and their names where these are others.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let keys = match &self.keys {
+            None if self.prefix.is_empty() => "all keys".to_owned(),
+            None => format!("all keys as {}*", self.prefix),
+            Some(keys) if keys.is_empty() => "no key".to_owned(),
+            Some(keys) => {
+                let names: Vec<String> = keys.iter().map(SeenKey::describe).collect();
+                names.join(", ")
+            }
+        };
+        match self.hidden.as_slice() {
+            [] => keys,
+            hidden => format!("{keys} but {}", hidden.join(", ")),
+        }
+    }
+}
+
+impl SeenKey {
+    fn describe(&self) -> String {
+        if self.key == self.name {
+            return self.key.clone();
+        }
+        format!("{} as {}", self.key, self.name)
+    }
+}
+
+// === impl Workload ===
+
+impl Workload {
+    /// From the object and, where it is managed, its Projection.
+    #[must_use]
+    pub fn new(kind: WorkloadKind, object: &DynamicObject, projection: Option<Projection>) -> Self {
+        let template = object.data.pointer("/spec/template");
+        let template = template
+            .and_then(|template| PodTemplate::deserialize(template).ok())
+            .unwrap_or_default();
+        let uid = object.metadata.uid.as_deref();
+        Self {
+            name: WorkloadName {
+                kind,
+                name: object.metadata.name.clone().unwrap_or_default(),
+            },
+            uses: references(&template.spec).iter().map(Uses::from).collect(),
+            self_refreshing: self_refreshing(&template.spec)
+                .into_iter()
+                .map(|one| SelfRefreshing {
+                    volume: one.volume.to_string(),
+                    kind: self_refreshed_kind(one.kind),
+                    containers: one.containers.iter().map(ToString::to_string).collect(),
+                })
+                .collect(),
+            sync: annotation(object, SYNC_ANNOTATION),
+            // One of a workload of the same name that is gone tells nothing of this one.
+            projection: projection.filter(|p| Some(p.spec.workload.uid.as_str()) == uid),
+        }
+    }
+
+    /// Where the object can't be seen.
+    #[must_use]
+    pub fn of_projection(projection: Projection) -> Self {
+        let workload = &projection.spec.workload;
+        let status = projection.status.as_ref();
+        Self {
+            name: WorkloadName {
+                kind: workload.kind,
+                name: workload.name.clone(),
+            },
+            uses: status
+                .into_iter()
+                .flat_map(|status| status.references.iter().map(Uses::from))
+                .collect(),
+            self_refreshing: Vec::new(),
+            sync: None,
+            projection: Some(projection),
+        }
+    }
+
+    /// Whether Projsync remembers a roll of it.
+    #[must_use]
+    pub fn was_rolled(&self) -> bool {
+        let status = self.projection.as_ref().and_then(|p| p.status.as_ref());
+        status.is_some_and(|status| !status.rolls.is_empty())
+    }
+
+    /// A Pod of this workload, with what its Projection says of it.
+    #[must_use]
+    pub fn pod(&self, name: &str, life: Life) -> PodLine {
+        let status = self.projection.as_ref().and_then(|p| p.status.as_ref());
+        let named = status.and_then(|status| {
+            let mut pods = status.pods.not_fresh.iter();
+            pods.find(|pod| pod.name == name)
+        });
+        let all_named = status.is_some_and(|status| {
+            let pods = &status.pods;
+            let others = pods.stale + pods.refreshing + pods.unknown;
+            pods.not_fresh.len() >= others as usize
+        });
+        let state = match (life, named) {
+            (Life::Active, Some(pod)) => Some(pod.state),
+            (Life::Active, None) if all_named => Some(PodState::Fresh),
+            _ => None,
+        };
+        PodLine {
+            name: name.to_owned(),
+            state,
+            life,
+            reason: named
+                .filter(|_| state.is_some())
+                .map(|pod| pod.reason.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Its Pods among these; where none can be seen, those that its Projection names.
+    #[must_use]
+    pub fn pods(&self, pods: Option<&[Pod]>) -> Vec<PodLine> {
+        let owner = Owner::Workload(self.name.clone());
+        match pods {
+            Some(pods) => pods
+                .iter()
+                .filter(|pod| pod.owner == owner)
+                .map(|pod| self.pod(&pod.name, pod.life))
+                .collect(),
+            None => {
+                let status = self.projection.as_ref().and_then(|p| p.status.as_ref());
+                status
+                    .into_iter()
+                    .flat_map(|status| &status.pods.not_fresh)
+                    .map(|pod| self.pod(&pod.name, Life::Active))
+                    .collect()
+            }
+        }
+    }
+}
+
+/// The field's name in a volume.
+fn self_refreshed_kind(kind: SelfRefreshedKind) -> &'static str {
+    match kind {
+        SelfRefreshedKind::DownwardApi => "downwardAPI",
+        SelfRefreshedKind::ServiceAccountToken => "serviceAccountToken",
+        SelfRefreshedKind::ClusterTrustBundle => "clusterTrustBundle",
+        SelfRefreshedKind::PodCertificate => "podCertificate",
+    }
+}
+
+/// An annotation of an object.
+#[must_use]
+pub fn annotation(object: &DynamicObject, name: &str) -> Option<String> {
+    object.metadata.annotations.as_ref()?.get(name).cloned()
+}
+
+/// What selects a workload's Pods and revisions.
+#[must_use]
+pub fn selector(object: &DynamicObject) -> Option<Selector> {
+    let selector = object.data.pointer("/spec/selector")?;
+    Selector::try_from(LabelSelector::deserialize(selector).ok()?).ok()
+}
+
+// === impl Pod ===
+
+impl Pod {
+    /// From the object.
+    #[must_use]
+    pub fn new(object: &DynamicObject) -> Self {
+        let template = PodTemplate::deserialize(&object.data).unwrap_or_default();
+        let phase = object.data.pointer("/status/phase");
+        let phase = phase.and_then(|phase| phase.as_str());
+        let life = match (&object.metadata.deletion_timestamp, phase) {
+            (Some(_), _) => Life::Terminating,
+            (None, Some("Succeeded" | "Failed")) => Life::Finished,
+            (None, _) => Life::Active,
+        };
+        Self {
+            name: object.metadata.name.clone().unwrap_or_default(),
+            owner: owner(object),
+            uses: references(&template.spec).iter().map(Uses::from).collect(),
+            life,
+        }
+    }
+}
+
+/// The top owner of a Pod. A Deployment's ReplicaSet is named after it and the hash
+/// that the Pod has as a label, so ReplicaSets needn't be read.
+fn owner(pod: &DynamicObject) -> Owner {
+    let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
+    let controller = owners.iter().find(|owner| owner.controller == Some(true));
+    let Some(owner) = controller else {
+        return Owner::Nobody;
+    };
+    let workload = |kind, name: &str| {
+        let name = name.to_owned();
+        Owner::Workload(WorkloadName { kind, name })
+    };
+    let apps = owner.api_version.starts_with("apps/");
+    match owner.kind.as_str() {
+        "StatefulSet" if apps => return workload(WorkloadKind::StatefulSet, &owner.name),
+        "DaemonSet" if apps => return workload(WorkloadKind::DaemonSet, &owner.name),
+        "ReplicaSet" if apps => {
+            let labels = pod.metadata.labels.as_ref();
+            let hash = labels.and_then(|labels| labels.get("pod-template-hash"));
+            let deployment = hash
+                .and_then(|hash| owner.name.strip_suffix(hash.as_str()))
+                .and_then(|name| name.strip_suffix('-'));
+            if let Some(deployment) = deployment {
+                return workload(WorkloadKind::Deployment, deployment);
+            }
+        }
+        _ => {}
+    }
+    Owner::Other {
+        kind: owner.kind.clone(),
+        name: owner.name.clone(),
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Workload(name) => name.fmt(f),
+            Self::Other { kind, name } => write!(f, "{}/{name}", lower(kind)),
+            Self::Nobody => f.write_str("nobody"),
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! A namespace in an administrator's hands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+    VersionMatch,
+};
+use kube::core::{GroupVersionKind, TypeMeta};
+use kube::{Client, Resource};
+use projsync::api::projection::Projection;
+use projsync::core::object::{SourceKind, WorkloadKind};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Object, Result, Source, Workload, until};
+
+/// The field manager of what a test writes.
+const MANAGER: &str = "test";
+
+/// A namespace in an administrator's hands.
+#[derive(Clone)]
+pub(crate) struct Space {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
+    /// kubectl with the administrator's credentials.
+    pub(super) kubectl: Vec<PathBuf>,
+}
+
+/// A version of an object that was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Edit {
+    /// `<kind> <namespace>/<name>`.
+    pub(crate) key: String,
+    /// `metadata.resourceVersion`.
+    pub(crate) version: u64,
+    /// Whether it is gone.
+    pub(crate) deleted: bool,
+}
+
+impl Space {
+    /// Creates an object.
+    pub(crate) async fn create(&self, object: &dyn Object) -> Result<Edit> {
+        let manifest = object.manifest();
+        let parameters = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let body = serde_json::from_value(manifest.clone())?;
+        let created = self
+            .dynamic(&manifest)?
+            .create(&parameters, &body)
+            .await
+            .with_context(|| format!("creating {manifest}"))?;
+        edit(&created)
+    }
+
+    /// Creates objects in this order.
+    pub(crate) async fn create_all(&self, objects: &[&dyn Object]) -> Result<Vec<Edit>> {
+        let mut edits = Vec::new();
+        for object in objects {
+            edits.push(self.create(*object).await?);
+        }
+        Ok(edits)
+    }
+
+    /// Applies an object as its owner does, by server-side apply.
+    pub(crate) async fn apply(&self, object: &dyn Object) -> Result<Edit> {
+        let manifest = object.manifest();
+        let parameters = PatchParams::apply(MANAGER).force();
+        let applied = self
+            .dynamic(&manifest)?
+            .patch(&object.name(), &parameters, &Patch::Apply(&manifest))
+            .await
+            .with_context(|| format!("applying {manifest}"))?;
+        edit(&applied)
+    }
+
+    /// Merges something into an object (a JSON merge patch).
+    pub(crate) async fn merge(&self, object: &dyn Object, patch: Value) -> Result<Edit> {
+        self.merge_into(object, None, patch).await
+    }
+
+    /// Merges something into the status of an object.
+    pub(crate) async fn merge_status(&self, object: &dyn Object, patch: Value) -> Result<Edit> {
+        self.merge_into(object, Some("status"), patch).await
+    }
+
+    async fn merge_into(
+        &self,
+        object: &dyn Object,
+        subresource: Option<&str>,
+        patch: Value,
+    ) -> Result<Edit> {
+        let (api, name) = (self.dynamic(&object.manifest())?, object.name());
+        let parameters = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let body = Patch::Merge(&patch);
+        let patched = match subresource {
+            None => api.patch(&name, &parameters, &body).await,
+            Some(part) => api.patch_subresource(part, &name, &parameters, &body).await,
+        };
+        edit(&patched.with_context(|| format!("merging {patch} into {name}"))?)
+    }
+
+    /// Replaces an object as `kubectl replace` does: whatever is not in the manifest goes.
+    pub(crate) async fn replace(&self, object: &dyn Object) -> Result<Edit> {
+        let mut manifest = object.manifest();
+        let api = self.dynamic(&manifest)?;
+        let old = api.get(&object.name()).await?;
+        manifest["metadata"]["resourceVersion"] = json!(old.metadata.resource_version);
+        let parameters = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let body = serde_json::from_value(manifest)?;
+        edit(&api.replace(&object.name(), &parameters, &body).await?)
+    }
+
+    /// Deletes an object; Pods of a workload go with it, in the background.
+    pub(crate) async fn delete(&self, object: &dyn Object) -> Result<Edit> {
+        let api = self.dynamic(&object.manifest())?;
+        let before = api.get(&object.name()).await?;
+        api.delete(&object.name(), &DeleteParams::background())
+            .await?;
+        Ok(Edit {
+            deleted: true,
+            ..edit(&before)?
+        })
+    }
+
+    /// Sets a key of a source's `data`.
+    pub(crate) async fn set(&self, source: &Source, key: &str, value: &str) -> Result<Edit> {
+        let value = match source.kind() {
+            SourceKind::ConfigMap => value.to_owned(),
+            SourceKind::Secret => STANDARD.encode(value),
+        };
+        self.merge(source, json!({"data": {key: value}})).await
+    }
+
+    /// Sets a key of a ConfigMap's `binaryData`.
+    pub(crate) async fn set_binary(
+        &self,
+        source: &Source,
+        key: &str,
+        value: &[u8],
+    ) -> Result<Edit> {
+        let value = STANDARD.encode(value);
+        self.merge(source, json!({"binaryData": {key: value}}))
+            .await
+    }
+
+    /// Removes a key of a source's `data`.
+    pub(crate) async fn unset(&self, source: &Source, key: &str) -> Result<Edit> {
+        self.merge(source, json!({"data": {key: null}})).await
+    }
+
+    /// Sets an annotation of an object (`None` removes it).
+    pub(crate) async fn annotate(
+        &self,
+        object: &dyn Object,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Edit> {
+        let patch = json!({"metadata": {"annotations": {name: value}}});
+        self.merge(object, patch).await
+    }
+
+    /// Sets `spec.replicas`.
+    pub(crate) async fn scale(&self, workload: &Workload, replicas: u32) -> Result<Edit> {
+        self.merge(workload, json!({"spec": {"replicas": replicas}}))
+            .await
+    }
+
+    /// An object as the API server has it.
+    pub(crate) async fn get(&self, object: &dyn Object) -> Result<Value> {
+        let api = self.dynamic(&object.manifest())?;
+        Ok(serde_json::to_value(api.get(&object.name()).await?)?)
+    }
+
+    /// Whether an object exists.
+    pub(crate) async fn exists(&self, object: &dyn Object) -> Result<bool> {
+        let api = self.dynamic(&object.manifest())?;
+        Ok(api.get_opt(&object.name()).await?.is_some())
+    }
+
+    /// All objects of a kind.
+    pub(crate) async fn list<K>(&self) -> Result<Vec<K>>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), &self.namespace);
+        Ok(api.list(&ListParams::default()).await?.items)
+    }
+
+    /// A workload's Pods that are not going.
+    pub(crate) async fn pods(&self, workload: &Workload) -> Result<Vec<Pod>> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let selector = format!("app={}", workload.name());
+        let pods = api.list(&ListParams::default().labels(&selector)).await?;
+        let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
+        Ok(pods.items.into_iter().filter(stays).collect())
+    }
+
+    /// The names of the Pods that existed at a version of the store: those that
+    /// started before the edit of that version.
+    pub(crate) async fn pods_before(
+        &self,
+        workload: &Workload,
+        edit: &Edit,
+    ) -> Result<BTreeSet<String>> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let parameters = ListParams::default()
+            .labels(&format!("app={}", workload.name()))
+            .at(&edit.version.to_string())
+            .matching(VersionMatch::Exact);
+        let pods = api.list_metadata(&parameters).await?;
+        Ok(pods
+            .items
+            .into_iter()
+            .filter_map(|pod| pod.metadata.uid)
+            .collect())
+    }
+
+    /// Asserts that every Pod of a workload was created after an edit.
+    pub(crate) async fn assert_started_after(&self, workload: &Workload, edit: &Edit) -> Result {
+        let before = self.pods_before(workload, edit).await?;
+        let pods = self.pods(workload).await?;
+        ensure!(!pods.is_empty(), "{} has no Pods", self.key(workload));
+        for pod in pods {
+            let (name, uid) = (pod.metadata.name, pod.metadata.uid.unwrap_or_default());
+            ensure!(
+                !before.contains(&uid),
+                "Pod {name:?} is older than {edit:?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// How many different Pod templates a workload has had: its ReplicaSets or
+    /// ControllerRevisions.
+    pub(crate) async fn templates(&self, workload: &Workload) -> Result<usize> {
+        let selector = ListParams::default().labels(&format!("app={}", workload.name()));
+        let (client, namespace) = (self.client.clone(), self.namespace.as_str());
+        Ok(match workload.kind() {
+            WorkloadKind::Deployment => {
+                let api: Api<ReplicaSet> = Api::namespaced(client, namespace);
+                api.list(&selector).await?.items.len()
+            }
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                let api: Api<ControllerRevision> = Api::namespaced(client, namespace);
+                api.list(&selector).await?.items.len()
+            }
+        })
+    }
+
+    /// A workload's Projection, where there is one.
+    pub(crate) async fn projection(&self, workload: &Workload) -> Result<Option<Projection>> {
+        let api: Api<Projection> = Api::namespaced(self.client.clone(), &self.namespace);
+        let name = projsync::api::names::projection_name(workload.kind(), &workload.name());
+        Ok(api.get_opt(&name).await?)
+    }
+
+    /// The operator's Events about an object: reason and note.
+    pub(crate) async fn events(&self, object: &dyn Object) -> Result<Vec<(String, String)>> {
+        let regards = |event: &Event| {
+            let regarding = event.regarding.as_ref();
+            event.reporting_controller.as_deref() == Some("projsync.dev/projsync")
+                && regarding.and_then(|r| r.name.clone()) == Some(object.name())
+                && regarding.and_then(|r| r.kind.clone()) == Some(object.kind_name())
+        };
+        let events = self.list::<Event>().await?.into_iter().filter(regards);
+        Ok(events
+            .map(|event| {
+                (
+                    event.reason.unwrap_or_default(),
+                    event.note.unwrap_or_default(),
+                )
+            })
+            .collect())
+    }
+
+    /// The value of `projsync.dev/revision` on a workload's Pod template.
+    pub(crate) async fn revision(&self, workload: &Workload) -> Result<Option<String>> {
+        let found = self.get(workload).await?;
+        let annotations = &found["spec"]["template"]["metadata"]["annotations"];
+        let value = &annotations[projsync::api::names::REVISION_ANNOTATION];
+        Ok(value.as_str().map(str::to_owned))
+    }
+
+    /// Waits until a workload's controller has done all that its spec asks: all
+    /// Pods are of its template, ready, and no other is left.
+    pub(crate) async fn rolled_out(&self, workload: &Workload) -> Result {
+        let key = self.key(workload);
+        until(format!("{key} rolled out"), String::new(), async || {
+            Ok(rollout_problem(&self.get(workload).await?))
+        })
+        .await
+    }
+
+    /// Runs kubectl as an administrator, in this namespace.
+    pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        let [program, kubeconfig, cache] = &self.kubectl[..] else {
+            bail!("no kubectl");
+        };
+        let mut command = std::process::Command::new(program);
+        command.arg("--kubeconfig").arg(kubeconfig);
+        command.arg("--cache-dir").arg(cache);
+        command
+            .args(["--namespace", &self.namespace])
+            .args(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("kubectl {}: {said}", arguments.join(" "));
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// `<kind> <namespace>/<name>` of an object here.
+    pub(crate) fn key(&self, object: &dyn Object) -> String {
+        format!(
+            "{} {}/{}",
+            object.kind_name(),
+            self.namespace,
+            object.name()
+        )
+    }
+
+    fn dynamic(&self, manifest: &Value) -> Result<Api<DynamicObject>> {
+        dynamic(&self.client, Some(&self.namespace), manifest)
+    }
+}
+
+/// What a rollout still lacks, by the rules of `kubectl rollout status`; empty where nothing.
+fn rollout_problem(workload: &Value) -> String {
+    let (spec, status) = (&workload["spec"], &workload["status"]);
+    let count = |field: &str| status[field].as_u64().unwrap_or(0);
+    let daemon = workload["kind"] == "DaemonSet";
+    let wanted = match daemon {
+        true => count("desiredNumberScheduled"),
+        false => spec["replicas"].as_u64().unwrap_or(1),
+    };
+    let ready = count(if daemon {
+        "numberReady"
+    } else {
+        "readyReplicas"
+    });
+    let updated = count(if daemon {
+        "updatedNumberScheduled"
+    } else {
+        "updatedReplicas"
+    });
+    let all = if daemon {
+        count("currentNumberScheduled")
+    } else {
+        count("replicas")
+    };
+    if status["observedGeneration"] != workload["metadata"]["generation"] {
+        return "not observed".to_owned();
+    }
+    // A DaemonSet that has just been made wants nothing yet.
+    if daemon && wanted == 0 {
+        return "no Pods wanted yet".to_owned();
+    }
+    if (ready, updated, all) != (wanted, wanted, wanted) {
+        return format!("{wanted} wanted, {all} there, {updated} updated, {ready} ready");
+    }
+    String::new()
+}
+
+/// The API of a manifest's kind.
+pub(super) fn dynamic(
+    client: &Client,
+    namespace: Option<&str>,
+    manifest: &Value,
+) -> Result<Api<DynamicObject>> {
+    let types: TypeMeta = serde_json::from_value(manifest.clone())?;
+    let gvk = GroupVersionKind::try_from(&types)?;
+    let resource = ApiResource::from_gvk(&gvk);
+    let cluster = [
+        "ClusterSyncPolicy",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Namespace",
+        "Node",
+    ];
+    Ok(match namespace {
+        Some(namespace) if !cluster.contains(&gvk.kind.as_str()) => {
+            Api::namespaced_with(client.clone(), namespace, &resource)
+        }
+        _ => Api::all_with(client.clone(), &resource),
+    })
+}
+
+fn edit(object: &DynamicObject) -> Result<Edit> {
+    let types = object.types.as_ref().context("no kind")?;
+    let metadata = &object.metadata;
+    let version = metadata.resource_version.as_deref().unwrap_or_default();
+    Ok(Edit {
+        key: format!(
+            "{} {}/{}",
+            types.kind,
+            metadata.namespace.as_deref().unwrap_or_default(),
+            metadata.name.as_deref().unwrap_or_default()
+        ),
+        version: version
+            .parse()
+            .map_err(|_| anyhow!("resourceVersion {version:?}"))?,
+        deleted: false,
+    })
+}
+
+/// The managers in an object's managedFields, and what each owns.
+pub(crate) fn managers(object: &Value) -> BTreeMap<String, Value> {
+    let entries = object["metadata"]["managedFields"].as_array();
+    entries
+        .into_iter()
+        .flatten()
+        .map(|entry| {
+            let manager = entry["manager"].as_str().unwrap_or_default();
+            (manager.to_owned(), entry["fieldsV1"].clone())
+        })
+        .collect()
+}
