@@ -7,9 +7,9 @@ mod aba;
 mod bursts;
 mod harness;
 
-mod quiet;
 mod missing;
 mod owners;
+mod quiet;
 mod rbac;
 mod starts;
 mod updates;
