@@ -228,7 +228,7 @@ fn just_rolled(case: &mut Case) {
 }
 
 fn contest(case: &mut Case) {
-    let base = case.decide_with(|facts| roll::base(facts));
+    let base = case.decide_with(roll::base);
     case.record.contest.revision = base.map(Arc::from);
     case.record.contest.removals = REMOVALS;
 }
@@ -320,7 +320,7 @@ fn an_earlier_guard_answers_first() {
         let both = Case::new().with(second).with(first);
         // Each of the two would answer, were it asked.
         for guard in [CHAIN[at], CHAIN[at + 1]] {
-            let answer = both.decide_with(|facts| guard(facts));
+            let answer = both.decide_with(guard);
             assert!(answer.is_some(), "{earlier} and {later}");
         }
         let decision = both.decide();
