@@ -7,6 +7,7 @@ mod aba;
 mod bursts;
 mod harness;
 
+mod pods;
 mod quiet;
 mod rbac;
 mod starts;

@@ -56,7 +56,7 @@ pub(crate) use self::{
     audit::Request,
     cluster::{Cluster, manifests},
     env::Env,
-    objects::{Object, Source, cluster_policy, config_map, object, policy, secret},
+    objects::{Object, Policy, Source, cluster_policy, config_map, object, policy, secret},
     operator::{Index, Operator, QUICK_LEASE},
     space::{Edit, Space},
     wait::{DEADLINE, eventually, until},
