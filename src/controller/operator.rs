@@ -213,11 +213,11 @@ impl Operator {
         self.watch_cluster(true, |context: &Context, change| {
             context.ingest_cluster_policy(change);
         });
-        if self.options.namespaces.is_empty() {
-            self.watch_cluster(false, |context: &Context, change| {
-                context.ingest_namespace(change);
-            });
-        }
+        // A few namespaces can do without: a namespaceSelector selects none of them then.
+        let scopes = self.options.namespaces.clone();
+        self.watch_cluster(!scopes.is_empty(), move |context: &Context, change| {
+            context.ingest_namespace(&scopes, change);
+        });
         self.watch_each_namespace(|context: &Context, scope, change| {
             context.ingest_source::<ConfigMap>(S::ConfigMap, scope, change);
         });
