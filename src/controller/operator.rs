@@ -116,6 +116,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
             key: key.clone(),
             comparable: options.comparable,
             refresh_bound: REFRESH_BOUND,
+            cluster_wide: options.namespaces.is_empty(),
         })),
         sources: Queue::new("sources", Backoff::default()),
         workloads: Queue::new("workloads", Backoff::default()),

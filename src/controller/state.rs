@@ -37,6 +37,8 @@ pub struct Settings {
     pub comparable: bool,
     /// How long the kubelet may take to refresh a mounted directory.
     pub refresh_bound: Duration,
+    /// Whether all namespaces are watched.
+    pub cluster_wide: bool,
 }
 
 /// The operator's state.
@@ -179,6 +181,14 @@ impl State {
     #[must_use]
     pub fn is_comparable(&self) -> bool {
         self.settings.comparable
+    }
+
+    /// Whether a policy's status is for this operator to write: one that watches a
+    /// few namespaces sees a part of what a ClusterSyncPolicy selects, and others
+    /// like it see other parts.
+    #[must_use]
+    pub fn reports_on(&self, policy: &PolicyId) -> bool {
+        self.settings.cluster_wide || policy.namespace().is_some()
     }
 
     /// Takes up a stored Projection: at start, or on a standby as the leader
@@ -379,7 +389,12 @@ impl State {
         }
         let news = managed.is_news(&decision);
         let step = match &decision.verdict {
-            Verdict::Nothing if managed.must_cover_newest_pod() => Step::At(now + REPORT_INTERVAL),
+            // Only being in sync moves `lastInSync`; else an event has it planned again.
+            Verdict::Nothing
+                if decision.reason == Reason::InSync && managed.must_cover_newest_pod() =>
+            {
+                Step::At(now + REPORT_INTERVAL)
+            }
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => Step::Rest,
             Verdict::Wait(Some(until)) => Step::At(*until),
             Verdict::Roll(plan) => Step::Roll(Order {
@@ -730,3 +745,6 @@ fn fingerprint(status: &ProjectionStatus) -> u64 {
         .hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

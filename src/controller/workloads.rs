@@ -16,6 +16,9 @@ use crate::core::record::Roll;
 use crate::telemetry::events::{EventType, Notice, Regarding};
 use crate::telemetry::metrics;
 
+/// How long news of workloads is collected before the policies' status tells of it.
+const POLICIES_DELAY: Duration = Duration::from_secs(1);
+
 /// Plans one workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let now = context.clock.now();
@@ -23,6 +26,9 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, settled);
     announce(&context, &id, &planned, leading);
+    if leading && (planned.news || planned.uid.is_none()) {
+        context.reports.add_after(Subject::Policies, POLICIES_DELAY);
+    }
     if let Some(delay) = planned.report.filter(|_| leading) {
         context
             .reports
@@ -59,7 +65,6 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
             "Hold",
             decision.message.clone(),
         );
-        context.reports.add(Subject::Policies);
     }
 }
 
@@ -99,9 +104,6 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
             );
             context.workloads.add(id.clone());
             context.reports.add(Subject::Workload(id.clone()));
-            context
-                .reports
-                .add_after(Subject::Policies, Duration::from_secs(1));
             Outcome::Done
         }
         Patched::Conflict => {
