@@ -52,6 +52,8 @@ pub struct State {
     pub policies: HashMap<PolicyId, PolicyMeta>,
     settings: Settings,
     managed: HashMap<WorkloadId, Managed>,
+    /// Workloads that ask to be managed in a way that can't be.
+    refused: HashMap<WorkloadId, Reason>,
 }
 
 /// One workload that is managed, or was until lately.
@@ -174,6 +176,7 @@ impl State {
             policies: HashMap::new(),
             settings,
             managed: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -362,10 +365,23 @@ impl State {
         in_sync: Option<(ServerTime, Mono)>,
     ) -> Planned {
         let Some(view) = self.index.view(id) else {
+            self.refused.remove(id);
             return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
         };
         let Some(managed) = self.managed.get_mut(id) else {
-            return Planned::gone(None);
+            let mut planned = Planned::gone(None);
+            if let Selected::NotManaged { reason, message } = view.selected {
+                planned.decision.reason = *reason;
+                planned.decision.message.clone_from(message);
+            }
+            let before = match planned.decision.reason.is_refusal() {
+                true => self.refused.insert(id.clone(), planned.decision.reason),
+                false => self.refused.remove(id),
+            };
+            planned.news =
+                planned.decision.reason.is_refusal() && before != Some(planned.decision.reason);
+            planned.uid = Some(view.workload.uid.clone());
+            return planned;
         };
         if self.synced {
             managed.record.prune(&view);

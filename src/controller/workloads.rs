@@ -51,11 +51,12 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
     let (kind, reason) = (id.kind.as_str(), decision.reason.as_str());
     context.metrics.decided(kind, reason);
     debug!(workload = %id, reason, message = decision.message, "decided");
-    if leading && decision.verdict == Verdict::Hold {
+    if leading && (decision.verdict == Verdict::Hold || decision.reason.is_refusal()) {
         let event_type = match decision.reason {
             Reason::SourceMissing | Reason::KeyMissing | Reason::Blocked | Reason::Contested => {
                 EventType::Warning
             }
+            Reason::PolicyNotFound | Reason::PolicyInvalid => EventType::Warning,
             _ => EventType::Normal,
         };
         context.post(

@@ -161,3 +161,19 @@ fn only_who_sees_all_namespaces_reports_on_cluster_policies() {
     let reported = policies.each_ref().map(|id| scene.state.reports_on(id));
     assert_eq!(reported, [true, true]);
 }
+
+#[test]
+fn a_workload_that_names_no_policy_is_told_so_once() {
+    let mut scene = Scene::new();
+    scene.state = State::new(scene.state.settings.clone());
+    scene.state.synced = true;
+    scene.opt("such");
+    let planned = scene.plan();
+    assert_eq!(planned.decision.reason, Reason::PolicyNotFound);
+    assert!(planned.news && planned.uid.is_some());
+    assert!(!scene.plan().news);
+    scene.opt("false");
+    assert!(!scene.plan().news);
+    scene.opt("such");
+    assert!(scene.plan().news);
+}
