@@ -171,7 +171,10 @@ fn one_by_one() -> Value {
 }
 
 /// The uids of the Pods with our trigger, and without.
-async fn by_trigger(env: &Env, workload: &Workload) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+async fn by_trigger(
+    env: &Env,
+    workload: &Workload,
+) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let triggered = |annotations: &std::collections::BTreeMap<String, String>| {
         annotations.contains_key(projsync::api::names::REVISION_ANNOTATION)
     };
