@@ -421,3 +421,7 @@ fn join(parts: impl Iterator<Item = Affected>) -> Affected {
         all
     })
 }
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;
