@@ -5,6 +5,7 @@
 
 mod aba;
 mod bursts;
+mod cli;
 mod endpoints;
 mod harness;
 mod limits;
