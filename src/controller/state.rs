@@ -576,6 +576,7 @@ impl State {
                     "generation": view.as_ref().map(|view| view.workload.generation),
                     "pods": managed.pods.len(),
                     "outdated": managed.pods.iter().filter(|pod| pod.is_outdated()).count(),
+                    "unknown": Tally::of(&managed.pods).unknown,
                     "retired": managed.retired.is_some(),
                 });
                 (id.to_string(), value)

@@ -556,7 +556,13 @@ impl Track {
                 }
             }
             None => {
-                self.timeline = Some(Timeline::new(&seen, self.open));
+                let born = source.and_then(|source| source.created);
+                let born = born.is_some() && born == seen.edited;
+                self.timeline = Some(if born {
+                    Timeline::born(absent, self.open, &seen)
+                } else {
+                    Timeline::new(&seen, self.open)
+                });
                 observed = Observed::Changed;
             }
         }

@@ -195,6 +195,28 @@ impl Timeline {
         }
     }
 
+    /// The same for a source whose creation was seen live, just as it was read: it
+    /// was absent before, so what started then either has its absence or, where
+    /// that leaves something required missing, could not start before.
+    #[must_use]
+    pub fn born(absent: (Digest, bool), first_sight: bool, seen: &Observation) -> Self {
+        let before = Observation {
+            digest: absent.0,
+            missing: absent.1,
+            rv: None,
+            edited: None,
+            required: false,
+            created: None,
+            data_time: None,
+            changed: Vec::new(),
+            key_went: false,
+            ..*seen
+        };
+        let mut timeline = Self::new(&before, first_sight);
+        timeline.observe(&[], absent, seen);
+        timeline
+    }
+
     /// Takes up a stored timeline; `None` if it doesn't end with known content.
     #[must_use]
     pub fn restore(entries: Vec<Entry>, open: bool) -> Option<Self> {

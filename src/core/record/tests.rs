@@ -328,6 +328,18 @@ fn rule_07_a_reference_that_only_the_policy_added_tells_nothing() {
 }
 
 #[test]
+fn rule_08_a_pod_that_is_older_than_its_required_source() {
+    for (optional, rolls) in [(false, 0), (true, 1)] {
+        let mut world = World::new([reference("app", Class::Frozen, optional)]);
+        world.pod("web-1");
+        // Nothing is read of it before it exists.
+        world.write("app", &[("a", "1")]);
+        assert_eq!(settle(&mut world), rolls, "optional: {optional}");
+        assert_eq!(states(&world), "Fresh", "optional: {optional}");
+    }
+}
+
+#[test]
 fn rule_08_absent_and_recreated() {
     let mut world = running();
     world.delete("app");
@@ -573,7 +585,8 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
         .iter()
         .map(|entry| entry.missing)
         .collect();
-    assert_eq!(missing, [false, true, false]);
+    // Before it was created, and between the two.
+    assert_eq!(missing, [true, false, true, false]);
 }
 
 #[test]
