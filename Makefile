@@ -11,6 +11,15 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY_ROOT := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)
 CARGO_DENY := $(CARGO_DENY_ROOT)/bin/cargo-deny
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# The operator's image.
+IMG ?= projsync:$(VERSION)
+PLATFORMS ?= linux/amd64,linux/arm64
+STATIC_TARGET ?= $(shell uname -m)-unknown-linux-gnu
+KUBECTL ?= kubectl
+# What is installed, as one YAML. The image is the only one that is named so.
+INSTALLER = $(KUBECTL) kustomize config/default | sed 's|image: projsync:.*|image: $(IMG)|'
+
 # What `make generate` writes.
 GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md
 
@@ -20,7 +29,7 @@ GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md
 help: ## Show this.
 	@awk 'BEGIN { FS = ":.*##"; print "Usage: make <target>" } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*##/ { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*##/ { printf "  %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Development
 
@@ -63,6 +72,57 @@ test: controlplane ## Run all tests, on a real control plane.
 .PHONY: demo
 demo: controlplane ## See it work on a real control plane (KEEP=1 leaves that for exploring).
 	$(CARGO) run --locked --quiet --example demo
+
+.PHONY: e2e
+e2e: ## Run the end-to-end tests on a kind cluster of their own (KEEP=1, USE_EXISTING=1: see e2e/run.sh).
+	e2e/run.sh
+
+##@ Image
+
+.PHONY: static
+static: ## Build the operator as one static binary, for an image or a plain host.
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --locked --release --target $(STATIC_TARGET) --bin projsync
+
+.PHONY: image
+image: static ## Make the image IMG from a static binary; pulls nothing.
+	@mkdir -p target/image
+	cp target/$(STATIC_TARGET)/release/projsync target/image/
+	DOCKER_BUILDKIT=0 docker build --quiet --tag $(IMG) --target prebuilt --file Dockerfile target/image
+
+.PHONY: docker-build
+docker-build: ## Make the image IMG, compiling in a container.
+	docker build --tag $(IMG) .
+
+.PHONY: docker-push
+docker-push: ## Push the image IMG.
+	docker push $(IMG)
+
+.PHONY: docker-buildx
+docker-buildx: ## Make and push the image IMG for PLATFORMS.
+	docker buildx build --platform $(PLATFORMS) --tag $(IMG) --push .
+
+##@ Installation (of the kubeconfig's current context)
+
+.PHONY: install
+install: ## Install the CustomResourceDefinitions.
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CustomResourceDefinitions, and with them every policy and Projection.
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: ## Install the operator, with its definitions, from the image IMG.
+	$(INSTALLER) | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: ## Remove the operator and its definitions. Workloads stay, and are not rolled.
+	$(INSTALLER) | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: build-installer
+build-installer: ## Write all that `make deploy` applies to dist/install.yaml.
+	@mkdir -p dist
+	$(INSTALLER) >dist/install.yaml
 
 ##@ Checks
 

@@ -1,6 +1,8 @@
 # Sourced by the scripts of this folder.
 # shellcheck shell=bash
-set -euo pipefail
+set -Eeuo pipefail
+# No silent end.
+trap 'printf "e2e: %s:%s: failed: %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 KIND_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$KIND_DIR/../.." && pwd)

@@ -49,19 +49,30 @@ with_libraries() {
     done
 }
 
+# Debian with what a node needs of it, kept as an archive: its packages rarely change.
+debian() {
+    local archive mirror start=$SECONDS
+    archive=$CACHE/debian-$(printf '%s %s' "$SUITE" "$PACKAGES" | sha256sum | cut -c1-12).tar
+    if [[ ! -s $archive ]]; then
+        say "installing Debian $SUITE for the node ..."
+        mirror=$(mirror)
+        debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$BASE" ${mirror:+"$mirror"} \
+            >"$CACHE/debootstrap.log" 2>&1 9>&- || fail "debootstrap failed: see $CACHE/debootstrap.log"
+        rm -rf "$BASE"/var/cache/apt/* "$BASE"/var/lib/apt/lists/* "$BASE"/usr/share/{doc,man,locale,info}
+        rm -f "$BASE"/var/log/{bootstrap,dpkg,alternatives}.log "$BASE/etc/machine-id"
+        tar -C "$BASE" -cf "$archive.part" .
+        mv "$archive.part" "$archive"
+        say "installing Debian $SUITE for the node ... $((SECONDS - start)) s"
+    else
+        mkdir "$BASE"
+        tar -C "$BASE" -xf "$archive"
+    fi
+}
+
 # What a node boots: Debian with the files of kind's own base image (its Dockerfile says
 # which units go and come), containerd, and runc behind our wrapper.
 base() {
-    say "installing Debian $SUITE for the node ..."
-    local mirror
-    mirror=$(mirror)
-    mkdir -p "$CACHE/debs"
-    debootstrap --variant=minbase --cache-dir="$CACHE/debs" --include="$PACKAGES" \
-        "$SUITE" "$BASE" ${mirror:+"$mirror"} >"$CACHE/debootstrap.log" 2>&1 9>&- ||
-        fail "debootstrap failed: see $CACHE/debootstrap.log"
-    rm -rf "$BASE"/var/cache/apt/* "$BASE"/var/lib/apt/lists/* "$BASE"/usr/share/{doc,man,locale,info}
-    rm -f "$BASE"/var/log/{bootstrap,dpkg,alternatives}.log "$BASE/etc/machine-id"
-
+    debian
     cp -r --no-preserve=mode "$KIND_SOURCE"/images/base/files/. "$BASE"
     chmod 0755 "$BASE"/usr/local/bin/* "$BASE"/kind/bin/*
     (
@@ -131,7 +142,7 @@ build() {
 
     base
     docker rmi -f "projsync-kind-base:$key" >/dev/null 2>&1 || true
-    tar -C "$BASE" -c . | docker import --change 'ENV container=docker' --change 'STOPSIGNAL SIGRTMIN+3' \
+    tar -C "$BASE" -c . | docker import --change 'ENV container=docker' \
         --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' - "projsync-kind-base:$key" >/dev/null
 
     local bin=$WORK/server/kubernetes/server/bin
@@ -146,9 +157,12 @@ build() {
     TMPDIR=$WORK "$KIND" build node-image --quiet --type file --base-image "projsync-kind-base:$key" \
         --image "projsync-kind-parts:$key" "$WORK/server.tar.gz" >"$CACHE/node-image.log" 2>&1 9>&- ||
         { tail -n 20 "$CACHE/node-image.log" >&2; fail "kind build node-image failed: see $CACHE/node-image.log"; }
-    printf 'FROM projsync-kind-parts:%s\nCOPY manifests/ /kind/manifests/\n' "$key" |
-        docker build --quiet --tag "$image" --file - "$KIND_DIR/node" >/dev/null
+    printf 'FROM projsync-kind-parts:%s\nSTOPSIGNAL SIGRTMIN+3\nCOPY manifests/ /kind/manifests/\n' "$key" |
+        DOCKER_BUILDKIT=0 docker build --quiet --tag "$image" --file - "$KIND_DIR/node" >/dev/null
+    # Its parts, and images of earlier pins that no cluster uses.
     docker rmi "projsync-kind-parts:$key" "projsync-kind-base:$key" >/dev/null 2>&1 || true
+    docker images --format '{{.Repository}}:{{.Tag}}' projsync-kind-node | grep -vxF "$image" |
+        xargs --no-run-if-empty docker rmi >/dev/null 2>&1 || true
 
     docker save "$image" >"$WORK/image.tar"
     rm -f "$CACHE"/node-image-*.tar

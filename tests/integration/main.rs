@@ -1,6 +1,8 @@
 //! Projsync, the real binary, on a real control plane. How to write a test:
 //! see [`harness`].
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 mod aba;
 mod bursts;
 mod endpoints;
@@ -8,6 +10,7 @@ mod harness;
 mod limits;
 mod missing;
 mod owners;
+mod pods;
 mod quiet;
 mod rbac;
 mod replicas;

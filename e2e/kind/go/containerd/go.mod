@@ -1,7 +1,7 @@
 // Pins the containerd of the kind node.
 module projsync.dev/e2e/containerd
 
-go 1.26.0
+go 1.26.6
 
 require github.com/containerd/containerd/v2 v2.4.2
 
