@@ -59,6 +59,7 @@ impl<'a> Stage<'a> {
         kubectl(&["wait", "--for=condition=Established", "crd", "--all"])?;
         kubectl(&["create", "namespace", "projsync-system"])?;
         kubectl(&["apply", "-k", "config/rbac"])?;
+        kubectl(&["apply", "-k", "config/admission"])?;
         kubectl(&["apply", "-f", "examples/shop/10-sources.yaml"])?;
         // Times of objects are whole seconds: only Pods of a later one are surely younger
         // than what they project to an operator that comes later.
