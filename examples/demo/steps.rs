@@ -115,7 +115,7 @@ async fn burst(stage: &mut Stage<'_>) -> Result<()> {
 
 async fn set_back(stage: &mut Stage<'_>) -> Result<()> {
     let lines = [
-        "ConfigMap/shop: currency becomes GBP, and USD again before the policy's settle (1s) is over.",
+        "ConfigMap/shop: currency becomes GBP, and USD again before the policy's settle (2s) is over.",
     ];
     let before = stage.begin("A mistake, put right at once", &lines).await?;
     let edits = [
