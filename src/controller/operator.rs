@@ -116,6 +116,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
             key: key.clone(),
             comparable: options.comparable,
             refresh_bound: REFRESH_BOUND,
+            cluster_wide: options.namespaces.is_empty(),
         })),
         sources: Queue::new("sources", Backoff::default()),
         workloads: Queue::new("workloads", Backoff::default()),
@@ -213,11 +214,11 @@ impl Operator {
         self.watch_cluster(true, |context: &Context, change| {
             context.ingest_cluster_policy(change);
         });
-        if self.options.namespaces.is_empty() {
-            self.watch_cluster(false, |context: &Context, change| {
-                context.ingest_namespace(change);
-            });
-        }
+        // A few namespaces can do without: a namespaceSelector selects none of them then.
+        let scopes = self.options.namespaces.clone();
+        self.watch_cluster(!scopes.is_empty(), move |context: &Context, change| {
+            context.ingest_namespace(&scopes, change);
+        });
         self.watch_each_namespace(|context: &Context, scope, change| {
             context.ingest_source::<ConfigMap>(S::ConfigMap, scope, change);
         });

@@ -61,6 +61,7 @@ fn wanted(state: &State, now: ServerTime) -> Vec<(PolicyId, PolicyStatus)> {
     let policies = state.index.policies();
     policies
         .iter()
+        .filter(|(id, _)| state.reports_on(id))
         .filter_map(|(id, valid)| {
             let meta = state.policies.get(&id)?;
             let counts = counts.get(&id).copied().unwrap_or_default();

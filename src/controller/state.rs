@@ -37,6 +37,8 @@ pub struct Settings {
     pub comparable: bool,
     /// How long the kubelet may take to refresh a mounted directory.
     pub refresh_bound: Duration,
+    /// Whether all namespaces are watched.
+    pub cluster_wide: bool,
 }
 
 /// The operator's state.
@@ -50,6 +52,8 @@ pub struct State {
     pub policies: HashMap<PolicyId, PolicyMeta>,
     settings: Settings,
     managed: HashMap<WorkloadId, Managed>,
+    /// Workloads that ask to be managed in a way that can't be.
+    refused: HashMap<WorkloadId, Reason>,
 }
 
 /// One workload that is managed, or was until lately.
@@ -172,6 +176,7 @@ impl State {
             policies: HashMap::new(),
             settings,
             managed: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -179,6 +184,14 @@ impl State {
     #[must_use]
     pub fn is_comparable(&self) -> bool {
         self.settings.comparable
+    }
+
+    /// Whether a policy's status is for this operator to write: one that watches a
+    /// few namespaces sees a part of what a ClusterSyncPolicy selects, and others
+    /// like it see other parts.
+    #[must_use]
+    pub fn reports_on(&self, policy: &PolicyId) -> bool {
+        self.settings.cluster_wide || policy.namespace().is_some()
     }
 
     /// Takes up a stored Projection: at start, or on a standby as the leader
@@ -352,10 +365,23 @@ impl State {
         in_sync: Option<(ServerTime, Mono)>,
     ) -> Planned {
         let Some(view) = self.index.view(id) else {
+            self.refused.remove(id);
             return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
         };
         let Some(managed) = self.managed.get_mut(id) else {
-            return Planned::gone(None);
+            let mut planned = Planned::gone(None);
+            if let Selected::NotManaged { reason, message } = view.selected {
+                planned.decision.reason = *reason;
+                planned.decision.message.clone_from(message);
+            }
+            let before = match planned.decision.reason.is_refusal() {
+                true => self.refused.insert(id.clone(), planned.decision.reason),
+                false => self.refused.remove(id),
+            };
+            planned.news =
+                planned.decision.reason.is_refusal() && before != Some(planned.decision.reason);
+            planned.uid = Some(view.workload.uid.clone());
+            return planned;
         };
         if self.synced {
             managed.record.prune(&view);
@@ -379,7 +405,12 @@ impl State {
         }
         let news = managed.is_news(&decision);
         let step = match &decision.verdict {
-            Verdict::Nothing if managed.must_cover_newest_pod() => Step::At(now + REPORT_INTERVAL),
+            // Only being in sync moves `lastInSync`; else an event has it planned again.
+            Verdict::Nothing
+                if decision.reason == Reason::InSync && managed.must_cover_newest_pod() =>
+            {
+                Step::At(now + REPORT_INTERVAL)
+            }
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => Step::Rest,
             Verdict::Wait(Some(until)) => Step::At(*until),
             Verdict::Roll(plan) => Step::Roll(Order {
@@ -730,3 +761,6 @@ fn fingerprint(status: &ProjectionStatus) -> u64 {
         .hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

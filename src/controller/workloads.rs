@@ -16,6 +16,9 @@ use crate::core::record::Roll;
 use crate::telemetry::events::{EventType, Notice, Regarding};
 use crate::telemetry::metrics;
 
+/// How long news of workloads is collected before the policies' status tells of it.
+const POLICIES_DELAY: Duration = Duration::from_secs(1);
+
 /// Plans one workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let now = context.clock.now();
@@ -23,6 +26,9 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, settled);
     announce(&context, &id, &planned, leading);
+    if leading && (planned.news || planned.uid.is_none()) {
+        context.reports.add_after(Subject::Policies, POLICIES_DELAY);
+    }
     if let Some(delay) = planned.report.filter(|_| leading) {
         context
             .reports
@@ -45,11 +51,12 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
     let (kind, reason) = (id.kind.as_str(), decision.reason.as_str());
     context.metrics.decided(kind, reason);
     debug!(workload = %id, reason, message = decision.message, "decided");
-    if leading && decision.verdict == Verdict::Hold {
+    if leading && (decision.verdict == Verdict::Hold || decision.reason.is_refusal()) {
         let event_type = match decision.reason {
             Reason::SourceMissing | Reason::KeyMissing | Reason::Blocked | Reason::Contested => {
                 EventType::Warning
             }
+            Reason::PolicyNotFound | Reason::PolicyInvalid => EventType::Warning,
             _ => EventType::Normal,
         };
         context.post(
@@ -59,7 +66,6 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
             "Hold",
             decision.message.clone(),
         );
-        context.reports.add(Subject::Policies);
     }
 }
 
@@ -99,9 +105,6 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
             );
             context.workloads.add(id.clone());
             context.reports.add(Subject::Workload(id.clone()));
-            context
-                .reports
-                .add_after(Subject::Policies, Duration::from_secs(1));
             Outcome::Done
         }
         Patched::Conflict => {

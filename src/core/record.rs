@@ -15,7 +15,7 @@ use crate::core::reference::{Class, Fingerprint, Reference};
 use crate::core::source::Source;
 use crate::core::time::{Mono, ServerTime};
 use crate::core::timeline::{
-    Content, Gap, Joint, Mark, MarkKind, Observation, Timeline, second_after, second_before,
+    Content, Joint, Mark, MarkKind, Observation, Timeline, second_after, second_before,
 };
 use crate::core::workload::{Template, Workload};
 
@@ -533,13 +533,9 @@ impl Track {
                 });
             }
             Some(timeline) if gap => {
-                let gap = Gap {
-                    recreated: version.uid.is_some() && version.uid != before.uid,
-                    from: self.date,
-                };
                 let marks = if arrival.comparable { marks } else { &[] };
                 let news = before != version || !marks.is_empty();
-                if news && timeline.observe_after(gap, marks, absent, &seen) {
+                if news && timeline.observe_after(self.date, marks, absent, &seen) {
                     observed = Observed::Changed;
                 }
             }

@@ -570,13 +570,6 @@ impl World {
         }
         self.align();
     }
-
-    /// The state of a Pod, in a word.
-    pub(crate) fn state(&self, pod: &str) -> String {
-        let facts = self.assess();
-        let facts = facts.iter().find(|facts| *facts.name == *pod).unwrap();
-        format!("{:?}", facts.state)
-    }
 }
 
 /// A Pod as a list shows it.

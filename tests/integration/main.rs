@@ -11,6 +11,7 @@ mod limits;
 mod missing;
 mod owners;
 mod pods;
+mod policies;
 mod quiet;
 mod rbac;
 mod replicas;

@@ -1,7 +1,7 @@
 //! How a workload's controller replaces Pods: paused, told, in part, or stuck.
 
 use crate::harness::{
-    Edit, Env, Object as _, Operator, Result, Source, Workload, config_map, daemon_set, deployment,
+    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment,
     eventually, object, policy, stateful_set,
 };
 use projsync::api::projection::{PodState, State};

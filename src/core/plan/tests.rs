@@ -303,7 +303,7 @@ fn fresh_world(skew: u64) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// After everything has come to rest each Pod that saw another content start
     /// is gone, and a plan on the state after acting is not a roll.

@@ -408,25 +408,56 @@ fn rule_10_other_uses_are_another_reference() {
     assert_eq!(states(&world), "Unknown Unknown");
 }
 
-#[test]
-fn rule_12_a_new_leader_keeps_what_it_saw() {
-    // The other replica has recorded an edit and its roll; we followed too.
-    let mut world = running();
-    world.write("app", &[("a", "2"), ("b", "1")]);
-    let (mut own, stored) = (World::new([]), world.stored.clone());
-    std::mem::swap(&mut own.record, &mut world.record.clone());
-    world.read();
-    let status = serde_json::from_value(stored.unwrap()).unwrap();
+/// What `world` has stored, as another replica would take it up.
+fn stored(world: &World) -> Record {
+    let status = serde_json::from_value(world.stored.clone().unwrap()).unwrap();
     let spec = crate::core::projection::spec(&World::id(), &world.workload.uid);
     let clock = crate::core::projection::Clock {
         now: world.now(),
         server: world.time(),
     };
-    let other = crate::core::projection::restore(&spec, &status, &world.key, clock);
-    let before = (world.assess(), world.record.starts.clone());
-    world.record.merge(other);
-    assert_eq!(world.assess(), before.0);
+    crate::core::projection::restore(&spec, &status, &world.key, clock)
+}
+
+#[test]
+fn rule_12_a_new_leader_keeps_what_it_saw() {
+    // The leader has stored an edit; we followed, and saw Pods start since.
+    let mut world = running();
+    world.policy(json!({"suspend": true}));
+    world.write("app", &[("a", "2"), ("b", "1")]);
+    world.step();
+    let leader = stored(&world);
+    world.pod("web-3");
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    world.pod("web-4");
+    world.read();
+    let before = world.assess();
+    assert_eq!(states(&world), "Stale Stale Stale Fresh");
+    for _ in 0..2 {
+        world.record.merge(leader.clone());
+        assert_eq!(world.assess(), before);
+    }
+}
+
+#[test]
+fn rule_12_a_new_leader_takes_over_rolls_and_what_it_did_not_see() {
+    // A replica that starts now sees the last content alone.
+    let mut world = running();
+    world.write("app", &[("a", "2"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 1);
+    world.wait_secs(60);
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    world.step();
+    let leader = stored(&world);
+    world.stop();
+    world.stored = None;
+    world.wait_secs(5);
+    world.start();
+    world.read();
+    assert_eq!(states(&world), "Unknown Unknown");
+    world.record.merge(leader.clone());
     assert_eq!(states(&world), "Stale Stale");
+    assert_eq!(world.record.rolls, leader.rolls);
     assert_eq!(settle(&mut world), 1);
 }
 

@@ -33,9 +33,10 @@ impl Request {
         !["get", "list", "watch"].contains(&self.verb.as_str())
     }
 
-    /// Refused for want of a right.
-    pub(crate) fn forbidden(&self) -> bool {
-        self.code == 403
+    /// Whether the same rule grants both.
+    pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
+        (&self.verb, &self.resource, &self.namespace)
+            == (&other.verb, &other.resource, &other.namespace)
     }
 
     pub(crate) fn succeeded(&self) -> bool {

@@ -228,7 +228,7 @@ fn just_rolled(case: &mut Case) {
 }
 
 fn contest(case: &mut Case) {
-    let base = case.decide_with(|facts| roll::base(facts));
+    let base = case.decide_with(roll::base);
     case.record.contest.revision = base.map(Arc::from);
     case.record.contest.removals = REMOVALS;
 }
@@ -320,7 +320,7 @@ fn an_earlier_guard_answers_first() {
         let both = Case::new().with(second).with(first);
         // Each of the two would answer, were it asked.
         for guard in [CHAIN[at], CHAIN[at + 1]] {
-            let answer = both.decide_with(|facts| guard(facts));
+            let answer = both.decide_with(guard);
             assert!(answer.is_some(), "{earlier} and {later}");
         }
         let decision = both.decide();
@@ -544,6 +544,26 @@ fn settle_and_interval_end_on_time() {
         case.now = seconds(100);
     });
     assert!(matches!(case.decide().verdict, Verdict::Roll(_)));
+}
+
+#[test]
+fn a_content_without_a_version_is_rolled_in_a_later_second() {
+    for (now, settling) in [(100, true), (101, true), (102, false)] {
+        let case = Case::new().with(|case| {
+            case.policy(|policy| policy.settle = Duration::ZERO);
+            let unversioned = |content, second| Observation {
+                rv: None,
+                edited: None,
+                ..observation(content, second)
+            };
+            let mut timeline = Timeline::new(&unversioned(1, 50), false);
+            let absent = (observation(0, 0).digest, true);
+            timeline.observe(&[], absent, &unversioned(2, 100));
+            case.track().timeline = Some(timeline);
+            case.now = seconds(now);
+        });
+        assert_eq!(case.decide().reason == Reason::Settling, settling, "{now}");
+    }
 }
 
 #[test]
