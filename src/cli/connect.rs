@@ -164,10 +164,11 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Whether an answer says that there is no such thing.
+/// Whether an answer says that there is no such thing. That of an unknown resource has
+/// no reason, only the code.
 #[must_use]
 pub fn is_not_found(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_not_found())
+    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 /// Whether an answer says that one may not.

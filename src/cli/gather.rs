@@ -38,8 +38,12 @@ pub struct One {
 /// # Errors
 /// Where something can't be read, for another reason than that one may not.
 pub async fn namespace(mut fetch: Fetch<'_>) -> Result<Namespace, ClusterError> {
+    let mut nothing_seen = true;
     let projections = match fetch.projections().await {
-        Ok(projections) => projections,
+        Ok(projections) => {
+            nothing_seen = false;
+            projections
+        }
         Err(error) => without_projections(&mut fetch, error)?,
     };
     let mut projections: BTreeMap<_, _> = projections
@@ -49,11 +53,14 @@ pub async fn namespace(mut fetch: Fetch<'_>) -> Result<Namespace, ClusterError> 
     let mut workloads = Vec::new();
     for kind in WorkloadKind::ALL {
         match fetch.workloads(kind).await? {
-            Some(objects) => workloads.extend(objects.iter().map(|object| {
-                let name = object.metadata.name.clone().unwrap_or_default();
-                let projection = projections.remove(&WorkloadName { kind, name });
-                Workload::new(kind, object, projection)
-            })),
+            Some(objects) => {
+                nothing_seen = false;
+                workloads.extend(objects.iter().map(|object| {
+                    let name = object.metadata.name.clone().unwrap_or_default();
+                    let projection = projections.remove(&WorkloadName { kind, name });
+                    Workload::new(kind, object, projection)
+                }));
+            }
             None => workloads.extend(
                 projections
                     .values()
@@ -64,6 +71,10 @@ pub async fn namespace(mut fetch: Fetch<'_>) -> Result<Namespace, ClusterError> 
         }
     }
     let pods = fetch.pods(None).await?;
+    if nothing_seen && pods.is_none() {
+        let what = "workloads, Pods or Projections here".to_owned();
+        return Err(ClusterError::Forbidden { what });
+    }
     Ok(Namespace {
         workloads,
         pods: pods.map(|pods| pods.iter().map(Pod::new).collect()),

@@ -18,6 +18,8 @@ pub mod objects;
 pub mod output;
 pub mod run;
 pub mod run_args;
+#[cfg(test)]
+mod samples;
 pub mod status;
 pub mod tree;
 

@@ -1,5 +1,7 @@
 //! Workloads and Pods in the few facts that reports show.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::DynamicObject;
 use kube::core::Selector;
@@ -10,9 +12,9 @@ use crate::api::Projection;
 use crate::api::names::SYNC_ANNOTATION;
 use crate::api::projection::{PodState, ReferenceRecord};
 use crate::core::object::WorkloadKind;
-use crate::core::pod_spec::PodTemplate;
+use crate::core::pod_spec::{Container, PodSpec, PodTemplate};
 use crate::core::reference::{
-    Class, Reference, Selection, SelfRefreshedKind, Use, references, self_refreshing,
+    Class, Selection, SelfRefreshedKind, Use, references, self_refreshing,
 };
 
 /// All uses of one source and one class.
@@ -25,9 +27,6 @@ pub struct Uses {
     pub class: Class,
     /// One by one.
     pub uses: Vec<OneUse>,
-    /// The containers that see it, as far as known.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub containers: Vec<String>,
 }
 
 /// One way in which containers see a source.
@@ -47,6 +46,9 @@ pub struct OneUse {
     pub hidden: Vec<String>,
     /// Whether Pods start without it.
     pub optional: bool,
+    /// The containers that see it so, as far as known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
 }
 
 /// A key, and under which name it is seen.
@@ -144,22 +146,45 @@ pub struct PodLine {
 
 // === impl Uses ===
 
-impl From<&Reference> for Uses {
-    fn from(reference: &Reference) -> Self {
-        Self {
-            source: SourceName {
-                kind: reference.source.0,
-                name: reference.source.1.to_string(),
-            },
-            class: reference.class,
-            uses: reference.uses.iter().map(OneUse::from).collect(),
-            containers: reference
-                .containers
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+impl Uses {
+    /// What a Pod or Pod template projects, by source and class.
+    #[must_use]
+    pub fn of(spec: &PodSpec) -> Vec<Self> {
+        let mut found: BTreeMap<(SourceName, Class), Vec<OneUse>> = BTreeMap::new();
+        for (container, alone) in one_by_one(spec) {
+            for reference in references(&alone) {
+                let (kind, name) = &reference.source;
+                let name = name.to_string();
+                let source = SourceName { kind: *kind, name };
+                let uses = found.entry((source, reference.class)).or_default();
+                for one in reference.uses.iter().map(OneUse::from) {
+                    OneUse::add(uses, one, container);
+                }
+            }
         }
+        let uses = found.into_iter();
+        uses.map(|((source, class), uses)| Self {
+            source,
+            class,
+            uses,
+        })
+        .collect()
     }
+}
+
+/// Each container with a spec in which it is alone: a reference tells which containers
+/// have uses of it, but not which of its uses each of them has.
+fn one_by_one(spec: &PodSpec) -> impl Iterator<Item = (&str, PodSpec)> {
+    let alone = |init: &[Container], regular: &[Container]| PodSpec {
+        init_containers: init.to_vec(),
+        containers: regular.to_vec(),
+        volumes: spec.volumes.clone(),
+    };
+    let init = spec.init_containers.iter();
+    let init = init.map(move |one| (&*one.name, alone(std::slice::from_ref(one), &[])));
+    let regular = spec.containers.iter();
+    let regular = regular.map(move |one| (&*one.name, alone(&[], std::slice::from_ref(one))));
+    init.chain(regular)
 }
 
 impl From<&ReferenceRecord> for Uses {
@@ -182,8 +207,8 @@ impl From<&ReferenceRecord> for Uses {
                 prefix: String::new(),
                 hidden: Vec::new(),
                 optional: record.optional,
+                containers: Vec::new(),
             }],
-            containers: Vec::new(),
         }
     }
 }
@@ -213,45 +238,87 @@ impl From<&Use> for OneUse {
             prefix,
             hidden,
             optional: one.optional,
+            containers: Vec::new(),
         }
     }
 }
 
 impl OneUse {
-    /// Whether a change of this key is seen here.
-    #[must_use]
-    pub fn sees(&self, key: &str) -> bool {
-        match &self.keys {
-            Some(keys) => keys.iter().any(|seen| seen.key == key),
-            None => !self.hidden.contains(&format!("{}{key}", self.prefix)),
+    /// Adds a use by a container; two containers may have the same one.
+    fn add(uses: &mut Vec<Self>, mut one: Self, container: &str) {
+        let same = uses.iter_mut().find(|other| {
+            let same = Self {
+                containers: other.containers.clone(),
+                ..one.clone()
+            };
+            **other == same
+        });
+        match same {
+            Some(same) => same.containers.push(container.to_owned()),
+            None => {
+                one.containers.push(container.to_owned());
+                uses.push(one);
+            }
         }
     }
 
-    /// The keys, and their names where these are others.
+    /// What of it sees these keys; `None` if nothing does. No keys stand for all.
     #[must_use]
-    pub fn describe(&self) -> String {
-        let keys = match &self.keys {
-            None if self.prefix.is_empty() => "all keys".to_owned(),
-            None => format!("all keys as {}*", self.prefix),
-            Some(keys) if keys.is_empty() => "no key".to_owned(),
+    pub fn only(&self, asked: &[String]) -> Option<Self> {
+        if asked.is_empty() {
+            return Some(self.clone());
+        }
+        let mut part = self.clone();
+        let seen = match &mut part.keys {
             Some(keys) => {
-                let names: Vec<String> = keys.iter().map(SeenKey::describe).collect();
-                names.join(", ")
+                keys.retain(|seen| asked.contains(&seen.key));
+                !keys.is_empty()
+            }
+            None => {
+                let mut names = asked.iter().map(|key| format!("{}{key}", self.prefix));
+                names.any(|name| !self.hidden.contains(&name))
             }
         };
-        match self.hidden.as_slice() {
-            [] => keys,
-            hidden => format!("{keys} but {}", hidden.join(", ")),
+        seen.then_some(part)
+    }
+
+    /// The keys, each once; `None` where every key is seen.
+    #[must_use]
+    pub fn key_names(&self) -> Option<BTreeSet<&str>> {
+        let keys = self.keys.as_ref()?;
+        Some(keys.iter().map(|seen| seen.key.as_str()).collect())
+    }
+
+    /// The keys, and the names under which they are seen.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let keys = match self.key_names() {
+            None => "all keys".to_owned(),
+            Some(keys) if keys.is_empty() => "no key".to_owned(),
+            Some(keys) => keys.into_iter().collect::<Vec<_>>().join(", "),
+        };
+        match self.names() {
+            names if names.is_empty() => keys,
+            names => format!("{keys} {names}"),
         }
     }
-}
 
-impl SeenKey {
-    fn describe(&self) -> String {
-        if self.key == self.name {
-            return self.key.clone();
+    /// The names under which keys are seen, where these are others: `as LOG_LEVEL`.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let keys = self.keys.as_deref().unwrap_or_default();
+        let renamed = keys.iter().any(|seen| seen.key != seen.name);
+        let names: Vec<&str> = keys.iter().map(|seen| seen.name.as_str()).collect();
+        let mut words = Vec::new();
+        if renamed {
+            words.push(format!("as {}", names.join(", ")));
+        } else if !self.prefix.is_empty() {
+            words.push(format!("as {}*", self.prefix));
         }
-        format!("{} as {}", self.key, self.name)
+        if !self.hidden.is_empty() {
+            words.push(format!("but {}", self.hidden.join(", ")));
+        }
+        words.join(" ")
     }
 }
 
@@ -271,7 +338,7 @@ impl Workload {
                 kind,
                 name: object.metadata.name.clone().unwrap_or_default(),
             },
-            uses: references(&template.spec).iter().map(Uses::from).collect(),
+            uses: Uses::of(&template.spec),
             self_refreshing: self_refreshing(&template.spec)
                 .into_iter()
                 .map(|one| SelfRefreshing {
@@ -404,7 +471,7 @@ impl Pod {
         Self {
             name: object.metadata.name.clone().unwrap_or_default(),
             owner: owner(object),
-            uses: references(&template.spec).iter().map(Uses::from).collect(),
+            uses: Uses::of(&template.spec),
             life,
         }
     }

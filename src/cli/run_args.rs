@@ -151,7 +151,7 @@ pub struct LogArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A kubeconfig is unusable.
-    #[error("can't use the kubeconfig: {0}")]
+    #[error("can't use the kubeconfig: {0}; check --kubeconfig, --context and $KUBECONFIG")]
     Kubeconfig(#[from] KubeconfigError),
     /// There is no kubeconfig, and this is no Pod.
     #[error(

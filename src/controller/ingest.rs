@@ -232,7 +232,7 @@ impl Context {
             }
             Change::Deleted(view) => {
                 let key = Key::of(&view);
-                self.state.lock().index.delete_namespace(&key.name);
+                self.change(|state| state.index.delete_namespace(&key.name));
             }
         }
     }
@@ -421,3 +421,7 @@ fn join(parts: impl Iterator<Item = Affected>) -> Affected {
         all
     })
 }
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod context;
+pub mod endpoints;
 pub mod ingest;
 pub mod operator;
 pub mod policies;

@@ -22,8 +22,9 @@ use tracing::{info, warn};
 use crate::cluster::lease::{self, Candidate, Leadership};
 use crate::cluster::patch;
 use crate::cluster::pulse::PulseLayer;
-use crate::cluster::watch::{Change, Health, Options as WatchOptions, Watch, Watched};
+use crate::cluster::watch::{Change, Options as WatchOptions, Watch, Watched};
 use crate::controller::context::{Context, OperatorClock};
+use crate::controller::endpoints::{self, Insight};
 use crate::controller::ingest::Scope;
 use crate::controller::queue::{self, Backoff, Queue};
 use crate::controller::state::{Settings, State};
@@ -33,18 +34,13 @@ use crate::core::object::{SourceKind, WorkloadKind};
 use crate::core::plan::REFRESH_BOUND;
 use crate::telemetry::client::{self, Clients};
 use crate::telemetry::events::events;
-use crate::telemetry::health::{Check, Heartbeats};
-use crate::telemetry::http;
-use crate::telemetry::metrics::{self, Samples};
+use crate::telemetry::metrics;
 
 /// How often what must be alive says so.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How long Events that wait may still be posted at the end.
 const DRAIN: Duration = Duration::from_secs(2);
-
-/// How many failures in a row make a watch unready: one or two are a hiccup.
-const WATCH_FAILURES: u32 = 3;
 
 /// How the operator runs.
 #[derive(Debug)]
@@ -83,9 +79,7 @@ struct Operator {
     context: Arc<Context>,
     pulses: PulseLayer,
     tasks: JoinSet<&'static str>,
-    /// The health of every watch.
-    healths: Arc<Mutex<Vec<Arc<Health>>>>,
-    heartbeats: Heartbeats,
+    insight: Insight,
     /// Tells the queues to hand out nothing more.
     stop_work: watch::Sender<bool>,
 }
@@ -106,6 +100,12 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
         options.timeout,
         &metrics,
     );
+    // The endpoints come first: a probe that nobody answers while the API server
+    // is away would have the process restarted for nothing.
+    let insight = Insight::new(options.watch.idle_timeout);
+    let stop_work = watch::Sender::new(false);
+    let mut tasks = JoinSet::new();
+    endpoints::serve(&options, &insight, registry, &stop_work, &mut tasks).await?;
     let mut stop = pin!(stop);
     let key = tokio::select! {
         key = digest_key(&clients.requests, &options) => key?,
@@ -129,14 +129,14 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
         clock: OperatorClock::default(),
         timeout: options.timeout,
     });
+    insight.begin(&context);
     let mut operator = Operator {
         options,
         context,
         pulses,
-        tasks: JoinSet::new(),
-        healths: Arc::default(),
-        heartbeats: Heartbeats::default(),
-        stop_work: watch::Sender::new(false),
+        tasks,
+        insight,
+        stop_work,
     };
     let (stop_lease, lease_stopped) = oneshot::channel::<()>();
     let election = tokio::spawn(candidate.run(async {
@@ -145,7 +145,6 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
     }));
     let posting = tokio::spawn(poster.run());
 
-    operator.serve(registry).await?;
     let result = tokio::select! {
         () = &mut stop => Ok(()),
         result = operator.work() => result,
@@ -172,48 +171,18 @@ async fn digest_key(client: &Client, options: &Options) -> anyhow::Result<Digest
     }
 }
 
+/// Ends when nothing new is to be begun.
+pub(super) fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stop = stop.subscribe();
+    async move {
+        // A sender that is dropped says the same.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
+
 // === impl Operator ===
 
 impl Operator {
-    /// Starts the HTTP servers.
-    async fn serve(&mut self, mut registry: Registry) -> anyhow::Result<()> {
-        metrics::register_samples(&mut registry, self.samples());
-        let (public, metrics) = http::bind(self.options.metrics_address).await?;
-        let (debug, debug_address) = http::bind_loopback(self.options.debug_address).await?;
-        info!(%metrics, debug = %debug_address, "listening");
-        let addresses = http::Addresses {
-            metrics,
-            debug: debug_address,
-        };
-        if let Some(path) = &self.options.addresses_file {
-            addresses.write(path)?;
-        }
-        let live = {
-            let heartbeats = self.heartbeats.clone();
-            Arc::new(move || heartbeats.checks())
-        };
-        let router = http::public(Arc::new(registry), live, self.readiness());
-        let (index, queues) = (self.context.clone(), self.context.clone());
-        let debug_router = http::debug(
-            Arc::new(move || index.state.lock().dump()),
-            Arc::new(move || queues.dump_queues()),
-        );
-        let (first, second) = (self.stopped(), self.stopped());
-        self.tasks.spawn(async {
-            if let Err(error) = http::serve(public, router, first).await {
-                warn!(%error, "the metrics server failed");
-            }
-            "the metrics server"
-        });
-        self.tasks.spawn(async {
-            if let Err(error) = http::serve(debug, debug_router, second).await {
-                warn!(%error, "the debug server failed");
-            }
-            "the debug server"
-        });
-        Ok(())
-    }
-
     /// Watches, and works until something ends that must not.
     async fn work(&mut self) -> anyhow::Result<()> {
         self.spawn_heartbeat();
@@ -319,7 +288,7 @@ impl Operator {
             ..self.options.watch
         };
         let watch = Watch::new(api, &self.pulses, options);
-        self.healths.lock().push(watch.health());
+        self.insight.healths.lock().push(watch.health());
         let context = self.context.clone();
         self.tasks.spawn(async move {
             watch.run(move |change| ingest(&context, change)).await;
@@ -338,7 +307,13 @@ impl Operator {
                     bail!("{name} ended at start");
                 }
             }
-            if self.healths.lock().iter().all(|health| health.is_synced()) {
+            if self
+                .insight
+                .healths
+                .lock()
+                .iter()
+                .all(|health| health.is_synced())
+            {
                 return Ok(());
             }
         }
@@ -382,7 +357,7 @@ impl Operator {
 
     /// Says that the runtime turns and that the state's lock is free.
     fn spawn_heartbeat(&mut self) {
-        let heartbeat = self.heartbeats.expect("state", HEARTBEAT * 4);
+        let heartbeat = self.insight.heartbeats.expect("state", HEARTBEAT * 4);
         let context = self.context.clone();
         self.tasks.spawn(async move {
             let mut tick = interval(HEARTBEAT);
@@ -395,11 +370,7 @@ impl Operator {
     }
 
     fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut stopped = self.stop_work.subscribe();
-        async move {
-            // A sender that is dropped says the same.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        }
+        stopped(&self.stop_work)
     }
 
     /// Ends in order: no new work; what runs is finished; Events are posted.
@@ -428,80 +399,6 @@ impl Operator {
             warn!("some Events could not be posted in time");
         }
     }
-
-    fn readiness(&self) -> http::Checks {
-        let context = self.context.clone();
-        let healths = self.healths.clone();
-        Arc::new(move || {
-            let mut checks: Vec<Check> = healths
-                .lock()
-                .iter()
-                .map(|health| {
-                    let report = health.report();
-                    let problem = match report.failure {
-                        Some(failure) if report.errors >= WATCH_FAILURES || !report.synced => {
-                            Some(failure.to_string())
-                        }
-                        _ if !report.synced => Some("its first list is not complete".to_owned()),
-                        _ => None,
-                    };
-                    Check::new(format!("watch/{health}"), problem)
-                })
-                .collect();
-            let synced = context.state.lock().synced;
-            let problem = (!synced).then(|| "the first lists are not complete".to_owned());
-            checks.push(Check::new("caches", problem));
-            let known = context.leadership.borrow().is_known();
-            let problem = (!known).then(|| "who leads is not known yet".to_owned());
-            checks.push(Check::new("lease", problem));
-            checks
-        })
-    }
-
-    fn samples(&self) -> Samples {
-        let (a, b, c, d) = (
-            self.context.clone(),
-            self.context.clone(),
-            self.context.clone(),
-            self.context.clone(),
-        );
-        let leader = self.context.clone();
-        let healths = self.healths.clone();
-        Samples {
-            workloads: Box::new(move || {
-                let (workloads, _) = a.state.lock().totals();
-                let sample = |((kind, state), count)| (vec![kind, state], f64::from(count));
-                workloads.into_iter().map(sample).collect()
-            }),
-            pods: Box::new(move || {
-                let (_, tally) = b.state.lock().totals();
-                vec![
-                    (vec!["Fresh"], f64::from(tally.fresh)),
-                    (vec!["Stale"], f64::from(tally.stale)),
-                    (vec!["Refreshing"], f64::from(tally.refreshing)),
-                    (vec!["Unknown"], f64::from(tally.unknown)),
-                ]
-            }),
-            watch_ages: Box::new(move || watch_ages(&healths.lock())),
-            queue_depths: Box::new(move || {
-                let sample = |name, depth: usize| (vec![name], depth as f64);
-                vec![
-                    sample(c.sources.name(), c.sources.depth()),
-                    sample(c.workloads.name(), c.workloads.depth()),
-                    sample(c.reports.name(), c.reports.depth()),
-                ]
-            }),
-            queue_ages: Box::new(move || {
-                let sample = |name, age: Duration| (vec![name], age.as_secs_f64());
-                vec![
-                    sample(d.sources.name(), d.sources.oldest()),
-                    sample(d.workloads.name(), d.workloads.oldest()),
-                    sample(d.reports.name(), d.reports.oldest()),
-                ]
-            }),
-            leader: Box::new(move || leader.is_leading()),
-        }
-    }
 }
 
 /// Has everything looked at when leadership comes.
@@ -522,39 +419,3 @@ async fn follow_leadership(context: Arc<Context>) -> &'static str {
         }
     }
 }
-
-/// The kinds watched, each with the age of its last event: of several watches of
-/// a kind that of the most silent.
-fn watch_ages(healths: &[Arc<Health>]) -> Vec<metrics::Sample> {
-    let mut ages: Vec<(&'static str, f64)> = Vec::new();
-    for report in healths.iter().map(|health| health.report()) {
-        let Some(age) = report.last_event else {
-            continue;
-        };
-        let kind = KINDS.iter().find(|kind| **kind == &*report.kind);
-        let kind = kind.copied().unwrap_or("other");
-        match ages.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, oldest)) => *oldest = oldest.max(age.as_secs_f64()),
-            None => ages.push((kind, age.as_secs_f64())),
-        }
-    }
-    ages.into_iter()
-        .map(|(kind, age)| (vec![kind], age))
-        .collect()
-}
-
-/// The kinds that are watched.
-const KINDS: [&str; 12] = [
-    "ConfigMap",
-    "Secret",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "ReplicaSet",
-    "ControllerRevision",
-    "Pod",
-    "Namespace",
-    "SyncPolicy",
-    "ClusterSyncPolicy",
-    "Projection",
-];

@@ -371,7 +371,11 @@ impl State {
         });
         if decision.reason == Reason::InSync {
             managed.record.contest.removals = 0;
-            managed.record.note_in_sync(in_sync);
+            let read = managed.record.is_read(|(kind, name)| {
+                let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
+                self.index.source(&id)
+            });
+            managed.record.note_in_sync(in_sync.filter(|_| read));
         }
         let news = managed.is_news(&decision);
         let step = match &decision.verdict {
@@ -572,6 +576,7 @@ impl State {
                     "generation": view.as_ref().map(|view| view.workload.generation),
                     "pods": managed.pods.len(),
                     "outdated": managed.pods.iter().filter(|pod| pod.is_outdated()).count(),
+                    "unknown": Tally::of(&managed.pods).unknown,
                     "retired": managed.retired.is_some(),
                 });
                 (id.to_string(), value)

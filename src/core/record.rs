@@ -15,7 +15,7 @@ use crate::core::reference::{Class, Fingerprint, Reference};
 use crate::core::source::Source;
 use crate::core::time::{Mono, ServerTime};
 use crate::core::timeline::{
-    Content, Gap, Joint, Mark, MarkKind, Observation, Timeline, second_after, second_before,
+    Content, Joint, Mark, MarkKind, Observation, Timeline, second_after, second_before,
 };
 use crate::core::workload::{Template, Workload};
 
@@ -307,6 +307,14 @@ impl Record {
         }
     }
 
+    /// Whether all of its sources have been read to the last version, given what
+    /// the index knows of each.
+    #[must_use]
+    pub fn is_read<'a>(&self, source: impl Fn(&SourceName) -> Option<&'a Source>) -> bool {
+        let mut tracks = self.tracks.iter();
+        tracks.all(|(key, track)| !track.lags(source(&key.source)))
+    }
+
     /// Notes that no Pod is outdated: each one created up to some time has the
     /// newest contents. `seen` is a server time up to which everything has been
     /// seen for sure, with the operator's time of it.
@@ -525,13 +533,9 @@ impl Track {
                 });
             }
             Some(timeline) if gap => {
-                let gap = Gap {
-                    recreated: version.uid.is_some() && version.uid != before.uid,
-                    from: self.date,
-                };
                 let marks = if arrival.comparable { marks } else { &[] };
                 let news = before != version || !marks.is_empty();
-                if news && timeline.observe_after(gap, marks, absent, &seen) {
+                if news && timeline.observe_after(self.date, marks, absent, &seen) {
                     observed = Observed::Changed;
                 }
             }
@@ -548,7 +552,13 @@ impl Track {
                 }
             }
             None => {
-                self.timeline = Some(Timeline::new(&seen, self.open));
+                let born = source.and_then(|source| source.created);
+                let born = born.is_some() && born == seen.edited;
+                self.timeline = Some(if born {
+                    Timeline::born(absent, self.open, &seen)
+                } else {
+                    Timeline::new(&seen, self.open)
+                });
                 observed = Observed::Changed;
             }
         }

@@ -15,9 +15,7 @@ use crate::core::content::{Field, Reading, SourceContent};
 use crate::core::digest::DigestKey;
 use crate::core::index::{Index, Seen};
 use crate::core::object::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
-use crate::core::plan::{
-    Decision, Facts, Plan, PodFacts, REFRESH_BOUND, Verdict, assess, decide,
-};
+use crate::core::plan::{Decision, Facts, Plan, PodFacts, REFRESH_BOUND, Verdict, assess, decide};
 use crate::core::pod::{Container, ContainerStart, Owner, Pod, Start};
 use crate::core::policy::{CompiledPolicy, PolicyId};
 use crate::core::projection::{Clock, Input, render, restore, spec};
@@ -316,7 +314,8 @@ impl World {
         if self.watching {
             let namespace: Arc<str> = NAMESPACE.into();
             let set = self.sets[&name].clone();
-            self.index.apply_workload(&Self::id(), self.workload.clone());
+            self.index
+                .apply_workload(&Self::id(), self.workload.clone());
             self.index.apply_replica_set(&namespace, &name, set);
             self.align();
         }
@@ -395,7 +394,9 @@ impl World {
             return SourceContent::Absent;
         };
         let keys = object.data.iter().map(|(key, value)| {
-            let digest = self.key.key_digest(&config_map(name), key, value.as_bytes());
+            let digest = self
+                .key
+                .key_digest(&config_map(name), key, value.as_bytes());
             (key.as_str().into(), (Field::Data, digest))
         });
         SourceContent::Present(Reading {
@@ -449,9 +450,8 @@ impl World {
             if let Some(track) = self.record.tracks.get_mut(&key)
                 && *reference.source.1 == *name
             {
-                observed.push(track.observe(
-                    NAMESPACE, reference, source, content, &self.key, arrival,
-                ));
+                observed
+                    .push(track.observe(NAMESPACE, reference, source, content, &self.key, arrival));
             }
         }
         let rv = match content {
@@ -482,13 +482,13 @@ impl World {
         });
         // A watch brings what happened within three seconds.
         let lag = Duration::from_secs(3);
-        let seen = Some((
-            at((self.clock - lag).as_secs()),
-            Mono(self.now().0 - lag),
-        ));
+        let seen = Some((at((self.clock - lag).as_secs()), Mono(self.now().0 - lag)));
         if decision.reason == crate::api::reasons::Reason::InSync {
             self.record.contest.removals = 0;
-            self.record.note_in_sync(seen);
+            let read = self
+                .record
+                .is_read(|(_, name)| self.index.source(&config_map(name)));
+            self.record.note_in_sync(seen.filter(|_| read));
         }
         let status = render(&Input {
             id: &Self::id(),
@@ -519,7 +519,8 @@ impl World {
             rv: Some(Rv(self.rv + 1)),
             causes: plan.causes.clone(),
         };
-        self.record.rolled(roll, base_of(&plan.revision), self.now());
+        self.record
+            .rolled(roll, base_of(&plan.revision), self.now());
         self.rolls.push(plan.clone());
         let hash = self.workload.template.hash;
         self.change_template(hash[0], Some(&plan.revision));
@@ -559,7 +560,8 @@ impl World {
         for name in names {
             self.show(&name, false);
         }
-        self.index.apply_workload(&Self::id(), self.workload.clone());
+        self.index
+            .apply_workload(&Self::id(), self.workload.clone());
         for (name, set) in &self.sets {
             self.index.apply_replica_set(&namespace, name, set.clone());
         }
@@ -567,13 +569,6 @@ impl World {
             self.index.apply_pod(&namespace, listed(pod));
         }
         self.align();
-    }
-
-    /// The state of a Pod, in a word.
-    pub(crate) fn state(&self, pod: &str) -> String {
-        let facts = self.assess();
-        let facts = facts.iter().find(|facts| *facts.name == *pod).unwrap();
-        format!("{:?}", facts.state)
     }
 }
 
@@ -591,6 +586,7 @@ pub(crate) fn listed(pod: &Pod) -> Pod {
 
 /// Tells texts apart well enough.
 fn crc(text: &str) -> u32 {
-    text.bytes()
-        .fold(7, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+    text.bytes().fold(7, |sum: u32, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    })
 }

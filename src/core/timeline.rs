@@ -123,15 +123,6 @@ pub enum MarkKind {
     Deleted,
 }
 
-/// A span in which nobody watched: before a restart, or while a watch was broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// Whether the object is another one than before it.
-    pub recreated: bool,
-    /// The last second of which everything was seen.
-    pub from: ServerTime,
-}
-
 /// How our own timeline follows one that another replica stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joint {
@@ -195,6 +186,28 @@ impl Timeline {
         }
     }
 
+    /// The same for a source whose creation was seen live, just as it was read: it
+    /// was absent before, so what started then either has its absence or, where
+    /// that leaves something required missing, could not start before.
+    #[must_use]
+    pub fn born(absent: (Digest, bool), first_sight: bool, seen: &Observation) -> Self {
+        let before = Observation {
+            digest: absent.0,
+            missing: absent.1,
+            rv: None,
+            edited: None,
+            required: false,
+            created: None,
+            data_time: None,
+            changed: Vec::new(),
+            key_went: false,
+            ..*seen
+        };
+        let mut timeline = Self::new(&before, first_sight);
+        timeline.observe(&[], absent, seen);
+        timeline
+    }
+
     /// Takes up a stored timeline; `None` if it doesn't end with known content.
     #[must_use]
     pub fn restore(entries: Vec<Entry>, open: bool) -> Option<Self> {
@@ -250,21 +263,24 @@ impl Timeline {
         before != self.newest().content
     }
 
-    /// Takes in a reading after a span that nobody watched: differing content is
-    /// in force since its managedFields time if that is later than the span's
-    /// begin, equal content whose data moved leaves the span unsure. `marks` are
-    /// the versions that went by unread after the span.
+    /// Takes in a reading after a span that nobody watched: before a restart, or
+    /// while a watch was broken. `seen_to` is the last second of which everything
+    /// was seen, `marks` are the versions that went by unread after the span.
+    ///
+    /// Differing content is in force since its managedFields time if that is later,
+    /// else since after every Pod; equal content may have been away where its data
+    /// moved. What was in force in the span can't be told.
     /// Returns whether the content in force changed.
     pub fn observe_after(
         &mut self,
-        gap: Gap,
+        seen_to: ServerTime,
         marks: &[Mark],
         absent: (Digest, bool),
         seen: &Observation,
     ) -> bool {
         let newest = self.newest();
         let known_since = newest.since.time;
-        let from = newest.known_until(gap.from);
+        let from = newest.known_until(seen_to);
         let changed = newest.content != Content::Known(seen.digest);
         let unread = marks
             .iter()
@@ -284,10 +300,8 @@ impl Timeline {
             false => seen.data_time,
         };
         let told = told.filter(|_| unread.is_empty());
-        if !changed || told.is_none() || gap.recreated {
-            // It came back, or nothing tells when it came, or it was absent first.
-            self.push(Entry::unsure(from, seen.received));
-        }
+        // There may have been others before it.
+        self.push(Entry::unsure(from, seen.received));
         for mark in unread {
             self.push(mark.entry(absent, seen.date));
         }

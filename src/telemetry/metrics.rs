@@ -10,7 +10,7 @@ use std::time::Duration;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -64,26 +64,27 @@ pub struct Metrics {
     pub status_writes: Family<OutcomeOnly, Counter>,
     /// Kubernetes Events.
     pub events: Family<OutcomeOnly, Counter>,
-    /// Watches started again, by kind and why.
-    pub watch_restarts: Family<KindReason, Counter>,
     /// Requests to the API server.
     pub api: ApiMetrics,
 }
 
-/// One sample of a gauge that is read at scrape: its label values and its value.
+/// One sample that is read at scrape: its label values and its value.
 pub type Sample = (Vec<&'static str>, f64);
 
-/// Reads a gauge's samples at scrape. Called without a lock held, so it may take its own.
+/// Reads a metric's samples at scrape. Called without a lock held, so it may take its own.
 pub type Read = Box<dyn Fn() -> Vec<Sample> + Send + Sync>;
 
 /// What is read at scrape rather than counted.
 pub struct Samples {
-    /// Per workload kind and state: how many managed workloads.
+    /// Per workload kind and state (`in_sync`, `out_of_sync`, `unplanned`): how
+    /// many managed workloads.
     pub workloads: Read,
     /// Per Pod state: how many Pods of managed workloads.
     pub pods: Read,
     /// Per kind: seconds since the watch's last event.
     pub watch_ages: Read,
+    /// Per kind and reason: how often its watches were started again.
+    pub watch_restarts: Read,
     /// Per queue: how many keys are due and wait.
     pub queue_depths: Read,
     /// Per queue: for how many seconds the oldest due key has waited.
@@ -102,6 +103,7 @@ impl Default for Samples {
             workloads: none(),
             pods: none(),
             watch_ages: none(),
+            watch_restarts: none(),
             queue_depths: none(),
             queue_ages: none(),
             leader: Box::new(|| false),
@@ -198,12 +200,6 @@ fn declare(to: &mut Declarations<'_>) -> Metrics {
             "Kubernetes Events posted; dropped ones found the queue full",
             Family::default(),
         ),
-        watch_restarts: to.metric(
-            "projsync_watch_restarts",
-            &["kind", "reason"],
-            "Watches that were started again, by kind of the objects watched and reason",
-            Family::default(),
-        ),
         api: ApiMetrics {
             requests: to.metric(
                 "projsync_api_requests",
@@ -225,7 +221,7 @@ fn declare_samples(to: &mut Declarations<'_>, samples: Samples) {
     to.sampled(
         "projsync_workloads",
         &["kind", "state"],
-        "Managed workloads, by kind and by the worst state among their Pods",
+        "Managed workloads, by kind and by whether the last decision found them in sync",
         samples.workloads,
     );
     to.sampled(
@@ -239,6 +235,12 @@ fn declare_samples(to: &mut Declarations<'_>, samples: Samples) {
         &["kind"],
         "Time since the last event, a bookmark too, of the watch of a kind",
         samples.watch_ages,
+    );
+    to.sampled_counter(
+        "projsync_watch_restarts",
+        &["kind", "reason"],
+        "Watches that were started again, by kind of the objects watched and reason",
+        samples.watch_restarts,
     );
     to.sampled(
         "projsync_queue_depth",
@@ -310,6 +312,24 @@ impl Declarations<'_> {
         self.describe(name.to_owned(), "gauge", labels, help);
         self.registry.register_collector(Box::new(Sampled {
             name,
+            metric_type: MetricType::Gauge,
+            labels,
+            help,
+            read,
+        }));
+    }
+
+    fn sampled_counter(
+        &mut self,
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+        read: Read,
+    ) {
+        self.describe(format!("{name}_total"), "counter", labels, help);
+        self.registry.register_collector(Box::new(Sampled {
+            name,
+            metric_type: MetricType::Counter,
             labels,
             help,
             read,
@@ -340,9 +360,10 @@ impl Declarations<'_> {
     }
 }
 
-/// A gauge whose samples are read at scrape.
+/// A gauge or counter whose samples are read at scrape.
 struct Sampled {
     name: &'static str,
+    metric_type: MetricType,
     labels: &'static [&'static str],
     help: &'static str,
     read: Read,
@@ -360,10 +381,14 @@ impl Collector for Sampled {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         // The registry ends the others' help with a full stop.
         let help = format!("{}.", self.help);
-        let mut metric = encoder.encode_descriptor(self.name, &help, None, MetricType::Gauge)?;
+        let mut metric = encoder.encode_descriptor(self.name, &help, None, self.metric_type)?;
         for (values, value) in (self.read)() {
             let gauge = ConstGauge::new(value);
             let labels: Vec<(&str, &str)> = self.labels.iter().copied().zip(values).collect();
+            if matches!(self.metric_type, MetricType::Counter) {
+                ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
+                continue;
+            }
             if labels.is_empty() {
                 // An empty label set would be written as `{}`.
                 return gauge.encode(metric);
@@ -409,13 +434,6 @@ impl Metrics {
     /// Counts a Kubernetes Event.
     pub fn posted_event(&self, outcome: Outcome) {
         self.events.get_or_create(&OutcomeOnly { outcome }).inc();
-    }
-
-    /// Counts a watch that was started again.
-    pub fn watch_restarted(&self, kind: &'static str, reason: &'static str) {
-        self.watch_restarts
-            .get_or_create(&KindReason { kind, reason })
-            .inc();
     }
 }
 

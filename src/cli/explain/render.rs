@@ -205,13 +205,13 @@ fn how_to_undo(undo: &Undo) -> Page {
             page.push(Line::of(Tone::Strong, format!("  {command}")));
         }
         None => page.push(Line::plain(
-            "No revision with another template is kept (revisionHistoryLimit): apply the former manifest.",
+            "No kept revision has another template. If there was one, revisionHistoryLimit has let it go: apply the former manifest.",
         )),
     }
     if undo.plain_undo_is_ours {
         page.push(Line::of(
             Tone::Faint,
-            "Without --to-revision kubectl would go back to before a roll of Projsync: the same template, so Pods that start with the content of today.",
+            "Plain `kubectl rollout undo` would only undo a roll of Projsync: the template stays as it is, and new Pods start with the content of now.",
         ));
     }
     page

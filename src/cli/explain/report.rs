@@ -101,12 +101,7 @@ impl Report {
             managed,
             not_managed: (!managed).then(|| not_managed(workload.sync.as_deref())),
             state: status.summary.state,
-            advice: status
-                .decision
-                .as_ref()
-                .and_then(|decision| reason(&decision.reason))
-                .filter(|reason| *reason != Reason::InSync)
-                .map(advice),
+            advice: reason(&status).map(advice),
             projects: workload
                 .uses
                 .iter()
@@ -150,9 +145,15 @@ impl Projected {
     }
 }
 
-fn reason(text: &str) -> Option<Reason> {
+/// The reason that somebody may want advice on.
+fn reason(status: &ProjectionStatus) -> Option<Reason> {
+    let text = &status.decision.as_ref()?.reason;
     let mut all = Reason::ALL.iter();
-    all.find(|reason| reason.as_str() == text).copied()
+    match *all.find(|reason| reason.as_str() == text)? {
+        Reason::InSync if status.pods.unknown > 0 => Some(Reason::StateUnknown),
+        Reason::InSync => None,
+        reason => Some(reason),
+    }
 }
 
 /// Why a workload without a Projection has none.

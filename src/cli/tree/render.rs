@@ -4,10 +4,9 @@ use super::effect::Effect;
 use super::source::{Consumer, SourceTree, UseNode};
 use super::workload::{SourceNode, UseLine, WorkloadTree};
 use crate::api::projection::{PodState, State};
-use crate::cli::objects::{Life, OneUse, PodLine, SelfRefreshing};
+use crate::cli::objects::{Life, PodLine, SelfRefreshing};
 use crate::cli::output::{Format, Line, Page, Tone};
 use crate::cli::status::state;
-use crate::core::reference::Class;
 
 /// A line and what hangs below it.
 struct Node {
@@ -60,11 +59,10 @@ pub fn source(tree: &SourceTree, format: Format) -> Page {
     if tree.missing {
         line = line.beside(Tone::Bad, "it, or a required key of it, does not exist");
     }
-    let effects = !tree.keys.is_empty() || format == Format::Wide;
+    let wide = format == Format::Wide;
+    let effects = wide || !tree.keys.is_empty();
     let uses = tree.uses.iter();
-    let below: Vec<Node> = uses
-        .map(|one| use_node(one, effects, format == Format::Wide))
-        .collect();
+    let below: Vec<Node> = uses.map(|one| use_node(one, effects, wide)).collect();
     let nobody = below.is_empty();
     let mut page = Node { line, below }.page();
     if nobody {
@@ -104,23 +102,19 @@ fn tone(effect: Effect) -> Tone {
 }
 
 fn use_node(node: &UseNode, effects: bool, containers: bool) -> Node {
+    let keys = match &node.keys {
+        None => "all keys".to_owned(),
+        Some(keys) if keys.is_empty() => "no key".to_owned(),
+        Some(keys) => keys.join(", "),
+    };
     let consumers = node.consumers.iter();
     Node {
-        line: use_line(node.class, &node.one),
+        line: Line::plain(node.class.as_str())
+            .beside(Tone::Plain, &node.place)
+            .beside(Tone::Plain, keys),
         below: consumers
             .map(|one| consumer(one, effects, containers))
             .collect(),
-    }
-}
-
-/// `Frozen  env  log.level as LOG_LEVEL`.
-fn use_line(class: Class, one: &OneUse) -> Line {
-    let line = Line::plain(class.as_str())
-        .beside(Tone::Plain, &one.place)
-        .beside(Tone::Plain, one.describe());
-    match one.optional {
-        true => line.beside(Tone::Faint, "optional"),
-        false => line,
     }
 }
 
@@ -132,8 +126,14 @@ fn consumer(consumer: &Consumer, effects: bool, containers: bool) -> Node {
         (false, true) => line.beside(Tone::Faint, "not managed"),
         (false, false) => line,
     };
-    if containers && !consumer.containers.is_empty() {
-        line = line.beside(Tone::Faint, in_containers(&consumer.containers));
+    for one in &consumer.uses {
+        line = line.beside(Tone::Plain, one.names());
+        if one.optional {
+            line = line.beside(Tone::Faint, "optional");
+        }
+        if containers {
+            line = line.beside(Tone::Faint, in_containers(&one.containers));
+        }
     }
     if effects {
         line = line.beside(tone(consumer.effect), consumer.effect.describe());
@@ -146,6 +146,7 @@ fn consumer(consumer: &Consumer, effects: bool, containers: bool) -> Node {
 
 fn in_containers(containers: &[String]) -> String {
     let noun = match containers.len() {
+        0 => return String::new(),
         1 => "container",
         _ => "containers",
     };
@@ -227,12 +228,17 @@ fn source_node(node: &SourceNode) -> Node {
     }
 }
 
+/// `Frozen  env  log.level as LOG_LEVEL`.
 fn workload_use(line: &UseLine) -> Node {
-    let containers = match line.containers.as_slice() {
-        [] => String::new(),
-        containers => in_containers(containers),
-    };
-    Node::leaf(use_line(line.class, &line.one).beside(Tone::Faint, containers))
+    let one = &line.one;
+    let optional = if one.optional { "optional" } else { "" };
+    Node::leaf(
+        Line::plain(line.class.as_str())
+            .beside(Tone::Plain, &one.place)
+            .beside(Tone::Plain, one.describe())
+            .beside(Tone::Faint, optional)
+            .beside(Tone::Faint, in_containers(&one.containers)),
+    )
 }
 
 fn refreshing(one: &SelfRefreshing) -> Node {

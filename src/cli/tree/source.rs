@@ -30,15 +30,17 @@ pub struct SourceTree {
     pub notes: Vec<String>,
 }
 
-/// Who sees a source in one way.
+/// Who sees the same keys in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UseNode {
     /// Whether running containers see changes.
     pub class: Class,
-    /// How.
-    #[serde(rename = "use")]
-    pub one: OneUse,
+    /// `volume`, `projected`, `env`, `envFrom`.
+    pub place: String,
+    /// The keys, of those asked for; absent where every key is seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<String>>,
     /// Who.
     pub consumers: Vec<Consumer>,
 }
@@ -57,17 +59,16 @@ pub struct Consumer {
     /// Where things stand, if it is managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// The containers that see the source, as far as known.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub containers: Vec<String>,
+    /// How it sees them, in detail.
+    pub uses: Vec<OneUse>,
     /// What happens when the source changes.
     pub effect: Effect,
     /// Its Pods.
     pub pods: Vec<PodLine>,
 }
 
-/// Uses of one kind, in the order in which they are shown: Live first.
-type Found = BTreeMap<(Class, OneUse), BTreeMap<String, Consumer>>;
+/// By class, place and keys, in the order in which they are shown: Live first.
+type Found = BTreeMap<(Class, String, Option<Vec<String>>), BTreeMap<String, Consumer>>;
 
 impl SourceTree {
     /// Finds who sees the source, or these keys of it.
@@ -102,9 +103,10 @@ impl SourceTree {
             keys,
             uses: found
                 .into_iter()
-                .map(|((class, one), consumers)| UseNode {
+                .map(|((class, place, keys), consumers)| UseNode {
                     class,
-                    one,
+                    place,
+                    keys,
                     consumers: consumers.into_values().collect(),
                 })
                 .collect(),
@@ -133,16 +135,30 @@ fn of<'a>(source: &'a SourceName, all: &'a [Uses]) -> impl Iterator<Item = &'a U
 
 /// Puts a consumer under each of its ways to see the source.
 fn add(found: &mut Found, uses: &Uses, keys: &[String], consumer: impl Fn() -> Consumer) {
-    let sees = |one: &&OneUse| keys.is_empty() || keys.iter().any(|key| one.sees(key));
-    for one in uses.uses.iter().filter(sees) {
-        let consumers = found.entry((uses.class, one.clone())).or_default();
+    for one in uses.uses.iter().filter_map(|one| one.only(keys)) {
+        let names = one.key_names();
+        let names = names.map(|names| names.into_iter().map(str::to_owned).collect());
+        let consumers = found
+            .entry((uses.class, one.place.clone(), names))
+            .or_default();
         let new = consumer();
-        match consumers.get_mut(&new.name) {
-            // Another Pod of the same Job.
-            Some(before) if !new.managed => before.pods.extend(new.pods),
-            Some(_) => {}
-            None => drop(consumers.insert(new.name.clone(), new)),
+        let known = consumers.entry(new.name.clone()).or_insert(new.clone());
+        known.merge(new);
+        if !known.uses.contains(&one) {
+            known.uses.push(one);
         }
+    }
+}
+
+impl Consumer {
+    /// Adds the Pods of another one of the same name: Pods of one Job.
+    fn merge(&mut self, other: Self) {
+        for pod in other.pods {
+            if !self.pods.contains(&pod) {
+                self.pods.push(pod);
+            }
+        }
+        self.effect = self.effect.max(other.effect);
     }
 }
 
@@ -169,7 +185,7 @@ fn of_a_workload(
         full_name: workload.name.with_group(),
         managed: projection.is_some(),
         state: status.and_then(|status| status.summary.state),
-        containers: uses.containers.clone(),
+        uses: Vec::new(),
         effect: of_workload(status, watched, uses.class),
         pods: workload.pods(pods),
     }
@@ -202,7 +218,7 @@ fn of_a_pod(pod: &Pod, uses: &Uses) -> Consumer {
         full_name,
         managed: false,
         state: None,
-        containers: uses.containers.clone(),
+        uses: Vec::new(),
         effect: match pod.life {
             Life::Finished => Effect::None,
             Life::Active | Life::Terminating => of_pod(&pod.owner, uses.class),

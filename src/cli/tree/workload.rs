@@ -58,9 +58,6 @@ pub struct UseLine {
     /// How.
     #[serde(rename = "use")]
     pub one: OneUse,
-    /// The containers that see the source in this class.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub containers: Vec<String>,
 }
 
 impl WorkloadTree {
@@ -112,11 +109,7 @@ impl WorkloadTree {
 }
 
 fn lines(uses: &Uses, keys: &[String]) -> Vec<UseLine> {
-    let seen = |one: &&OneUse| keys.is_empty() || keys.iter().any(|key| one.sees(key));
-    let line = |one: &OneUse| UseLine {
-        class: uses.class,
-        one: one.clone(),
-        containers: uses.containers.clone(),
-    };
-    uses.uses.iter().filter(seen).map(line).collect()
+    let seen = uses.uses.iter().filter_map(|one| one.only(keys));
+    let class = uses.class;
+    seen.map(|one| UseLine { class, one }).collect()
 }

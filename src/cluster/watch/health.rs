@@ -27,6 +27,7 @@ struct State {
     last_event: Option<Instant>,
     errors: u32,
     failed: Option<(String, Instant)>,
+    failures: u64,
     stalls: u64,
 }
 
@@ -52,6 +53,8 @@ pub struct Report {
     pub errors: u32,
     /// The last failure of that row.
     pub failure: Option<String>,
+    /// Failures in all; after each it was tried again.
+    pub failures: u64,
     /// How often it was begun anew because nothing came any more.
     pub stalls: u64,
 }
@@ -83,6 +86,7 @@ impl Health {
             silence: self.pulse.silence(),
             errors: failed.map_or(0, |_| state.errors),
             failure: failed.map(|(failure, _)| failure.clone()),
+            failures: state.failures,
             stalls: state.stalls,
         }
     }
@@ -128,6 +132,7 @@ impl Health {
             state.errors = 0;
         }
         state.errors = state.errors.saturating_add(1);
+        state.failures += 1;
         state.failed = Some((failure.to_owned(), Instant::now()));
         state.errors
     }

@@ -328,6 +328,18 @@ fn rule_07_a_reference_that_only_the_policy_added_tells_nothing() {
 }
 
 #[test]
+fn rule_08_a_pod_that_is_older_than_its_required_source() {
+    for (optional, rolls) in [(false, 0), (true, 1)] {
+        let mut world = World::new([reference("app", Class::Frozen, optional)]);
+        world.pod("web-1");
+        // Nothing is read of it before it exists.
+        world.write("app", &[("a", "1")]);
+        assert_eq!(settle(&mut world), rolls, "optional: {optional}");
+        assert_eq!(states(&world), "Fresh", "optional: {optional}");
+    }
+}
+
+#[test]
 fn rule_08_absent_and_recreated() {
     let mut world = running();
     world.delete("app");
@@ -396,25 +408,56 @@ fn rule_10_other_uses_are_another_reference() {
     assert_eq!(states(&world), "Unknown Unknown");
 }
 
-#[test]
-fn rule_12_a_new_leader_keeps_what_it_saw() {
-    // The other replica has recorded an edit and its roll; we followed too.
-    let mut world = running();
-    world.write("app", &[("a", "2"), ("b", "1")]);
-    let (mut own, stored) = (World::new([]), world.stored.clone());
-    std::mem::swap(&mut own.record, &mut world.record.clone());
-    world.read();
-    let status = serde_json::from_value(stored.unwrap()).unwrap();
+/// What `world` has stored, as another replica would take it up.
+fn stored(world: &World) -> Record {
+    let status = serde_json::from_value(world.stored.clone().unwrap()).unwrap();
     let spec = crate::core::projection::spec(&World::id(), &world.workload.uid);
     let clock = crate::core::projection::Clock {
         now: world.now(),
         server: world.time(),
     };
-    let other = crate::core::projection::restore(&spec, &status, &world.key, clock);
-    let before = (world.assess(), world.record.starts.clone());
-    world.record.merge(other);
-    assert_eq!(world.assess(), before.0);
+    crate::core::projection::restore(&spec, &status, &world.key, clock)
+}
+
+#[test]
+fn rule_12_a_new_leader_keeps_what_it_saw() {
+    // The leader has stored an edit; we followed, and saw Pods start since.
+    let mut world = running();
+    world.policy(json!({"suspend": true}));
+    world.write("app", &[("a", "2"), ("b", "1")]);
+    world.step();
+    let leader = stored(&world);
+    world.pod("web-3");
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    world.pod("web-4");
+    world.read();
+    let before = world.assess();
+    assert_eq!(states(&world), "Stale Stale Stale Fresh");
+    for _ in 0..2 {
+        world.record.merge(leader.clone());
+        assert_eq!(world.assess(), before);
+    }
+}
+
+#[test]
+fn rule_12_a_new_leader_takes_over_rolls_and_what_it_did_not_see() {
+    // A replica that starts now sees the last content alone.
+    let mut world = running();
+    world.write("app", &[("a", "2"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 1);
+    world.wait_secs(60);
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    world.step();
+    let leader = stored(&world);
+    world.stop();
+    world.stored = None;
+    world.wait_secs(5);
+    world.start();
+    world.read();
+    assert_eq!(states(&world), "Unknown Unknown");
+    world.record.merge(leader.clone());
     assert_eq!(states(&world), "Stale Stale");
+    assert_eq!(world.record.rolls, leader.rolls);
     assert_eq!(settle(&mut world), 1);
 }
 
@@ -534,12 +577,18 @@ fn a_gap_stays_open_until_what_was_listed_is_read() {
 fn a_reading_that_runs_ahead_of_a_deletion() {
     // Deleted and created anew; the watch still shows the first version.
     let mut world = running();
-    let before = world.index.source(&crate::core::testing::config_map("app")).cloned();
+    let before = world
+        .index
+        .source(&crate::core::testing::config_map("app"))
+        .cloned();
     world.delete("app");
     world.write("app", &[("a", "1"), ("b", "1")]);
     let after = world.content("app");
     let mut source = before.unwrap();
-    let source_after = world.index.source(&crate::core::testing::config_map("app")).cloned();
+    let source_after = world
+        .index
+        .source(&crate::core::testing::config_map("app"))
+        .cloned();
     let reference = reference("app", Class::Frozen, false);
     let track = world.record.tracks.values_mut().next().unwrap();
     let arrival = Arrival {
@@ -548,15 +597,27 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
         comparable: true,
     };
     let mut observe = |source: &Source, content: &SourceContent| {
-        track.observe("shop", &reference, Some(source), content, &world.key, arrival)
+        track.observe(
+            "shop",
+            &reference,
+            Some(source),
+            content,
+            &world.key,
+            arrival,
+        )
     };
     assert_eq!(observe(&source, &after), Observed::Same);
     // The events come, and it is read again.
     source.marks = source_after.unwrap().marks;
     observe(&source, &after);
     let timeline = track.timeline.as_ref().unwrap();
-    let missing: Vec<bool> = timeline.entries().iter().map(|entry| entry.missing).collect();
-    assert_eq!(missing, [false, true, false]);
+    let missing: Vec<bool> = timeline
+        .entries()
+        .iter()
+        .map(|entry| entry.missing)
+        .collect();
+    // Before it was created, and between the two.
+    assert_eq!(missing, [true, false, true, false]);
 }
 
 #[test]
@@ -572,7 +633,14 @@ fn an_absence_that_is_read_before_its_event() {
     world.read();
     // Nothing lags any more by then, or it is read once more: the same.
     world.take_in("app", &SourceContent::Absent);
-    let timeline = world.record.tracks.values().next().unwrap().timeline.clone();
+    let timeline = world
+        .record
+        .tracks
+        .values()
+        .next()
+        .unwrap()
+        .timeline
+        .clone();
     let versions: Vec<Option<Rv>> = timeline
         .unwrap()
         .entries()
@@ -587,14 +655,21 @@ fn many_keys() {
     let names: Vec<String> = (0..100).map(|n| format!("key-{n:03}")).collect();
     let data = |changed: usize| -> Vec<(&str, &str)> {
         let value = |n| if n == changed { "new" } else { "old" };
-        names.iter().enumerate().map(|(n, name)| (&**name, value(n))).collect()
+        names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| (&**name, value(n)))
+            .collect()
     };
     let mut world = World::new([reference("app", Class::Frozen, false)]);
     world.write("app", &data(1000));
     world.wait_secs(5);
     world.pod("web-1");
     settle(&mut world);
-    assert_eq!(world.record.tracks.values().next().unwrap().keys.len(), KEYS);
+    assert_eq!(
+        world.record.tracks.values().next().unwrap().keys.len(),
+        KEYS
+    );
     // Of those that are remembered the changed one is named, and no other.
     world.write("app", &data(5));
     settle(&mut world);

@@ -133,7 +133,12 @@ impl Timeline {
         let counting: Vec<usize> = lived
             .iter()
             .filter(unsure)
-            .flat_map(|index| [index.saturating_sub(1), self.known_after(*index).unwrap_or(*index)])
+            .flat_map(|index| {
+                [
+                    index.saturating_sub(1),
+                    self.known_after(*index).unwrap_or(*index),
+                ]
+            })
             .collect();
         lived.extend(counting);
         let surplus = self.entries.len() - LIMIT;

@@ -30,6 +30,7 @@
 //!   creates, edits and looks.
 //! * [`Operator`]: a process of the real binary; its log is printed where the
 //!   test fails.
+//! * [`Proxy`]: between an operator and the API server, to see and to falsify.
 //! * `objects`, `workload`: builders, one value both to create and to refer to.
 //! * `audit`: every request of the operator, from the API server's audit log:
 //!   what was written is counted there and nowhere else.
@@ -47,6 +48,7 @@ mod cluster;
 mod env;
 mod objects;
 mod operator;
+mod proxy;
 mod space;
 mod wait;
 mod workload;
@@ -56,8 +58,9 @@ pub(crate) use self::{
     audit::Request,
     cluster::{Cluster, manifests},
     env::Env,
-    objects::{Object, Source, cluster_policy, config_map, object, policy, secret},
+    objects::{Object, Policy, Source, cluster_policy, config_map, object, policy, secret},
     operator::{Index, Operator, QUICK_LEASE},
+    proxy::{Act, Falsify, Passed, Proxy},
     space::{Edit, Space},
     wait::{DEADLINE, eventually, until},
     workload::{Use, Workload, daemon_set, deployment, projected, stateful_set},

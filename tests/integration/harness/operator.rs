@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail, ensure};
@@ -29,6 +29,8 @@ const LOG_LINES: usize = 400;
 
 /// The operator's process; killed when dropped.
 pub(crate) struct Operator {
+    /// Who it is in the lease and in Events.
+    pub(crate) identity: String,
     namespace: String,
     arguments: Vec<String>,
     /// What the audit log calls its token: see [`super::Request::credential`].
@@ -75,6 +77,7 @@ pub(crate) struct WorkloadView {
     pub(crate) generation: Option<i64>,
     pub(crate) pods: u64,
     pub(crate) outdated: u64,
+    pub(crate) unknown: u64,
     pub(crate) retired: bool,
 }
 
@@ -97,13 +100,12 @@ struct Addresses {
 }
 
 impl Operator {
-    pub(super) async fn new(env: &Env, extra: &[&str]) -> Result<Self> {
+    pub(super) async fn new(env: &Env, server: &str, extra: &[&str]) -> Result<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("operator-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let file = |ending: &str| env.folder.path().join(format!("{name}.{ending}"));
         let (kubeconfig, addresses) = (file("kubeconfig"), file("addresses"));
-        let credential = env.credentials(&kubeconfig).await?;
-        let level = std::env::var("OPERATOR_LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
+        let credential = env.credentials(&kubeconfig, server).await?;
         let mut arguments = vec![
             "run".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
@@ -113,8 +115,17 @@ impl Operator {
             "--debug-bind-address=127.0.0.1:0".to_owned(),
             format!("--addresses-file={}", addresses.display()),
             "--log-format=text".to_owned(),
-            format!("--log-level={level}"),
         ];
+        if !extra
+            .iter()
+            .any(|argument| argument.starts_with("--log-level"))
+        {
+            let level = std::env::var("OPERATOR_LOG_LEVEL");
+            arguments.push(format!(
+                "--log-level={}",
+                level.as_deref().unwrap_or("info")
+            ));
+        }
         if !env.cluster_wide {
             let names = env.spaces.iter().map(|space| space.namespace.as_str());
             arguments.push(format!(
@@ -128,6 +139,7 @@ impl Operator {
             None => file("log"),
         };
         Ok(Self {
+            identity: name,
             namespace: env.namespace.clone(),
             arguments,
             credential,
@@ -170,8 +182,8 @@ impl Operator {
         Ok(())
     }
 
-    /// Waits for `/readyz`.
-    pub(crate) async fn ready(&mut self) -> Result {
+    /// Waits until its endpoints can be asked.
+    pub(crate) async fn listens(&mut self) -> Result {
         let addresses = eventually("the operator listens", async || {
             self.check_alive()?;
             match std::fs::read_to_string(&self.addresses) {
@@ -182,6 +194,12 @@ impl Operator {
         let Addresses { metrics, debug } = addresses.await?;
         self.public = Some(client(&metrics)?);
         self.debug = Some(client(&debug)?);
+        Ok(())
+    }
+
+    /// Waits for `/readyz`.
+    pub(crate) async fn ready(&mut self) -> Result {
+        self.listens().await?;
         eventually("the operator is ready", async || {
             self.check_alive()?;
             self.fetch(&self.public, "/readyz").await.map(Some)
@@ -201,13 +219,19 @@ impl Operator {
     /// SIGTERM; waits until it has ended, which must be with success.
     pub(crate) async fn stop(&mut self) -> Result {
         self.signal(Signal::TERM)?;
+        let status = self.ends().await?;
+        ensure!(status.success(), "the operator ended with {status}");
+        Ok(())
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ends(&mut self) -> Result<ExitStatus> {
         let status = eventually("the operator ends", async || {
             Ok(self.child.as_mut().context("it does not run")?.try_wait()?)
         })
         .await?;
         self.child = None;
-        ensure!(status.success(), "the operator ended with {status}");
-        Ok(())
+        Ok(status)
     }
 
     /// SIGKILL; waits until it is gone.
@@ -247,6 +271,31 @@ impl Operator {
     /// `/debug/queues`.
     pub(crate) async fn queues(&self) -> Result<BTreeMap<String, Queue>> {
         self.fetch_json("/debug/queues").await
+    }
+
+    /// The status and the body of `/livez` or `/readyz`.
+    pub(crate) async fn probe(&self, path: &str) -> Result<(u16, String)> {
+        let client = self
+            .public
+            .as_ref()
+            .context("the operator does not listen")?;
+        let request = http::Request::get(path).body(kube::client::Body::empty())?;
+        let (head, body) = client.send(request).await?.into_parts();
+        let text = String::from_utf8(body.collect_bytes().await?.to_vec())?;
+        Ok((head.status.as_u16(), text))
+    }
+
+    /// The value of a sample of `/metrics`, by its name and labels as written there.
+    pub(crate) async fn sample(&self, sample: &str) -> Result<Option<f64>> {
+        let text = self.metrics().await?;
+        let mut lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let found = lines.find(|(name, _)| *name == sample);
+        Ok(found.map(|(_, value)| value.parse()).transpose()?)
+    }
+
+    /// What a debug endpoint says, as it is.
+    pub(crate) async fn debug_text(&self, path: &str) -> Result<String> {
+        self.fetch(&self.debug, path).await
     }
 
     /// `/metrics`.

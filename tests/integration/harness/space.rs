@@ -17,12 +17,13 @@ use kube::api::{
 };
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, Resource};
-use projsync::api::projection::Projection;
+use projsync::api::policy::PolicyStatus;
+use projsync::api::projection::{Projection, ProjectionStatus};
 use projsync::core::object::{SourceKind, WorkloadKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Object, Result, Source, Workload, until};
+use super::{Object, Policy, Result, Source, Workload, eventually, until};
 
 /// The field manager of what a test writes.
 const MANAGER: &str = "test";
@@ -210,10 +211,16 @@ impl Space {
     /// A workload's Pods that are not going.
     pub(crate) async fn pods(&self, workload: &Workload) -> Result<Vec<Pod>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let selector = format!("app={}", workload.name());
+        let selector = format!("app={}", workload.label_value());
         let pods = api.list(&ListParams::default().labels(&selector)).await?;
         let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
         Ok(pods.items.into_iter().filter(stays).collect())
+    }
+
+    /// Their uids.
+    pub(crate) async fn pod_uids(&self, workload: &Workload) -> Result<BTreeSet<String>> {
+        let pods = self.pods(workload).await?.into_iter();
+        Ok(pods.filter_map(|pod| pod.metadata.uid).collect())
     }
 
     /// The names of the Pods that existed at a version of the store: those that
@@ -225,7 +232,7 @@ impl Space {
     ) -> Result<BTreeSet<String>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let parameters = ListParams::default()
-            .labels(&format!("app={}", workload.name()))
+            .labels(&format!("app={}", workload.label_value()))
             .at(&edit.version.to_string())
             .matching(VersionMatch::Exact);
         let pods = api.list_metadata(&parameters).await?;
@@ -254,7 +261,7 @@ impl Space {
     /// How many different Pod templates a workload has had: its ReplicaSets or
     /// ControllerRevisions.
     pub(crate) async fn templates(&self, workload: &Workload) -> Result<usize> {
-        let selector = ListParams::default().labels(&format!("app={}", workload.name()));
+        let selector = ListParams::default().labels(&format!("app={}", workload.label_value()));
         let (client, namespace) = (self.client.clone(), self.namespace.as_str());
         Ok(match workload.kind() {
             WorkloadKind::Deployment => {
@@ -273,6 +280,34 @@ impl Space {
         let api: Api<Projection> = Api::namespaced(self.client.clone(), &self.namespace);
         let name = projsync::api::names::projection_name(workload.kind(), &workload.name());
         Ok(api.get_opt(&name).await?)
+    }
+
+    /// Waits until a workload's Projection says this.
+    pub(crate) async fn reported<T: Debug + PartialEq>(
+        &self,
+        workload: &Workload,
+        want: T,
+        look: impl Fn(&ProjectionStatus) -> T,
+    ) -> Result {
+        let what = format!("the Projection of {}", self.key(workload));
+        until(what, Some(want), async || {
+            let projection = self.projection(workload).await?;
+            Ok(projection.and_then(|one| one.status).as_ref().map(&look))
+        })
+        .await
+    }
+
+    /// Waits until the operator has taken in the newest version of a policy, and
+    /// gives what it then says of it.
+    pub(crate) async fn policy_status(&self, policy: &Policy) -> Result<PolicyStatus> {
+        let what = format!("the status of {}", self.key(policy));
+        eventually(what, async || {
+            let found = self.get(policy).await?;
+            let status: PolicyStatus = serde_json::from_value(found["status"].clone())?;
+            let generation = found["metadata"]["generation"].as_i64();
+            Ok((status.observed_generation == generation).then_some(status))
+        })
+        .await
     }
 
     /// The operator's Events about an object: reason and note.
@@ -398,6 +433,8 @@ pub(super) fn dynamic(
         "ClusterRoleBinding",
         "Namespace",
         "Node",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
     ];
     Ok(match namespace {
         Some(namespace) if !cluster.contains(&gvk.kind.as_str()) => {

@@ -261,6 +261,11 @@ impl Workload {
         self
     }
 
+    /// Of the label `app` of its Pods: its name, as far as a label may hold it.
+    pub(crate) fn label_value(&self) -> &str {
+        &self.name[..self.name.len().min(63)]
+    }
+
     fn pod_spec(&self) -> Value {
         let mut containers = [
             (
@@ -379,7 +384,7 @@ impl Volume {
 
 impl Object for Workload {
     fn manifest(&self) -> Value {
-        let labels = json!({"app": self.name});
+        let labels = json!({"app": self.label_value()});
         let mut spec = json!({
             "selector": {"matchLabels": labels},
             "template": {

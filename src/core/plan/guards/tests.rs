@@ -228,7 +228,7 @@ fn just_rolled(case: &mut Case) {
 }
 
 fn contest(case: &mut Case) {
-    let base = case.decide_with(|facts| roll::base(facts));
+    let base = case.decide_with(roll::base);
     case.record.contest.revision = base.map(Arc::from);
     case.record.contest.removals = REMOVALS;
 }
@@ -255,10 +255,16 @@ const OBSTACLES: &[Obstacle] = &[
 fn each_guard_has_its_reason_and_sentence() {
     let until = |seconds_| Verdict::Wait(Some(seconds(seconds_)));
     let expected: &[(Verdict, &str)] = &[
-        (Verdict::Wait(None), "The first lists of the watches are not complete."),
+        (
+            Verdict::Wait(None),
+            "The first lists of the watches are not complete.",
+        ),
         (Verdict::Nothing, "No policy selects the workload."),
         (Verdict::Nothing, "The workload is being deleted."),
-        (Verdict::Wait(None), "The watch has not yet brought our own last write."),
+        (
+            Verdict::Wait(None),
+            "The watch has not yet brought our own last write.",
+        ),
         (Verdict::Wait(None), "Secret/unread has not been read yet."),
         (
             Verdict::Hold,
@@ -274,7 +280,10 @@ fn each_guard_has_its_reason_and_sentence() {
             "2 Pods outdated: the workload's controller is replacing them.",
         ),
         (Verdict::Hold, "2 Pods outdated: the policy is suspended."),
-        (Verdict::Nothing, "2 Pods outdated: strategy Observe only reports."),
+        (
+            Verdict::Nothing,
+            "2 Pods outdated: strategy Observe only reports.",
+        ),
         (
             Verdict::Hold,
             "2 Pods outdated: the Deployment is paused; it is rolled once it is resumed.",
@@ -311,7 +320,7 @@ fn an_earlier_guard_answers_first() {
         let both = Case::new().with(second).with(first);
         // Each of the two would answer, were it asked.
         for guard in [CHAIN[at], CHAIN[at + 1]] {
-            let answer = both.decide_with(|facts| guard(facts));
+            let answer = both.decide_with(guard);
             assert!(answer.is_some(), "{earlier} and {later}");
         }
         let decision = both.decide();
@@ -324,12 +333,19 @@ fn nothing_in_the_way_is_a_roll() {
     let decision = Case::new().decide();
     assert!(matches!(decision.verdict, Verdict::Roll(_)));
     assert_eq!(decision.reason, Reason::ContentChanged);
-    assert_eq!(decision.message, "2 Pods outdated: ConfigMap/app: a changed.");
+    assert_eq!(
+        decision.message,
+        "2 Pods outdated: ConfigMap/app: a changed."
+    );
 }
 
 #[test]
 fn why_a_workload_is_not_managed_is_told() {
-    for reason in [Reason::NotManaged, Reason::PolicyNotFound, Reason::PolicyInvalid] {
+    for reason in [
+        Reason::NotManaged,
+        Reason::PolicyNotFound,
+        Reason::PolicyInvalid,
+    ] {
         let case = Case::new().with(|case| {
             case.selected = Selected::NotManaged {
                 reason,
@@ -344,7 +360,9 @@ fn why_a_workload_is_not_managed_is_told() {
 #[test]
 fn what_is_stored_is_not_acted_on_before_its_source_is_looked_at() {
     for origin in [Origin::Stored, Origin::Foreign] {
-        let decision = Case::new().with(|case| case.track().origin = origin).decide();
+        let decision = Case::new()
+            .with(|case| case.track().origin = origin)
+            .decide();
         assert_eq!(decision.reason, Reason::SourceNotRead);
     }
 }
@@ -371,7 +389,10 @@ fn what_is_missing_is_announced_once_it_outlasts_settle() {
     let mut again = observation(9, 200);
     again.missing = true;
     let tracks = &mut case.record.tracks;
-    let gone = tracks.values_mut().find(|track| track.missing.is_some()).unwrap();
+    let gone = tracks
+        .values_mut()
+        .find(|track| track.missing.is_some())
+        .unwrap();
     gone.missing = Some(Missing::Key("b".into()));
     let timeline = gone.timeline.as_mut().unwrap();
     timeline.observe(&[], (observation(0, 0).digest, true), &again);
@@ -379,7 +400,11 @@ fn what_is_missing_is_announced_once_it_outlasts_settle() {
     let decision = case.decide();
     assert_eq!(decision.verdict, Verdict::Hold);
     assert_eq!(decision.reason, Reason::KeyMissing);
-    assert!(decision.message.starts_with("Key b of ConfigMap/gone is required"));
+    assert!(
+        decision
+            .message
+            .starts_with("Key b of ConfigMap/gone is required")
+    );
 }
 
 #[test]
@@ -387,7 +412,10 @@ fn in_sync_says_how_sure_it_is() {
     for (pods, message) in [
         (0, "There are no Pods."),
         (1, "No Pod is outdated."),
-        (2, "No Pod is known to be outdated; of 1 Pod it can't be told."),
+        (
+            2,
+            "No Pod is known to be outdated; of 1 Pod it can't be told.",
+        ),
     ] {
         let case = Case::new().with(all_fresh).with(|case| {
             if pods == 2 {
@@ -475,13 +503,18 @@ fn older_templates_are_left_to_their_controller() {
         ),
     ];
     for (name, set, reason, verdict, message) in cases {
-        let decision = Case::new().with(older_template).with(|case| set(case)).decide();
+        let decision = Case::new()
+            .with(older_template)
+            .with(|case| set(case))
+            .decide();
         assert_eq!(decision.reason, *reason, "{name}");
         assert_eq!(decision.verdict, *verdict, "{name}");
         assert_eq!(decision.message, *message, "{name}");
     }
     // One of the current template is enough for a roll.
-    let mixed = Case::new().with(older_template).with(|case| case.pods[0].current = true);
+    let mixed = Case::new()
+        .with(older_template)
+        .with(|case| case.pods[0].current = true);
     assert!(matches!(mixed.decide().verdict, Verdict::Roll(_)));
 }
 
@@ -521,10 +554,17 @@ fn contested_only_for_the_content_that_was_removed() {
     };
     assert!(contested(&|_| {}));
     assert!(contested(&|case| {
-        let counted = case.record.contest.revision.as_deref().map(|revision| format!("{revision}.3"));
+        let counted = case
+            .record
+            .contest
+            .revision
+            .as_deref()
+            .map(|revision| format!("{revision}.3"));
         case.record.contest.revision = counted.map(Arc::from);
     }));
-    assert!(!contested(&|case| case.record.contest.removals = REMOVALS - 1));
+    assert!(!contested(
+        &|case| case.record.contest.removals = REMOVALS - 1
+    ));
     assert!(!contested(&|case| {
         let digest = (observation(0, 0).digest, true);
         let timeline = case.track().timeline.as_mut().unwrap();

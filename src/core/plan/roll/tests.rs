@@ -105,7 +105,10 @@ fn causes_name_sources_and_keys() {
     world.pod("web-3");
     world.write("app", &[("a", "1"), ("b", "1")]);
     let plan = planned(&mut world);
-    assert_eq!((plan.causes, plan.outdated), (vec!["ConfigMap/app".to_owned()], 1));
+    assert_eq!(
+        (plan.causes, plan.outdated),
+        (vec!["ConfigMap/app".to_owned()], 1)
+    );
 }
 
 #[test]

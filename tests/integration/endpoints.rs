@@ -1,0 +1,311 @@
+//! What the operator says of itself, and what it does when the API server falls silent.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use controlplane::{Action, Component};
+use projsync::telemetry::metrics::descriptions;
+use tokio::time::Instant;
+
+use crate::harness::{
+    Act, Env, Operator, Proxy, Result, Source, Workload, config_map, deployment, eventually,
+    policy, secret, until,
+};
+
+/// Labels that a metric may have: none of them can hold a name.
+const LABELS: [&str; 8] = [
+    "kind", "reason", "outcome", "state", "queue", "verb", "code", "version",
+];
+
+async fn make(env: &Env) -> Result<(Source, Workload)> {
+    let app = config_map("app-with-a-name").data("key-with-a-name", "1");
+    let web = deployment("web-with-a-name").uses(app.volume());
+    env.create_all(&[&policy("policy-with-a-name").fast(), &app, &web])
+        .await?;
+    env.rolled_out(&web).await?;
+    Ok((app, web))
+}
+
+/// Waits until `/readyz` says so; gives what it says.
+async fn readiness(operator: &Operator, want: u16) -> Result<String> {
+    eventually(format!("/readyz says {want}"), async || {
+        let (status, text) = operator.probe("/readyz").await?;
+        ensure!(status == want, "{status}: {text}");
+        Ok(Some(text))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn is_not_ready_before_every_list_is_complete() -> Result {
+    let env = Env::new().await?;
+    let (app, web) = make(&env).await?;
+    let proxy = Proxy::start(&env.cluster).await?;
+    proxy.rule(|request| match request.uri.path().ends_with("/pods") {
+        true => Act::Hold,
+        false => Act::Pass,
+    });
+    let mut operator = env.behind(&proxy, &[]).await?;
+    operator.spawn()?;
+    operator.listens().await?;
+    // Everything else is there.
+    let waits = format!(
+        "[-]watch/Pod in {} failed: its first list is not complete",
+        env.namespace
+    );
+    eventually("only the Pods are missing", async || {
+        let (status, text) = operator.probe("/readyz").await?;
+        let failed: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("[-]"))
+            .collect();
+        let wanted = [
+            waits.as_str(),
+            "[-]caches failed: the first lists are not complete",
+        ];
+        ensure!(status == 503 && failed == wanted, "{status}: {text}");
+        Ok(Some(()))
+    })
+    .await?;
+    ensure!(operator.probe("/livez").await?.0 == 200);
+    env.set(&app, "key-with-a-name", "2").await?;
+    ensure!(!operator.index().await?.synced);
+
+    proxy.rule(|_| Act::Pass);
+    readiness(&operator, 200).await?;
+    // The edit was before its first list, so the Pod is of unknown content.
+    operator.decided(&web, "InSync").await?;
+    env.set(&app, "key-with-a-name", "3").await?;
+    env.rolls(&web, 1).await
+}
+
+#[tokio::test]
+async fn waits_for_the_api_server_at_start() -> Result {
+    let env = Env::new().await?;
+    let (_, web) = make(&env).await?;
+    let proxy = Proxy::start(&env.cluster).await?;
+    proxy.rule(|_| Act::Answer(503, b"not now".to_vec()));
+    let mut operator = env.behind(&proxy, &[]).await?;
+    operator.spawn()?;
+    // It is alive, so that nobody restarts it, and not ready.
+    operator.listens().await?;
+    ensure!(operator.probe("/livez").await?.0 == 200);
+    let (status, text) = operator.probe("/readyz").await?;
+    ensure!(status == 503 && text.contains("[-]"), "{status}: {text}");
+    ensure!(operator.metrics().await?.ends_with("# EOF\n"));
+    proxy.rule(|_| Act::Pass);
+    readiness(&operator, 200).await?;
+    operator.decided(&web, "InSync").await?;
+    operator.stop().await
+}
+
+#[tokio::test]
+async fn stops_while_it_waits_for_the_api_server() -> Result {
+    let env = Env::new().await?;
+    let proxy = Proxy::start(&env.cluster).await?;
+    proxy.rule(|_| Act::Hold);
+    let mut operator = env.behind(&proxy, &[]).await?;
+    operator.spawn()?;
+    operator.listens().await?;
+    let begun = Instant::now();
+    operator.stop().await?;
+    ensure!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn metrics_are_those_of_the_documentation_and_name_nothing() -> Result {
+    let env = Env::new().await?;
+    let (app, web) = make(&env).await?;
+    let db = secret("db-with-a-name").data("a", "1");
+    let other = deployment("other-with-a-name").uses(db.volume());
+    env.create_all(&[&db, &other]).await?;
+    env.rolled_out(&other).await?;
+    let operator = env.operator(&[]).await?;
+    operator.all_in_sync(2).await?;
+    env.set(&app, "key-with-a-name", "2").await?;
+    env.rolls(&web, 1).await?;
+    env.rolled_out(&web).await?;
+    operator.all_in_sync(2).await?;
+    until("the Event is posted", Some(1.0), async || {
+        operator
+            .sample("projsync_events_total{outcome=\"success\"}")
+            .await
+    })
+    .await?;
+
+    let text = operator.metrics().await?;
+    let known = descriptions();
+    for metric in &known {
+        let family = metric
+            .name
+            .trim_end_matches("_total")
+            .trim_end_matches("_info");
+        ensure!(
+            text.contains(&format!("# TYPE {family} {}", metric.kind)),
+            "{metric:?}: {text}"
+        );
+        let sampled = text.lines().any(|line| line.starts_with(&metric.name));
+        ensure!(sampled, "{metric:?}: {text}");
+    }
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap_or_default();
+        let known = known.iter().any(|metric| {
+            [&metric.name, &format!("{}_bucket", metric.name)].contains(&&name.to_owned())
+                || [
+                    format!("{}_sum", metric.name),
+                    format!("{}_count", metric.name),
+                ]
+                .contains(&name.to_owned())
+        });
+        ensure!(known, "not in the documentation: {line}");
+        let labels = line
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'));
+        for label in labels.iter().flat_map(|(labels, _)| labels.split(',')) {
+            let label = label.split('=').next().unwrap_or_default();
+            ensure!(LABELS.contains(&label) || label == "le", "{line}");
+        }
+    }
+    ensure!(
+        !text.contains("with-a-name") && !text.contains(&env.namespace),
+        "{text}"
+    );
+    for (sample, least) in [
+        (
+            "projsync_rolls_total{kind=\"Deployment\",outcome=\"success\"}",
+            1.0,
+        ),
+        ("projsync_change_to_patch_seconds_count", 1.0),
+        (
+            "projsync_source_reads_total{kind=\"Secret\",outcome=\"success\"}",
+            1.0,
+        ),
+        (
+            "projsync_workloads{kind=\"Deployment\",state=\"in_sync\"}",
+            2.0,
+        ),
+        ("projsync_pods{state=\"Fresh\"}", 2.0),
+        ("projsync_leader", 1.0),
+    ] {
+        let value = operator.sample(sample).await?;
+        ensure!(value >= Some(least), "{sample}: {value:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn debug_endpoints_are_for_this_machine_only() -> Result {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:6060", ":6060"] {
+        let output = tokio::task::spawn_blocking(move || {
+            Command::new(env!("CARGO_BIN_EXE_projsync"))
+                .args(["run", "--kubeconfig=/nonexistent"])
+                .arg(format!("--debug-bind-address={address}"))
+                .output()
+        })
+        .await??;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(!output.status.success(), "{address} was taken");
+        ensure!(said.contains("not a loopback address"), "{address}: {said}");
+    }
+    let env = Env::new().await?;
+    let operator = env.operator(&[]).await?;
+    // Not on the public port either.
+    for path in ["/debug/index", "/debug/queues", "/debug"] {
+        ensure!(operator.probe(path).await?.0 == 404, "{path} is public");
+        ensure!(
+            operator.debug_text(path).await.is_ok() != (path == "/debug"),
+            "{path}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn says_so_when_the_api_server_is_down_and_goes_on_after() -> Result {
+    let env = Env::own().await?;
+    let (app, web) = make(&env).await?;
+    let mut operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+
+    env.cluster
+        .tell(Action::Stop, Component::KubeApiserver)
+        .await?;
+    let text = readiness(&operator, 503).await?;
+    ensure!(text.contains("[-]watch/"), "{text}");
+    ensure!(
+        operator.probe("/livez").await?.0 == 200,
+        "a restart would not help"
+    );
+    until("it does not lead", Some(0.0), async || {
+        operator.sample("projsync_leader").await
+    })
+    .await?;
+
+    env.cluster
+        .tell(Action::Start, Component::KubeApiserver)
+        .await?;
+    let edit = env.set(&app, "key-with-a-name", "2").await?;
+    env.rolls(&web, 1).await?;
+    operator.caught_up(&[&edit]).await?;
+    readiness(&operator, 200).await?;
+    env.rolled_out(&web).await?;
+    operator.decided(&web, "InSync").await?;
+    env.assert_only(&[(&web, 1)]).await?;
+    let kinds: BTreeSet<_> = env.roll_counts()?.into_keys().collect();
+    ensure!(kinds.len() == 1);
+    operator.stop().await
+}
+
+#[tokio::test]
+async fn a_watch_that_falls_silent_is_begun_anew() -> Result {
+    let env = Env::own().await?;
+    let (app, web) = make(&env).await?;
+    let mut operator = env.operator(&["--watch-idle-timeout=3s"]).await?;
+    operator.decided(&web, "InSync").await?;
+    // A quiet watch is no stalled one: its requests end and begin without a list.
+    ensure!(restarts(&operator).await? == 0.0);
+
+    env.cluster
+        .tell(Action::Pause, Component::KubeApiserver)
+        .await?;
+    until("it is noticed", true, async || {
+        Ok(restarts(&operator).await? > 0.0)
+    })
+    .await?;
+    let text = readiness(&operator, 503).await?;
+    ensure!(text.contains("[-]watch/ConfigMap"), "{text}");
+    ensure!(
+        operator.probe("/livez").await?.0 == 200,
+        "a restart would not help"
+    );
+
+    env.cluster
+        .tell(Action::Resume, Component::KubeApiserver)
+        .await?;
+    let edit = env.set(&app, "key-with-a-name", "2").await?;
+    env.rolls(&web, 1).await?;
+    operator.caught_up(&[&edit]).await?;
+    readiness(&operator, 200).await?;
+    env.rolled_out(&web).await?;
+    operator.decided(&web, "InSync").await?;
+    env.assert_only(&[(&web, 1)]).await?;
+    operator.stop().await
+}
+
+/// How often the watch of ConfigMaps was begun anew, for whatever reason.
+async fn restarts(operator: &Operator) -> Result<f64> {
+    let mut count = 0.0;
+    for reason in ["Silent", "Failed"] {
+        let sample =
+            format!("projsync_watch_restarts_total{{kind=\"ConfigMap\",reason=\"{reason}\"}}");
+        count += operator.sample(&sample).await?.context(sample)?;
+    }
+    Ok(count)
+}
