@@ -20,8 +20,16 @@ KUBECTL ?= kubectl
 # What is installed, as one YAML. The image is the only one that is named so.
 INSTALLER = $(KUBECTL) kustomize config/default | sed 's|image: projsync:.*|image: $(IMG)|'
 
+comma := ,
+RESTRICTED_INSTALLER = { \
+	$(KUBECTL) kustomize config/restricted/operator | sed 's|image: projsync:.*|image: $(IMG)|; s|projsync-managed|$(NAMESPACES)|'; \
+	for namespace in $(subst $(comma), ,$(NAMESPACES)); do \
+		echo "---"; $(KUBECTL) kustomize config/restricted/namespace | sed "s|projsync-managed|$$namespace|"; \
+	done; }
+
 # What `make generate` writes.
-GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md
+CHART_FILES := charts/projsync/files
+GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md $(CHART_FILES)
 
 ##@ General
 
@@ -51,9 +59,16 @@ fmt: ## Format the code.
 	$(CARGO) fmt --all
 
 .PHONY: generate
-generate: ## Write the files that are made from code: crds/, docs/{cli,metrics,reasons}.md.
+generate: ## Write the files that are made from others: crds/, docs, and the chart's files from config/.
 	$(CARGO) run --locked --quiet -- crds --output-dir crds
 	$(CARGO) run --locked --quiet -- docs --output-dir docs
+	rm -rf $(CHART_FILES)
+	mkdir -p $(addprefix $(CHART_FILES)/,crds rbac admission prometheus grafana)
+	cp crds/projsync.dev_*.yaml $(CHART_FILES)/crds
+	cp config/rbac/*role.yaml $(CHART_FILES)/rbac
+	cp config/admission/validating_*.yaml $(CHART_FILES)/admission
+	cp config/prometheus/service_monitor.yaml config/prometheus/prometheus_rule.yaml $(CHART_FILES)/prometheus
+	cp config/grafana/projsync.json $(CHART_FILES)/grafana
 
 .PHONY: clean
 clean: ## Remove what was built here (the caches of the control plane and the tools stay).
@@ -125,6 +140,15 @@ undeploy: ## Remove the operator and its definitions. Workloads stay, and are no
 build-installer: ## Write all that `make deploy` applies to dist/install.yaml.
 	@mkdir -p dist
 	$(INSTALLER) >dist/install.yaml
+
+.PHONY: deploy-restricted
+deploy-restricted: ## Install the operator for NAMESPACES=a,b alone, with Roles only (the definitions and projsync-system must exist).
+	@test -n "$(NAMESPACES)" || { echo "which ones? NAMESPACES=a,b" >&2; exit 1; }
+	$(RESTRICTED_INSTALLER) | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy-restricted
+undeploy-restricted: ## Remove what deploy-restricted installed.
+	$(RESTRICTED_INSTALLER) | $(KUBECTL) delete --ignore-not-found -f -
 
 ##@ Checks
 
