@@ -39,6 +39,7 @@ fn leader() -> Context {
         state: Mutex::new(State::new(Settings {
             key: key.clone(),
             comparable: true,
+            cluster_wide: true,
             refresh_bound: Duration::from_secs(120),
         })),
         sources: Queue::new("sources", Backoff::default()),

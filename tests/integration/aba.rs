@@ -126,7 +126,10 @@ async fn in_the_middle(env: &Env, kind: WorkloadKind, strategy: &str) -> Result 
     let workload = workload
         .context("no workload of this kind")?
         .ready_after("4s")
-        .with(strategy, json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}));
+        .with(
+            strategy,
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}),
+        );
     let operator = started(env, &app, std::slice::from_ref(&workload)).await?;
 
     env.set(&app, "a", "2").await?;
@@ -167,7 +170,10 @@ async fn in_the_middle_of_a_roll_of_a_daemon_set_rolls_once_more() -> Result {
 }
 
 /// The uids of the Pods that started with our trigger, and of those without it.
-async fn by_trigger(env: &Env, workload: &Workload) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+async fn by_trigger(
+    env: &Env,
+    workload: &Workload,
+) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let (mut new, mut old) = (BTreeSet::new(), BTreeSet::new());
     for pod in env.pods(workload).await? {
         let (uid, annotations) = (pod.metadata.uid, pod.metadata.annotations);

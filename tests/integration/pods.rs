@@ -72,8 +72,7 @@ fn observed_policy() -> Policy {
 async fn observed(env: &Env, replicas: u32) -> Result<(Source, Workload, Operator)> {
     let app = config_map("app").data("a", "0").data("b", "0");
     let web = deployment("web").replicas(replicas).uses(app.env("A", "a"));
-    env.create_all(&[&observed_policy(), &app, &web])
-        .await?;
+    env.create_all(&[&observed_policy(), &app, &web]).await?;
     env.rolled_out(&web).await?;
     let operator = env.operator(&[]).await?;
     counts(env, &operator, &web, (u64::from(replicas), 0, 0)).await?;
@@ -89,7 +88,10 @@ pub(crate) async fn assert_unknown(env: &Env, workload: &Workload, count: u32) -
         Ok(Some(status))
     })
     .await?;
-    let condition = status.conditions.iter().find(|one| one.type_ == STATE_KNOWN);
+    let condition = status
+        .conditions
+        .iter()
+        .find(|one| one.type_ == STATE_KNOWN);
     let condition = condition.context("no condition")?;
     ensure!(status.pods.not_fresh.len() == count as usize);
     ensure!(status.summary.state == Some(State::Unknown));

@@ -1,8 +1,8 @@
 //! How a workload's controller replaces Pods: paused, told, in part, or stuck.
 
 use crate::harness::{
-    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment,
-    eventually, object, policy, stateful_set,
+    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
+    object, policy, stateful_set,
 };
 use projsync::api::projection::{PodState, State};
 use serde_json::{Value, json};

@@ -368,7 +368,10 @@ fn a_namespace_whose_labels_are_not_known_is_selected_by_name_only() {
     let cases = [
         (json!({ "namespaceSelector": without }), false),
         (json!({ "namespaceSelector": {} }), false),
-        (json!({ "namespaces": ["shop"], "namespaceSelector": without }), true),
+        (
+            json!({ "namespaces": ["shop"], "namespaceSelector": without }),
+            true,
+        ),
         (json!({}), true),
     ];
     for (spec, expected) in cases {

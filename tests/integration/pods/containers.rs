@@ -5,9 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{counts, observed_policy, pod_name};
-use crate::harness::{
-    Edit, Env, Object, Result, Source, Workload, config_map, deployment, object,
-};
+use crate::harness::{Edit, Env, Object, Result, Source, Workload, config_map, deployment, object};
 
 const NODE: &str = "own";
 

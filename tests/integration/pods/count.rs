@@ -20,9 +20,12 @@ async fn a_pod_older_than_what_is_remembered_is_outdated() -> Result {
     let born_in = async |value: usize| -> Result {
         set(value).await?;
         let pods = env.pods(&web).await?;
-        let old = pods
-            .iter()
-            .find(|pod| pod.metadata.uid.as_ref().is_some_and(|uid| first.contains(uid)));
+        let old = pods.iter().find(|pod| {
+            pod.metadata
+                .uid
+                .as_ref()
+                .is_some_and(|uid| first.contains(uid))
+        });
         replace_pod(&env, &web, pod_name(old.context("no old Pod")?)).await
     };
     for value in 1..=5 {
@@ -62,8 +65,11 @@ async fn terminating_and_finished_pods_are_not_counted() -> Result {
     let pods = env.pods(&web).await?;
     let stays = object("v1", "Pod", pod_name(&pods[0]));
     let failed = object("v1", "Pod", pod_name(&pods[1]));
-    env.merge(&stays, json!({"metadata": {"finalizers": ["test.dev/stays"]}}))
-        .await?;
+    env.merge(
+        &stays,
+        json!({"metadata": {"finalizers": ["test.dev/stays"]}}),
+    )
+    .await?;
     env.delete(&stays).await?;
     env.merge_status(&failed, json!({"status": {"phase": "Failed"}}))
         .await?;

@@ -59,18 +59,25 @@ async fn since_and_start_are_ordered_by_resource_version() -> Result {
     let mut stale = 0;
     let mut may_have = Vec::new();
     for pod in env.pods(&web).await? {
-        may_have.push((pod_name(&pod).to_owned(), possible(&env, &web, &pod, &edits).await?));
+        may_have.push((
+            pod_name(&pod).to_owned(),
+            possible(&env, &web, &pod, &edits).await?,
+        ));
     }
     until("which Pods are Fresh", Vec::<String>::new(), async || {
         let projection = env.projection(&web).await?.context("no Projection")?;
         let pods = projection.status.context("no status")?.pods;
         let shown: BTreeSet<&str> = pods.not_fresh.iter().map(|pod| pod.name.as_str()).collect();
         stale = shown.len() as u64;
-        let wrong = may_have.iter().filter(|(name, values)| match shown.contains(&**name) {
-            true => values.iter().all(|value| *value == now),
-            false => !values.contains(now),
-        });
-        Ok(wrong.map(|(name, values)| format!("{name} has {values:?}, {shown:?}")).collect())
+        let wrong = may_have
+            .iter()
+            .filter(|(name, values)| match shown.contains(&**name) {
+                true => values.iter().all(|value| *value == now),
+                false => !values.contains(now),
+            });
+        Ok(wrong
+            .map(|(name, values)| format!("{name} has {values:?}, {shown:?}"))
+            .collect())
     })
     .await?;
 

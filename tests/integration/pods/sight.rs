@@ -175,10 +175,12 @@ async fn a_reference_with_other_uses_is_another() -> Result {
     operator.decided(&web, "Suspended").await?;
     counts(&env, &operator, &web, (2, 2, 0)).await?;
     // Its owner has it project another key, and by that renews its Pods.
-    env.replace(&web.clone().uses(app.volume().items(&["b"]))).await?;
+    env.replace(&web.clone().uses(app.volume().items(&["b"])))
+        .await?;
     env.rolled_out(&web).await?;
     operator.decided(&web, "InSync").await?;
-    env.merge(&calm, json!({"spec": {"suspend": false}})).await?;
+    env.merge(&calm, json!({"spec": {"suspend": false}}))
+        .await?;
     let edit = env.set(&app, "a", "3").await?;
     operator.caught_up(&[&edit]).await?;
     operator.decided(&web, "InSync").await?;
