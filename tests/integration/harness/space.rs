@@ -190,6 +190,24 @@ impl Space {
         Ok(serde_json::to_value(api.get(&object.name()).await?)?)
     }
 
+    /// All objects of an object's kind.
+    pub(crate) async fn all(&self, object: &dyn Object) -> Result<Vec<Value>> {
+        let manifest = object.manifest();
+        let found = self
+            .dynamic(&manifest)?
+            .list(&ListParams::default())
+            .await?;
+        let mut objects = Vec::new();
+        for item in found {
+            let mut item = serde_json::to_value(item)?;
+            // Items of a list don't say what they are.
+            item["kind"] = manifest["kind"].clone();
+            item["apiVersion"] = manifest["apiVersion"].clone();
+            objects.push(item);
+        }
+        Ok(objects)
+    }
+
     /// Whether an object exists.
     pub(crate) async fn exists(&self, object: &dyn Object) -> Result<bool> {
         let api = self.dynamic(&object.manifest())?;
@@ -381,15 +399,22 @@ impl Space {
     }
 }
 
+/// How many Pods a workload is to have, as far as its controller has told.
+pub(super) fn wanted_pods(workload: &Value) -> u64 {
+    match workload["kind"] == "DaemonSet" {
+        true => workload["status"]["desiredNumberScheduled"]
+            .as_u64()
+            .unwrap_or(0),
+        false => workload["spec"]["replicas"].as_u64().unwrap_or(1),
+    }
+}
+
 /// What a rollout still lacks, by the rules of `kubectl rollout status`; empty where nothing.
 fn rollout_problem(workload: &Value) -> String {
-    let (spec, status) = (&workload["spec"], &workload["status"]);
+    let status = &workload["status"];
     let count = |field: &str| status[field].as_u64().unwrap_or(0);
     let daemon = workload["kind"] == "DaemonSet";
-    let wanted = match daemon {
-        true => count("desiredNumberScheduled"),
-        false => spec["replicas"].as_u64().unwrap_or(1),
-    };
+    let wanted = wanted_pods(workload);
     let ready = count(if daemon {
         "numberReady"
     } else {
