@@ -5,6 +5,7 @@ use projsync::core::object::WorkloadKind;
 use serde_json::json;
 
 use super::assert_found;
+use crate::aba::by_trigger;
 use crate::harness::{
     Env, Operator, Request, Result, Workload, config_map, daemon_set, deployment, eventually,
     policy, projected, secret, stateful_set,
@@ -20,17 +21,11 @@ fn slow(workload: Workload) -> Workload {
     workload.replicas(3).ready_after("4s").with(strategy, one)
 }
 
-/// Waits until some Pods carry our trigger and others don't.
+/// Waits until some Pods have started with our trigger and others are still without.
 async fn half_rolled(env: &Env, workload: &Workload) -> Result {
     eventually("a roll in its middle", async || {
-        let name = projsync::api::names::REVISION_ANNOTATION;
-        let pods = env.pods(workload).await?;
-        let new = pods.iter().filter(|pod| {
-            let annotations = pod.metadata.annotations.as_ref();
-            annotations.is_some_and(|annotations| annotations.contains_key(name))
-        });
-        let new = new.count();
-        Ok((new > 0 && new < pods.len()).then_some(()))
+        let (new, old) = by_trigger(env, workload).await?;
+        Ok((!new.is_empty() && !old.is_empty()).then_some(()))
     })
     .await
 }
