@@ -6,6 +6,7 @@
 mod aba;
 mod bursts;
 mod cli;
+mod downtime;
 mod endpoints;
 mod harness;
 mod limits;
