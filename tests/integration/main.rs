@@ -13,7 +13,6 @@ mod limits;
 mod missing;
 mod owners;
 mod pods;
-mod policies;
 mod quiet;
 mod rbac;
 mod replicas;
