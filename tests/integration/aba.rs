@@ -170,7 +170,7 @@ async fn in_the_middle_of_a_roll_of_a_daemon_set_rolls_once_more() -> Result {
 }
 
 /// The uids of the Pods that started with our trigger, and of those without it.
-async fn by_trigger(
+pub(crate) async fn by_trigger(
     env: &Env,
     workload: &Workload,
 ) -> Result<(BTreeSet<String>, BTreeSet<String>)> {

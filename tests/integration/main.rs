@@ -6,13 +6,13 @@
 mod aba;
 mod bursts;
 mod cli;
+mod downtime;
 mod endpoints;
 mod harness;
 mod limits;
 mod missing;
 mod owners;
 mod pods;
-mod policies;
 mod quiet;
 mod rbac;
 mod replicas;
