@@ -68,6 +68,8 @@ struct Managed {
     report_after: Mono,
     /// Since when it is not managed any more.
     retired: Option<Mono>,
+    /// Whether somebody has been told that its digests were lost.
+    told_of_loss: bool,
 }
 
 /// What has to be remembered of a Projection that was written.
@@ -435,6 +437,20 @@ impl State {
         }
     }
 
+    /// Of how many Pods it can't be told any more what they have, because stored
+    /// digests can't be compared; only once, and once all is read.
+    pub fn tell_of_loss(&mut self, id: &WorkloadId) -> Option<u32> {
+        let managed = self.managed.get_mut(id)?;
+        let reason = managed.decision.as_ref()?.reason;
+        let passing = matches!(reason, Reason::CachesNotSynced | Reason::SourceNotRead);
+        let unknown = Tally::of(&managed.pods).unknown;
+        if passing || managed.told_of_loss || !managed.record.restated || unknown == 0 {
+            return None;
+        }
+        managed.told_of_loss = true;
+        Some(unknown)
+    }
+
     /// Notes a roll that the API server accepted.
     pub fn rolled(&mut self, id: &WorkloadId, roll: Roll, base: &str, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
@@ -507,6 +523,13 @@ impl State {
         {
             self.managed.remove(id);
         }
+    }
+
+    /// Whether every managed workload has been planned at least once.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        let mut managed = self.managed.values().filter(|one| one.retired.is_none());
+        managed.all(|one| one.decision.is_some())
     }
 
     /// Every workload of which something is remembered.
@@ -632,6 +655,7 @@ impl Managed {
             reported: None,
             report_after: Mono::default(),
             retired: None,
+            told_of_loss: false,
         }
     }
 
@@ -677,7 +701,7 @@ impl Managed {
     /// restart it could not always be told what that Pod has.
     fn must_cover_newest_pod(&self) -> bool {
         let reported = self.reported.as_ref();
-        reported.is_some_and(|reported| self.record.newest_start > reported.last_in_sync)
+        self.record.newest_start > reported.and_then(|reported| reported.last_in_sync)
     }
 
     /// Whether writing it now would change that.

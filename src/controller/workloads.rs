@@ -12,6 +12,7 @@ use crate::controller::queue::Outcome;
 use crate::controller::state::{Order, Planned, Step};
 use crate::core::object::WorkloadId;
 use crate::core::plan::Verdict;
+use crate::core::projection::digests_lost;
 use crate::core::record::Roll;
 use crate::telemetry::events::{EventType, Notice, Regarding};
 use crate::telemetry::metrics;
@@ -26,6 +27,9 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, settled);
     announce(&context, &id, &planned, leading);
+    if leading {
+        announce_loss(&context, &id);
+    }
     if leading && (planned.news || planned.uid.is_none()) {
         context.reports.add_after(Subject::Policies, POLICIES_DELAY);
     }
@@ -65,6 +69,22 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
             decision.reason,
             "Hold",
             decision.message.clone(),
+        );
+    }
+}
+
+/// Tells that stored digests are of no use any more.
+fn announce_loss(context: &Context, id: &WorkloadId) {
+    let lost = context.state.lock().tell_of_loss(id);
+    if let Some(pods) = lost {
+        let note = digests_lost(pods);
+        warn!(workload = %id, note);
+        context.post(
+            id,
+            EventType::Warning,
+            Reason::StateUnknown,
+            "Observe",
+            note,
         );
     }
 }

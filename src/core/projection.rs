@@ -229,12 +229,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
             Reason::InSync,
             "What each Pod started with is known.".to_owned(),
         ),
-        (count, true) => (
-            Reason::StateUnknown,
-            format!(
-                "The stored digests can't be compared any more, so of {count} Pods it can't be told what they started with. Nothing is rolled for that."
-            ),
-        ),
+        (count, true) => (Reason::StateUnknown, digests_lost(count)),
         (count, false) => (
             Reason::StateUnknown,
             format!(
@@ -254,6 +249,14 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         now,
     );
     conditions
+}
+
+/// What is said where the stored digests of so many Pods' contents are of no use.
+#[must_use]
+pub fn digests_lost(pods: u32) -> String {
+    format!(
+        "The stored digests can't be compared any more, so of {pods} Pods it can't be told what they started with. Nothing is rolled for that."
+    )
 }
 
 // === Rolls ===

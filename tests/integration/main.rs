@@ -10,6 +10,7 @@ mod downtime;
 mod endpoints;
 mod harness;
 mod limits;
+mod lost_key;
 mod missing;
 mod owners;
 mod pods;

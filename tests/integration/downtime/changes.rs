@@ -69,15 +69,35 @@ async fn are_found_at_start_and_roll_once() -> Result {
         (stateful_set("value"), map("value-2"), C::Set("a"), 1),
         (daemon_set("value"), hidden("value"), C::Set("a"), 1),
         (deployment("removed"), map("removed"), C::Unset("b"), 1),
-        (deployment("removed-secret"), hidden("removed"), C::Unset("b"), 1),
+        (
+            deployment("removed-secret"),
+            hidden("removed"),
+            C::Unset("b"),
+            1,
+        ),
         (deployment("added"), map("added"), C::Set("c"), 1),
         (deployment("binary"), map("binary"), C::SetBinary, 1),
         (deployment("gone"), map("gone"), C::Delete, 1),
         (deployment("new"), map("new"), C::Create, 1),
-        (deployment("recreated"), map("recreated"), C::Recreate("2"), 1),
-        (deployment("mixed").replicas(2), map("mixed"), C::ReplacePod, 1),
+        (
+            deployment("recreated"),
+            map("recreated"),
+            C::Recreate("2"),
+            1,
+        ),
+        (
+            deployment("mixed").replicas(2),
+            map("mixed"),
+            C::ReplacePod,
+            1,
+        ),
         (deployment("same"), map("same"), C::Recreate("1"), 0),
-        (deployment("renewed").replicas(2), map("renewed"), C::Renew, 0),
+        (
+            deployment("renewed").replicas(2),
+            map("renewed"),
+            C::Renew,
+            0,
+        ),
         (deployment("metadata"), map("metadata"), C::Annotate, 0),
         (deployment("returned"), map("returned"), C::Return, 0),
     ]
@@ -113,7 +133,10 @@ async fn are_found_at_start_and_roll_once() -> Result {
         env.rolled_out(workload).await?;
     }
     operator.start().await?;
-    let rolls: Vec<_> = cases.iter().map(|(workload, .., rolls)| (workload, *rolls)).collect();
+    let rolls: Vec<_> = cases
+        .iter()
+        .map(|(workload, .., rolls)| (workload, *rolls))
+        .collect();
     assert_found(&env, &operator, &rolls).await?;
 
     // Found is found: the next start finds nothing.

@@ -4,9 +4,7 @@ use anyhow::Context as _;
 use projsync::api::names::projection_name;
 
 use super::assert_found;
-use crate::harness::{
-    Env, Result, Workload, config_map, deployment, eventually, object, policy,
-};
+use crate::harness::{Env, Result, Workload, config_map, deployment, eventually, object, policy};
 use crate::pods::{assert_unknown, counts, next_second};
 use serde_json::Value;
 
@@ -21,7 +19,9 @@ async fn a_projection_deleted_meanwhile_is_written_again_as_it_was() -> Result {
     let env = Env::new().await?;
     env.create(&policy("fast").fast()).await?;
     let app = config_map("app").data("a", "1").data("b", "1");
-    let web = deployment("web").replicas(2).uses(app.volume().items(&["a"]));
+    let web = deployment("web")
+        .replicas(2)
+        .uses(app.volume().items(&["a"]));
     env.create_all(&[&app, &web]).await?;
     env.rolled_out(&web).await?;
     let mut operator = env.operator(&[]).await?;
@@ -53,7 +53,9 @@ async fn a_projection_deleted_during_downtime_leaves_pods_unknown() -> Result {
     let env = Env::new().await?;
     env.create(&policy("fast").fast()).await?;
     let app = config_map("app").data("a", "1").data("b", "1");
-    let web = deployment("web").replicas(2).uses(app.volume().items(&["a"]));
+    let web = deployment("web")
+        .replicas(2)
+        .uses(app.volume().items(&["a"]));
     env.create_all(&[&app, &web]).await?;
     env.rolled_out(&web).await?;
     let mut operator = env.operator(&[]).await?;
@@ -62,6 +64,10 @@ async fn a_projection_deleted_during_downtime_leaves_pods_unknown() -> Result {
     next_second().await?;
     let edit = env.set(&app, "b", "2").await?;
     operator.caught_up(&[&edit]).await?;
+    // While there is a memory they are known, after a restart too.
+    counts(&env, &operator, &web, (2, 0, 0)).await?;
+    operator.restart().await?;
+    operator.all_in_sync(1).await?;
     counts(&env, &operator, &web, (2, 0, 0)).await?;
 
     operator.stop().await?;

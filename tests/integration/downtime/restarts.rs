@@ -46,7 +46,10 @@ async fn end(operator: &mut Operator, how: Down) -> Result {
 async fn in_the_middle_of_a_roll(how: Down) -> Result {
     let env = Env::new().await?;
     env.create(&policy("fast").fast()).await?;
-    let (app, db) = (config_map("app").data("a", "1"), secret("db").data("a", "1"));
+    let (app, db) = (
+        config_map("app").data("a", "1"),
+        secret("db").data("a", "1"),
+    );
     let web = slow(deployment("web").uses(app.volume()));
     let store = slow(stateful_set("store").uses(db.env("A", "a")));
     env.create_all(&[&app, &db, &web, &store]).await?;
@@ -115,6 +118,18 @@ async fn in_the_middle_of_a_wait_it_waits_or_rolls_once() -> Result {
     Ok(())
 }
 
+/// Waits until the Projection says that all Pods are known.
+async fn remembered(env: &Env, workload: &Workload) -> Result {
+    let pods = env.pods(workload).await?.into_iter();
+    let newest = pods.filter_map(|pod| pod.metadata.creation_timestamp).max();
+    eventually("lastInSync covers all Pods", async || {
+        let projection = env.projection(workload).await?.context("no Projection")?;
+        let last = projection.status.and_then(|status| status.last_in_sync);
+        Ok((last.map(|last| last.time) >= newest).then_some(()))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn with_nothing_changed_nothing_is_read_or_written() -> Result {
     let env = Env::own().await?;
@@ -124,7 +139,9 @@ async fn with_nothing_changed_nothing_is_read_or_written() -> Result {
     let absent = config_map("absent");
     let workloads = [
         deployment("web").replicas(2).uses(projected(&[&app, &db])),
-        stateful_set("store").uses(db.env("A", "a")).uses(absent.env_from("").optional()),
+        stateful_set("store")
+            .uses(db.env("A", "a"))
+            .uses(absent.env_from("").optional()),
         daemon_set("agent").uses(app.volume().sub_path("a")),
     ];
     env.create_all(&[&app, &db]).await?;
@@ -137,6 +154,9 @@ async fn with_nothing_changed_nothing_is_read_or_written() -> Result {
     let mut operator = env.operator(&[]).await?;
     operator.all_in_sync(3).await?;
     operator.caught_up(&[]).await?;
+    for workload in &workloads {
+        remembered(&env, workload).await?;
+    }
 
     let in_space = |request: &Request| request.namespace == env.namespace;
     let is_read = |request: &Request| request.verb == "get" && in_space(request);
@@ -168,7 +188,11 @@ async fn with_nothing_changed_nothing_is_read_or_written() -> Result {
     let [web, store, agent] = &workloads;
     assert_found(&env, &operator, &[(web, 1), (agent, 1), (store, 0)]).await?;
     let new = env.requests()?.split_off(before);
-    let read: Vec<String> = new.into_iter().filter(is_read).map(|read| read.name).collect();
+    let read: Vec<String> = new
+        .into_iter()
+        .filter(is_read)
+        .map(|read| read.name)
+        .collect();
     ensure!(read == ["app"], "{read:?}");
     Ok(())
 }
