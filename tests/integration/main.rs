@@ -14,6 +14,7 @@ mod lost_key;
 mod missing;
 mod owners;
 mod pods;
+mod policies;
 mod quiet;
 mod rbac;
 mod replicas;
