@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures::future::join_all;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -23,7 +24,7 @@ use crate::cluster::lease::{self, Candidate, Leadership};
 use crate::cluster::patch;
 use crate::cluster::pulse::PulseLayer;
 use crate::cluster::watch::{Change, Options as WatchOptions, Watch, Watched};
-use crate::controller::context::{Context, OperatorClock};
+use crate::controller::context::{Context, OperatorClock, Subject};
 use crate::controller::endpoints::{self, Insight};
 use crate::controller::ingest::Scope;
 use crate::controller::queue::{self, Backoff, Queue};
@@ -373,7 +374,8 @@ impl Operator {
         stopped(&self.stop_work)
     }
 
-    /// Ends in order: no new work; what runs is finished; Events are posted.
+    /// Ends in order: no new work; what runs is finished; rolls are recorded; Events
+    /// are posted.
     async fn finish(mut self, posting: tokio::task::JoinHandle<()>) {
         info!("stopping: nothing new is begun, what runs is finished");
         self.stop_work.send_replace(true);
@@ -382,12 +384,14 @@ impl Operator {
             self.context.workloads.clone(),
             self.context.reports.clone(),
         );
+        let context = self.context.clone();
         let idle = || sources.running() + workloads.running() + reports.running() == 0;
         let mut tick = interval(Duration::from_millis(10));
         let finished = async {
             while !idle() {
                 tick.tick().await;
             }
+            record_rolls(context).await;
         };
         if timeout(self.options.timeout * 2, finished).await.is_err() {
             warn!("some requests did not end in time and are given up");
@@ -399,6 +403,16 @@ impl Operator {
             warn!("some Events could not be posted in time");
         }
     }
+}
+
+/// Writes the Projections of the workloads that were rolled just now: a roll that
+/// nobody remembers may be made again.
+async fn record_rolls(context: Arc<Context>) {
+    let rolled = context.state.lock().unrecorded();
+    let writes = rolled
+        .into_iter()
+        .map(|id| reports::reconcile(context.clone(), Subject::Workload(id)));
+    join_all(writes).await;
 }
 
 /// Has everything looked at when leadership comes.

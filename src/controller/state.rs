@@ -60,6 +60,8 @@ struct Managed {
     pods: Vec<PodFacts>,
     /// What was last written of it.
     reported: Option<Reported>,
+    /// Whether it was rolled since.
+    rolled: bool,
     /// Before that it is not written again, except for a roll.
     report_after: Mono,
     /// Since when it is not managed any more.
@@ -391,6 +393,7 @@ impl State {
     pub fn rolled(&mut self, id: &WorkloadId, roll: Roll, base: &str, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
             managed.record.rolled(roll, base, now);
+            managed.rolled = true;
         }
     }
 
@@ -441,6 +444,9 @@ impl State {
     pub fn reported(&mut self, id: &WorkloadId, hash: u64, status: &ProjectionStatus, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
             managed.report_after = now + REPORT_INTERVAL;
+            let told = status.rolls.first().map(|roll| &*roll.revision);
+            let last = managed.record.rolls.last().map(|roll| &*roll.revision);
+            managed.rolled = last != told;
             managed.reported = Some(Reported {
                 hash: Some(hash),
                 decision: status.decision.clone(),
@@ -448,6 +454,13 @@ impl State {
                 last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
             });
         }
+    }
+
+    /// The workloads that were rolled and whose Projections don't tell of it yet.
+    #[must_use]
+    pub fn unrecorded(&self) -> Vec<WorkloadId> {
+        let rolled = self.managed.iter().filter(|(_, managed)| managed.rolled);
+        rolled.map(|(id, _)| id.clone()).collect()
     }
 
     /// Forgets a workload whose Projection is deleted.
@@ -581,6 +594,7 @@ impl Managed {
             decision: None,
             pods: Vec::new(),
             reported: None,
+            rolled: false,
             report_after: Mono::default(),
             retired: None,
         }
