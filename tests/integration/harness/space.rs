@@ -365,6 +365,11 @@ impl Space {
         .await
     }
 
+    /// What a workload's rollout still lacks; empty where nothing.
+    pub(crate) async fn rolled_out_now(&self, workload: &Workload) -> Result<String> {
+        Ok(rollout_problem(&self.get(workload).await?))
+    }
+
     /// Runs kubectl as an administrator, in this namespace.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         let [program, kubeconfig, cache] = &self.kubectl[..] else {
