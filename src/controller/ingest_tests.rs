@@ -39,7 +39,6 @@ fn leader() -> Context {
         state: Mutex::new(State::new(Settings {
             key: key.clone(),
             comparable: true,
-            cluster_wide: true,
             refresh_bound: Duration::from_secs(120),
             cluster_wide: false,
         })),
