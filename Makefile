@@ -11,8 +11,25 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY_ROOT := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)
 CARGO_DENY := $(CARGO_DENY_ROOT)/bin/cargo-deny
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# The operator's image.
+IMG ?= projsync:$(VERSION)
+PLATFORMS ?= linux/amd64,linux/arm64
+STATIC_TARGET ?= $(shell uname -m)-unknown-linux-gnu
+KUBECTL ?= kubectl
+# What is installed, as one YAML. The image is the only one that is named so.
+INSTALLER = $(KUBECTL) kustomize config/default | sed 's|image: projsync:.*|image: $(IMG)|'
+
+comma := ,
+RESTRICTED_INSTALLER = { \
+	$(KUBECTL) kustomize config/restricted/operator | sed 's|image: projsync:.*|image: $(IMG)|; s|projsync-managed|$(NAMESPACES)|'; \
+	for namespace in $(subst $(comma), ,$(NAMESPACES)); do \
+		echo "---"; $(KUBECTL) kustomize config/restricted/namespace | sed "s|projsync-managed|$$namespace|"; \
+	done; }
+
 # What `make generate` writes.
-GENERATED := crds
+CHART_FILES := charts/projsync/files
+GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md $(CHART_FILES)
 
 ##@ General
 
@@ -20,7 +37,7 @@ GENERATED := crds
 help: ## Show this.
 	@awk 'BEGIN { FS = ":.*##"; print "Usage: make <target>" } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*##/ { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*##/ { printf "  %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Development
 
@@ -28,13 +45,30 @@ help: ## Show this.
 build: ## Build the operator (target/debug/projsync).
 	$(CARGO) build --locked
 
+# Where `make install-plugin` puts the plugin; it must be in the PATH.
+BINDIR ?= $(HOME)/.local/bin
+
+.PHONY: install-plugin
+install-plugin: ## Install the command as the kubectl plugin `kubectl projsync` (into BINDIR, ~/.local/bin).
+	$(CARGO) build --locked --release
+	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/projsync" "$(BINDIR)/kubectl-projsync"
+	@case ":$$PATH:" in *":$(BINDIR):"*) ;; *) echo "$(BINDIR) is not in the PATH: kubectl won't find the plugin" >&2 ;; esac
+
 .PHONY: fmt
 fmt: ## Format the code.
 	$(CARGO) fmt --all
 
 .PHONY: generate
-generate: ## Write the files that are made from code: crds/.
+generate: ## Write the files that are made from others: crds/, docs, and the chart's files from config/.
 	$(CARGO) run --locked --quiet -- crds --output-dir crds
+	$(CARGO) run --locked --quiet -- docs --output-dir docs
+	rm -rf $(CHART_FILES)
+	mkdir -p $(addprefix $(CHART_FILES)/,crds rbac admission prometheus grafana)
+	cp crds/projsync.dev_*.yaml $(CHART_FILES)/crds
+	cp config/rbac/*role.yaml $(CHART_FILES)/rbac
+	cp config/admission/validating_*.yaml $(CHART_FILES)/admission
+	cp config/prometheus/service_monitor.yaml config/prometheus/prometheus_rule.yaml $(CHART_FILES)/prometheus
+	cp config/grafana/projsync.json $(CHART_FILES)/grafana
 
 .PHONY: clean
 clean: ## Remove what was built here (the caches of the control plane and the tools stay).
@@ -51,19 +85,82 @@ test: controlplane ## Run all tests, on a real control plane.
 	$(CARGO) test --locked --workspace
 
 .PHONY: demo
-demo: controlplane ## See it work on a real control plane (KEEP=1 leaves that for exploring).
-	$(CARGO) run --locked --quiet --example demo
+demo: ## See it work on a real control plane (KEEP=1 leaves that for exploring).
+	$(CARGO) build --locked --workspace --bins --example demo
+	@target="$${CARGO_TARGET_DIR:-target}/debug"; \
+		CONTROLPLANE_BIN="$$target/controlplane" exec "$$target/examples/demo"
+
+.PHONY: e2e
+e2e: ## Run the end-to-end tests on a kind cluster of their own (KEEP=1, USE_EXISTING=1: see e2e/run.sh).
+	e2e/run.sh
+
+##@ Image
+
+.PHONY: static
+static: ## Build the operator as one static binary, for an image or a plain host.
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --locked --release --target $(STATIC_TARGET) --bin projsync
+
+.PHONY: image
+image: static ## Make the image IMG from a static binary; pulls nothing.
+	@mkdir -p target/image
+	cp target/$(STATIC_TARGET)/release/projsync target/image/
+	DOCKER_BUILDKIT=0 docker build --quiet --tag $(IMG) --target prebuilt --file Dockerfile target/image
+
+.PHONY: docker-build
+docker-build: ## Make the image IMG, compiling in a container.
+	docker build --tag $(IMG) .
+
+.PHONY: docker-push
+docker-push: ## Push the image IMG.
+	docker push $(IMG)
+
+.PHONY: docker-buildx
+docker-buildx: ## Make and push the image IMG for PLATFORMS.
+	docker buildx build --platform $(PLATFORMS) --tag $(IMG) --push .
+
+##@ Installation (of the kubeconfig's current context)
+
+.PHONY: install
+install: ## Install the CustomResourceDefinitions.
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CustomResourceDefinitions, and with them every policy and Projection.
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: ## Install the operator, with its definitions, from the image IMG.
+	$(INSTALLER) | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: ## Remove the operator and its definitions. Workloads stay, and are not rolled.
+	$(INSTALLER) | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: build-installer
+build-installer: ## Write all that `make deploy` applies to dist/install.yaml.
+	@mkdir -p dist
+	$(INSTALLER) >dist/install.yaml
+
+.PHONY: deploy-restricted
+deploy-restricted: ## Install the operator for NAMESPACES=a,b alone, with Roles only (the definitions and projsync-system must exist).
+	@test -n "$(NAMESPACES)" || { echo "which ones? NAMESPACES=a,b" >&2; exit 1; }
+	$(RESTRICTED_INSTALLER) | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy-restricted
+undeploy-restricted: ## Remove what deploy-restricted installed.
+	$(RESTRICTED_INSTALLER) | $(KUBECTL) delete --ignore-not-found -f -
 
 ##@ Checks
 
 .PHONY: lint
 lint: ## Check format and clippy.
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@# The core compiled alone is the same code again.
+	$(CARGO) clippy --locked --workspace --exclude projsync-core-alone --all-targets -- -D warnings
 
 .PHONY: doc
 doc: ## Build the documentation; a warning is an error.
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --exclude projsync-core-alone --no-deps
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check dependencies: bans, licences, sources; advisories where their database can be reached.

@@ -1,19 +1,15 @@
 //! The `projsync` command.
 
-use anyhow::anyhow;
-use clap::Parser;
-use projsync::cli::{Cli, Command, crds, run};
+use std::process::ExitCode;
+
+use projsync::cli;
 
 /// Gives memory back after the peak of the first lists.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-fn main() -> anyhow::Result<()> {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| anyhow!("another crypto provider is installed"))?;
-    match Cli::parse().command {
-        Command::Crds(args) => crds::run(&args),
-        Command::Run(args) => run::run(*args),
-    }
+fn main() -> ExitCode {
+    // Fails only where one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    cli::main(std::env::args_os().collect()).into()
 }

@@ -1,10 +1,42 @@
 //! The command line.
+//!
+//! What a command shows is a report, made by pure code of what was read, and
+//! rendered by pure code: [`gather`] reads, `status`, `tree` and `explain` tell.
 
+pub mod advice;
+pub mod age;
+pub mod completions;
+pub mod connect;
 pub mod crds;
+pub mod docs;
+pub mod exit;
+pub mod explain;
+pub mod fetch;
+pub mod gather;
+pub mod name;
+pub mod objects;
+pub mod output;
 pub mod run;
 pub mod run_args;
+#[cfg(test)]
+mod samples;
+pub mod status;
+pub mod tree;
+pub mod uses;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::Path;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use exit::Exit;
+
+/// How users call the plugin.
+const PLUGIN: &str = "kubectl projsync";
+
+/// The file by which kubectl finds it.
+const PLUGIN_FILE: &str = "kubectl-projsync";
 
 /// Keeps running Pods in step with the ConfigMaps and Secrets projected into them.
 #[derive(Debug, Parser)]
@@ -18,8 +50,96 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print the CustomResourceDefinitions.
-    Crds(crds::Args),
-    /// Run the operator.
+    /// Show which workloads are out of sync, and why
+    #[command(long_about = status::LONG_ABOUT, after_long_help = exit::OF_STATUS)]
+    Status(Box<status::StatusArgs>),
+    /// Show what projects a source, or what a workload projects
+    #[command(long_about = tree::LONG_ABOUT, after_long_help = exit::OF_OTHERS)]
+    Tree(tree::TreeArgs),
+    /// Show all about one workload: what it projects, what its Pods have, what was decided
+    #[command(long_about = explain::LONG_ABOUT, after_long_help = exit::OF_OTHERS)]
+    Explain(explain::ExplainArgs),
+    /// Run the operator
     Run(Box<run_args::RunArgs>),
+    /// Print the CustomResourceDefinitions
+    Crds(crds::Args),
+    /// Print a script that completes the command line
+    #[command(long_about = completions::LONG_ABOUT)]
+    Completions(completions::CompletionsArgs),
+    /// Write the documents that are made from code
+    #[command(hide = true)]
+    Docs(docs::DocsArgs),
 }
+
+/// The command under this name.
+#[must_use]
+pub fn command(program: &str) -> clap::Command {
+    Cli::command()
+        .bin_name(program)
+        // Values that happen to be in the environment are not part of the help.
+        .mut_subcommands(|command| command.mut_args(|argument| argument.hide_env_values(true)))
+}
+
+/// The name by which the program was called, as users type it.
+#[must_use]
+pub fn program(called: Option<&OsString>) -> &'static str {
+    let file = called.and_then(|called| Path::new(called).file_stem());
+    match file.and_then(|file| file.to_str()) {
+        Some(PLUGIN_FILE | "kubectl_projsync") => PLUGIN,
+        _ => "projsync",
+    }
+}
+
+/// Reads the command line and does what it says. Ends the process where it can't be
+/// understood, or only asks for help.
+pub fn main(arguments: Vec<OsString>) -> Exit {
+    let program = program(arguments.first());
+    let mut command = command(program);
+    let parsed = command
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => error.format(&mut command).exit(),
+    };
+    match execute(cli.command, program) {
+        Ok(exit) => exit,
+        Err(error) => {
+            output::print_error_line(&format!("error: {}", chain(&error)));
+            Exit::Error
+        }
+    }
+}
+
+fn execute(command: Command, program: &str) -> anyhow::Result<Exit> {
+    match command {
+        Command::Status(args) => block_on(status::run(&args)),
+        Command::Tree(args) => block_on(tree::run(&args)),
+        Command::Explain(args) => block_on(explain::run(&args)),
+        Command::Run(args) => run::run(*args).map(|()| Exit::Success),
+        Command::Crds(args) => crds::run(&args).map(|()| Exit::Success),
+        Command::Completions(args) => completions::run(&args, program),
+        Command::Docs(args) => docs::run(&args),
+    }
+}
+
+/// Waits for a few requests: one thread is enough.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build()?.block_on(work)
+}
+
+/// An error and its causes, each said once: some errors repeat theirs.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -151,7 +151,7 @@ pub struct LogArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A kubeconfig is unusable.
-    #[error("can't use the kubeconfig: {0}")]
+    #[error("can't use the kubeconfig: {0}; check --kubeconfig, --context and $KUBECONFIG")]
     Kubeconfig(#[from] KubeconfigError),
     /// There is no kubeconfig, and this is no Pod.
     #[error(
@@ -297,7 +297,7 @@ impl LeaseArgs {
 
 /// A namespace's name: a DNS label. An empty one is left to the caller, as an
 /// environment variable set to nothing gives it.
-fn namespace(text: &str) -> Result<String, String> {
+pub(super) fn namespace(text: &str) -> Result<String, String> {
     let edge =
         |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
@@ -337,7 +337,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// A duration above zero and of at most a day.
-fn positive(text: &str) -> Result<Duration, String> {
+pub(super) fn positive(text: &str) -> Result<Duration, String> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let parsed = text
         .parse::<crate::api::duration::Duration>()

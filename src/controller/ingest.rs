@@ -1,6 +1,6 @@
 //! Watch events → State: synchronous, one function a kind.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
@@ -220,19 +220,22 @@ impl Context {
         }
     }
 
-    /// Namespaces, for their labels.
-    pub fn ingest_namespace(&self, change: Change<View<Namespace>>) {
+    /// Namespaces, for their labels: those that are watched, all where `scopes` is empty.
+    pub fn ingest_namespace(&self, scopes: &BTreeSet<String>, change: Change<View<Namespace>>) {
+        let watched = |name: &str| scopes.is_empty() || scopes.contains(name);
         match change {
             // A namespace that a list lacks is gone with all its objects.
             Change::Listing | Change::Synced(_) => {}
             Change::Listed(view) | Change::Applied(view) => {
-                if let Some((key, _, labels)) = usable(view) {
+                if let Some((key, _, labels)) = usable(view)
+                    && watched(&key.name)
+                {
                     self.change(|state| state.index.apply_namespace(&intern(&key.name), labels));
                 }
             }
             Change::Deleted(view) => {
                 let key = Key::of(&view);
-                self.state.lock().index.delete_namespace(&key.name);
+                self.change(|state| state.index.delete_namespace(&key.name));
             }
         }
     }
@@ -339,9 +342,10 @@ impl Context {
         }
     }
 
-    /// Takes up a Projection, unless it is our own word.
+    /// Takes up a Projection, unless it is our own word: one may lead before the
+    /// first lists are complete, but doesn't write before.
     fn adopt(&self, guard: DeserializeGuard<Projection>) {
-        if self.is_leading() {
+        if self.is_leading() && self.state.lock().synced {
             return;
         }
         let name = guard.name_any();
@@ -420,3 +424,7 @@ fn join(parts: impl Iterator<Item = Affected>) -> Affected {
         all
     })
 }
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;

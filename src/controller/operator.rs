@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use futures::future::join_all;
+use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -39,6 +39,9 @@ use crate::telemetry::metrics;
 
 /// How often what must be alive says so.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How many Projections are written at a time at the end.
+const REMEMBERED_AT_ONCE: usize = 16;
 
 /// How long Events that wait may still be posted at the end.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -117,6 +120,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
             key: key.clone(),
             comparable: options.comparable,
             refresh_bound: REFRESH_BOUND,
+            cluster_wide: options.namespaces.is_empty(),
         })),
         sources: Queue::new("sources", Backoff::default()),
         workloads: Queue::new("workloads", Backoff::default()),
@@ -194,7 +198,7 @@ impl Operator {
         self.wait_for_lists().await?;
         self.watch_everything();
         self.wait_for_lists().await?;
-        self.context.state.lock().synced = true;
+        self.context.state.lock().start(self.context.clock.now());
         self.context.enqueue_all();
         info!("every watch has finished its first list");
         self.spawn_loops();
@@ -214,11 +218,11 @@ impl Operator {
         self.watch_cluster(true, |context: &Context, change| {
             context.ingest_cluster_policy(change);
         });
-        if self.options.namespaces.is_empty() {
-            self.watch_cluster(false, |context: &Context, change| {
-                context.ingest_namespace(change);
-            });
-        }
+        // A few namespaces can do without: a namespaceSelector selects none of them then.
+        let scopes = self.options.namespaces.clone();
+        self.watch_cluster(!scopes.is_empty(), move |context: &Context, change| {
+            context.ingest_namespace(&scopes, change);
+        });
         self.watch_each_namespace(|context: &Context, scope, change| {
             context.ingest_source::<ConfigMap>(S::ConfigMap, scope, change);
         });
@@ -374,8 +378,7 @@ impl Operator {
         stopped(&self.stop_work)
     }
 
-    /// Ends in order: no new work; what runs is finished; rolls are recorded; Events
-    /// are posted.
+    /// Ends in order: no new work; what runs is finished; Events are posted.
     async fn finish(mut self, posting: tokio::task::JoinHandle<()>) {
         info!("stopping: nothing new is begun, what runs is finished");
         self.stop_work.send_replace(true);
@@ -384,17 +387,19 @@ impl Operator {
             self.context.workloads.clone(),
             self.context.reports.clone(),
         );
-        let context = self.context.clone();
         let idle = || sources.running() + workloads.running() + reports.running() == 0;
         let mut tick = interval(Duration::from_millis(10));
         let finished = async {
             while !idle() {
                 tick.tick().await;
             }
-            record_rolls(context).await;
         };
         if timeout(self.options.timeout * 2, finished).await.is_err() {
             warn!("some requests did not end in time and are given up");
+        }
+        let remembering = remember(&self.context);
+        if timeout(self.options.timeout, remembering).await.is_err() {
+            warn!("some Projections could not be written in time");
         }
         self.tasks.shutdown().await;
         // The poster ends once nobody can send any more.
@@ -405,14 +410,18 @@ impl Operator {
     }
 }
 
-/// Writes the Projections of the workloads that were rolled just now: a roll that
-/// nobody remembers may be made again.
-async fn record_rolls(context: Arc<Context>) {
-    let rolled = context.state.lock().unrecorded();
-    let writes = rolled
+/// Writes the Projections that wait to be written: what the next process finds in
+/// them it need not guess.
+async fn remember(context: &Arc<Context>) {
+    if !context.state.lock().synced {
+        return;
+    }
+    let remembered = context.state.lock().remembered();
+    let writes = remembered
         .into_iter()
         .map(|id| reports::reconcile(context.clone(), Subject::Workload(id)));
-    join_all(writes).await;
+    let mut writes = futures::stream::iter(writes).buffer_unordered(REMEMBERED_AT_ONCE);
+    while writes.next().await.is_some() {}
 }
 
 /// Has everything looked at when leadership comes.

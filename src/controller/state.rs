@@ -37,6 +37,8 @@ pub struct Settings {
     pub comparable: bool,
     /// How long the kubelet may take to refresh a mounted directory.
     pub refresh_bound: Duration,
+    /// Whether all namespaces are watched.
+    pub cluster_wide: bool,
 }
 
 /// The operator's state.
@@ -50,6 +52,8 @@ pub struct State {
     pub policies: HashMap<PolicyId, PolicyMeta>,
     settings: Settings,
     managed: HashMap<WorkloadId, Managed>,
+    /// Workloads that ask to be managed in a way that can't be.
+    refused: HashMap<WorkloadId, Reason>,
 }
 
 /// One workload that is managed, or was until lately.
@@ -60,12 +64,12 @@ struct Managed {
     pods: Vec<PodFacts>,
     /// What was last written of it.
     reported: Option<Reported>,
-    /// Whether it was rolled since.
-    rolled: bool,
     /// Before that it is not written again, except for a roll.
     report_after: Mono,
     /// Since when it is not managed any more.
     retired: Option<Mono>,
+    /// Whether somebody has been told that its digests were lost.
+    told_of_loss: bool,
 }
 
 /// What has to be remembered of a Projection that was written.
@@ -174,6 +178,7 @@ impl State {
             policies: HashMap::new(),
             settings,
             managed: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -181,6 +186,14 @@ impl State {
     #[must_use]
     pub fn is_comparable(&self) -> bool {
         self.settings.comparable
+    }
+
+    /// Whether a policy's status is for this operator to write: one that watches a
+    /// few namespaces sees a part of what a ClusterSyncPolicy selects, and others
+    /// like it see other parts.
+    #[must_use]
+    pub fn reports_on(&self, policy: &PolicyId) -> bool {
+        self.settings.cluster_wide || policy.namespace().is_some()
     }
 
     /// Takes up a stored Projection: at start, or on a standby as the leader
@@ -194,7 +207,7 @@ impl State {
     ) {
         let stored = restore(spec, status, &self.settings.key, clock);
         let reported = Reported {
-            hash: None,
+            hash: Some(fingerprint(status)),
             decision: status.decision.clone(),
             conditions: slim(&status.conditions),
             last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
@@ -223,8 +236,23 @@ impl State {
         false
     }
 
+    /// Notes that every watch has finished its first list. Only now can records be
+    /// brought in line: before, a workload may lack its policy, and a stored
+    /// reference would be dropped for it.
+    pub fn start(&mut self, now: Mono) {
+        self.synced = true;
+        let all = Affected {
+            workloads: self.index.workloads().collect(),
+            ..Affected::default()
+        };
+        self.align(&all, now);
+    }
+
     /// Brings the records in line with what the index now says.
     pub fn align(&mut self, affected: &Affected, now: Mono) {
+        if !self.synced {
+            return;
+        }
         for id in &affected.workloads {
             let view = self.index.view(id);
             let managed = view
@@ -258,15 +286,13 @@ impl State {
     pub fn need(&mut self, id: &SourceId) -> Need {
         let source = self.index.source(id);
         let version = Version::of_source(source);
-        let marks = source.map_or(&[][..], |source| &source.marks);
         let mut lags = false;
         for workload in self.index.users(id) {
             let Some(managed) = self.managed.get_mut(&workload) else {
                 continue;
             };
             for track in tracks_of(&mut managed.record, id) {
-                let late = |seen: &Version| marks.iter().any(|mark| Some(mark.rv) < seen.rv);
-                if track.lags(&version) || track.seen.as_ref().is_some_and(late) {
+                if track.lags(source) {
                     lags = true;
                 } else {
                     track.resume();
@@ -341,10 +367,23 @@ impl State {
         in_sync: Option<(ServerTime, Mono)>,
     ) -> Planned {
         let Some(view) = self.index.view(id) else {
+            self.refused.remove(id);
             return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
         };
         let Some(managed) = self.managed.get_mut(id) else {
-            return Planned::gone(None);
+            let mut planned = Planned::gone(None);
+            if let Selected::NotManaged { reason, message } = view.selected {
+                planned.decision.reason = *reason;
+                planned.decision.message.clone_from(message);
+            }
+            let before = match planned.decision.reason.is_refusal() {
+                true => self.refused.insert(id.clone(), planned.decision.reason),
+                false => self.refused.remove(id),
+            };
+            planned.news =
+                planned.decision.reason.is_refusal() && before != Some(planned.decision.reason);
+            planned.uid = Some(view.workload.uid.clone());
+            return planned;
         };
         if self.synced {
             managed.record.prune(&view);
@@ -360,11 +399,20 @@ impl State {
         });
         if decision.reason == Reason::InSync {
             managed.record.contest.removals = 0;
-            managed.record.note_in_sync(in_sync);
+            let read = managed.record.is_read(|(kind, name)| {
+                let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
+                self.index.source(&id)
+            });
+            managed.record.note_in_sync(in_sync.filter(|_| read));
         }
         let news = managed.is_news(&decision);
         let step = match &decision.verdict {
-            Verdict::Nothing if managed.must_cover_newest_pod() => Step::At(now + REPORT_INTERVAL),
+            // Only being in sync moves `lastInSync`; else an event has it planned again.
+            Verdict::Nothing
+                if decision.reason == Reason::InSync && managed.must_cover_newest_pod() =>
+            {
+                Step::At(now + REPORT_INTERVAL)
+            }
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => Step::Rest,
             Verdict::Wait(Some(until)) => Step::At(*until),
             Verdict::Roll(plan) => Step::Roll(Order {
@@ -389,12 +437,40 @@ impl State {
         }
     }
 
+    /// Of how many Pods it can't be told any more what they have, because stored
+    /// digests can't be compared; only once, and once all is read.
+    pub fn tell_of_loss(&mut self, id: &WorkloadId) -> Option<u32> {
+        let managed = self.managed.get_mut(id)?;
+        let reason = managed.decision.as_ref()?.reason;
+        let passing = matches!(reason, Reason::CachesNotSynced | Reason::SourceNotRead);
+        let unknown = Tally::of(&managed.pods).unknown;
+        if passing || managed.told_of_loss || !managed.record.restated || unknown == 0 {
+            return None;
+        }
+        managed.told_of_loss = true;
+        Some(unknown)
+    }
+
     /// Notes a roll that the API server accepted.
     pub fn rolled(&mut self, id: &WorkloadId, roll: Roll, base: &str, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
             managed.record.rolled(roll, base, now);
-            managed.rolled = true;
         }
+    }
+
+    /// Notes that the API server refuses a roll, so that this is told in place of
+    /// the roll, until it is planned again. Returns in how long the Projection
+    /// should be looked at, if at all.
+    pub fn refused(&mut self, id: &WorkloadId, message: String, now: Mono) -> Option<Duration> {
+        let managed = self.managed.get_mut(id)?;
+        let decision = Decision {
+            verdict: Verdict::Hold,
+            reason: Reason::RollFailed,
+            message,
+        };
+        let delay = managed.report_in(&decision, now);
+        managed.decision = Some(decision);
+        delay
     }
 
     /// What a workload's Projection should be.
@@ -444,9 +520,6 @@ impl State {
     pub fn reported(&mut self, id: &WorkloadId, hash: u64, status: &ProjectionStatus, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
             managed.report_after = now + REPORT_INTERVAL;
-            let told = status.rolls.first().map(|roll| &*roll.revision);
-            let last = managed.record.rolls.last().map(|roll| &*roll.revision);
-            managed.rolled = last != told;
             managed.reported = Some(Reported {
                 hash: Some(hash),
                 decision: status.decision.clone(),
@@ -454,13 +527,6 @@ impl State {
                 last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
             });
         }
-    }
-
-    /// The workloads that were rolled and whose Projections don't tell of it yet.
-    #[must_use]
-    pub fn unrecorded(&self) -> Vec<WorkloadId> {
-        let rolled = self.managed.iter().filter(|(_, managed)| managed.rolled);
-        rolled.map(|(id, _)| id.clone()).collect()
     }
 
     /// Forgets a workload whose Projection is deleted.
@@ -472,6 +538,13 @@ impl State {
         {
             self.managed.remove(id);
         }
+    }
+
+    /// Whether every managed workload has been planned at least once.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        let mut managed = self.managed.values().filter(|one| one.retired.is_none());
+        managed.all(|one| one.decision.is_some())
     }
 
     /// Every workload of which something is remembered.
@@ -572,6 +645,7 @@ impl State {
                     "generation": view.as_ref().map(|view| view.workload.generation),
                     "pods": managed.pods.len(),
                     "outdated": managed.pods.iter().filter(|pod| pod.is_outdated()).count(),
+                    "unknown": Tally::of(&managed.pods).unknown,
                     "retired": managed.retired.is_some(),
                 });
                 (id.to_string(), value)
@@ -594,9 +668,9 @@ impl Managed {
             decision: None,
             pods: Vec::new(),
             reported: None,
-            rolled: false,
             report_after: Mono::default(),
             retired: None,
+            told_of_loss: false,
         }
     }
 
@@ -642,7 +716,7 @@ impl Managed {
     /// restart it could not always be told what that Pod has.
     fn must_cover_newest_pod(&self) -> bool {
         let reported = self.reported.as_ref();
-        reported.is_some_and(|reported| self.record.newest_start > reported.last_in_sync)
+        self.record.newest_start > reported.and_then(|reported| reported.last_in_sync)
     }
 
     /// Whether writing it now would change that.
@@ -726,3 +800,6 @@ fn fingerprint(status: &ProjectionStatus) -> u64 {
         .hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ pub mod projection;
 pub mod record;
 pub mod reference;
 pub mod source;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 pub mod timeline;
 pub mod workload;

@@ -32,6 +32,9 @@ pub struct Source {
     /// The version that last changed the data (or created the object), where
     /// that was seen live.
     pub edited: Option<Rv>,
+    /// The version that created the object, where that was seen live: before it
+    /// there was none.
+    pub created: Option<Rv>,
     /// Versions that went by since the marks were last cleared, oldest first.
     pub marks: Vec<Mark>,
     /// Whether versions may have gone by unseen.
@@ -63,6 +66,9 @@ impl Source {
         if self.meta.as_ref().is_some_and(same) {
             return false;
         }
+        if live && self.meta.is_none() {
+            self.created = meta.rv;
+        }
         if !live {
             self.open_gap();
         } else if self.meta.as_ref().is_none_or(|old| meta.may_differ(old)) {
@@ -85,6 +91,7 @@ impl Source {
         }
         self.meta = None;
         self.edited = None;
+        self.created = None;
         true
     }
 
@@ -121,6 +128,7 @@ impl Source {
 
     fn open_gap(&mut self) {
         self.edited = None;
+        self.created = None;
         self.marks.clear();
         self.gap = true;
     }

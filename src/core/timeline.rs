@@ -3,7 +3,7 @@
 //!
 //! The truth is what each live Pod started with. A [`Timeline`] orders contents
 //! by [`Since`]; [`Timeline::standing`] finds the content in force at a Pod's
-//! [`Start`] and compares it with the newest.
+//! [`Start`](crate::core::pod::Start) and compares it with the newest.
 
 use std::sync::Arc;
 
@@ -13,7 +13,11 @@ use crate::core::digest::Digest;
 use crate::core::object::Rv;
 use crate::core::time::{Mono, ServerTime};
 
+mod observation;
 mod standing;
+
+use observation::first_time;
+pub use observation::{Mark, MarkKind, Observation};
 
 /// How many contents a timeline keeps.
 pub const LIMIT: usize = 8;
@@ -73,69 +77,10 @@ pub struct Timeline {
     open: bool,
 }
 
-/// What one reading of a source says of a reference.
-#[derive(Clone, Debug)]
-pub struct Observation {
-    /// The digest of what is projected.
-    pub digest: Digest,
-    /// Whether something required is missing.
-    pub missing: bool,
-    /// `metadata.resourceVersion` of the object that was read; of the DELETED
-    /// event, if one was seen, for an absent one.
-    pub rv: Option<Rv>,
-    /// The version that last changed the data, where the watch saw it live and
-    /// had reached `rv`: the content is in force since then.
-    pub edited: Option<Rv>,
-    /// Whether no container can start without it.
-    pub required: bool,
-    /// `metadata.creationTimestamp`, `None` for an absent source.
-    pub created: Option<ServerTime>,
-    /// The newest managedFields time that owns data.
-    pub data_time: Option<ServerTime>,
-    /// The `Date` of the API response that brought it.
-    pub date: ServerTime,
-    /// When the operator learned of the change.
-    pub received: Mono,
-    /// The projected keys that differ from the previous content.
-    pub changed: Vec<Arc<str>>,
-    /// Whether a key that was projected is gone: a removal moves no
-    /// managedFields time.
-    pub key_went: bool,
-}
-
-/// A version of a source that went by between two readings of a reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Its resourceVersion.
-    pub rv: Rv,
-    /// What happened in it.
-    pub kind: MarkKind,
-    /// When the operator learned of it.
-    pub received: Mono,
-}
-
-/// What happened in a version of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkKind {
-    /// Its data may have changed.
-    Edited,
-    /// It was deleted.
-    Deleted,
-}
-
-/// A span in which nobody watched: before a restart, or while a watch was broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// The last version seen before it.
-    pub after: Option<Rv>,
-    /// A server time up to which everything was seen.
-    pub from: ServerTime,
-}
-
 /// How our own timeline follows one that another replica stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joint {
-    /// A server time up to which the other replica saw everything.
+    /// The last second of which the other replica saw everything.
     pub from: ServerTime,
     /// The `Date` of our reading.
     pub date: ServerTime,
@@ -195,6 +140,28 @@ impl Timeline {
         }
     }
 
+    /// The same for a source whose creation was seen live, just as it was read: it
+    /// was absent before, so what started then either has its absence or, where
+    /// that leaves something required missing, could not start before.
+    #[must_use]
+    pub fn born(absent: (Digest, bool), first_sight: bool, seen: &Observation) -> Self {
+        let before = Observation {
+            digest: absent.0,
+            missing: absent.1,
+            rv: None,
+            edited: None,
+            required: false,
+            created: None,
+            data_time: None,
+            changed: Vec::new(),
+            key_went: false,
+            ..*seen
+        };
+        let mut timeline = Self::new(&before, first_sight);
+        timeline.observe(&[], absent, seen);
+        timeline
+    }
+
     /// Takes up a stored timeline; `None` if it doesn't end with known content.
     #[must_use]
     pub fn restore(entries: Vec<Entry>, open: bool) -> Option<Self> {
@@ -250,48 +217,52 @@ impl Timeline {
         before != self.newest().content
     }
 
-    /// Takes in a reading after a span that nobody watched: differing content is
-    /// in force since its managedFields time if that is later than the span's
-    /// begin, equal content whose data moved leaves the span unsure. `marks` are
-    /// the versions that went by unread after the span.
+    /// Takes in a reading after a span that nobody watched: before a restart, or
+    /// while a watch was broken. `seen_to` is the last second of which everything
+    /// was seen, `marks` are the versions that went by unread after the span.
+    ///
+    /// Differing content is in force since its managedFields time if that is later,
+    /// else since after every Pod; equal content may have been away where its data
+    /// moved. What was in force in the span can't be told.
     /// Returns whether the content in force changed.
     pub fn observe_after(
         &mut self,
-        gap: Gap,
+        seen_to: ServerTime,
         marks: &[Mark],
         absent: (Digest, bool),
         seen: &Observation,
     ) -> bool {
         let newest = self.newest();
         let known_since = newest.since.time;
-        let from = newest.known_until(gap.from);
+        let from = newest.known_until(seen_to);
         let changed = newest.content != Content::Known(seen.digest);
         let unread = marks
             .iter()
             .filter(|mark| seen.rv.is_none_or(|rv| mark.rv < rv));
         let unread: Vec<&Mark> = unread.collect();
         // Without managedFields every version counts as an edit.
-        let edited = |time: ServerTime| time >= from && time > known_since;
-        let moved =
-            !unread.is_empty() || seen.created.is_some() && seen.data_time.is_none_or(edited);
+        let edited = |time: ServerTime| time > from && time != known_since;
+        let moved = !unread.is_empty()
+            // What was deleted before our eyes had come up in the span.
+            || marks.iter().any(|mark| mark.kind == MarkKind::Deleted)
+            || seen.created.is_some() && seen.data_time.is_none_or(edited);
         if !changed && !moved {
             return false;
         }
-        if !changed {
-            self.push(Entry::unsure(from, seen.received));
-        }
-        for mark in &unread {
+        let told = match changed {
+            true => seen.told_after(from),
+            false => seen.data_time,
+        };
+        let told = told.filter(|_| unread.is_empty());
+        // There may have been others before it.
+        self.push(Entry::unsure(from, seen.received));
+        for mark in unread {
             self.push(mark.entry(absent, seen.date));
         }
-        let time = match (unread.is_empty(), changed) {
-            (false, _) => seen.date,
-            (true, true) => seen.time_after(from),
-            (true, false) => seen.data_time.unwrap_or(seen.date),
-        };
         self.push(seen.entry(Since {
             rv: seen.rv,
             exact: false,
-            time,
+            time: told.unwrap_or(seen.date),
         }));
         changed
     }
@@ -439,69 +410,26 @@ impl Entry {
         }
     }
 
-    /// Up to when it is known to have been the newest, given that everything up
-    /// to `seen` was seen.
+    /// Up to the end of which second it is known to have been the newest, given
+    /// that everything up to `seen` was seen. Of the second in which it came into
+    /// force nothing is known.
     fn known_until(&self, seen: ServerTime) -> ServerTime {
         let synced = self.synced.unwrap_or(ServerTime::MIN);
-        seen.max(synced).max(self.since.time)
+        seen.max(synced).max(second_before(self.since.time))
     }
 }
 
-// === impl Observation ===
-
-impl Observation {
-    fn entry(&self, since: Since) -> Entry {
-        Entry {
-            content: Content::Known(self.digest),
-            since,
-            missing: self.missing,
-            changed: self.changed.iter().take(CHANGED_LIMIT).cloned().collect(),
-            received: self.received,
-            synced: None,
-        }
-    }
-
-    /// The server's time for content that follows one in force since `previous`.
-    fn time_after(&self, previous: ServerTime) -> ServerTime {
-        match self.data_time {
-            Some(time) if time > previous && !self.key_went => time,
-            _ => self.date,
-        }
-    }
+/// The second before.
+pub(crate) fn second_before(time: ServerTime) -> ServerTime {
+    let second = SignedDuration::from_secs(1);
+    time.saturating_sub(second).unwrap_or(time)
 }
 
-/// The time of a first reading. Content that came with its object, within the
-/// same second, and that no container can start without, counts from before that
-/// second: whatever started in it has it.
-fn first_time(created: ServerTime, seen: &Observation) -> ServerTime {
-    let edited = seen.data_time.unwrap_or(seen.date);
-    if seen.required && edited == created {
-        return created
-            .saturating_sub(SignedDuration::from_secs(1))
-            .unwrap_or(created);
-    }
-    edited
+/// The second after.
+pub(crate) fn second_after(time: ServerTime) -> ServerTime {
+    let second = SignedDuration::from_secs(1);
+    time.saturating_add(second).unwrap_or(time)
 }
 
-// === impl Mark ===
-
-impl Mark {
-    fn entry(&self, absent: (Digest, bool), time: ServerTime) -> Entry {
-        let (content, missing) = match self.kind {
-            MarkKind::Edited => (Content::Unread, false),
-            MarkKind::Deleted => (Content::Known(absent.0), absent.1),
-        };
-        Entry {
-            content,
-            since: Since {
-                rv: Some(self.rv),
-                exact: true,
-                time,
-            },
-            missing,
-            changed: Vec::new(),
-            received: self.received,
-            synced: None,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ const REQUEST_BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
 ];
 
-/// A family of histograms with [`REQUEST_BUCKETS`].
+/// A family of histograms of request durations.
 #[derive(Debug, Clone)]
 pub struct RequestBuckets;
 

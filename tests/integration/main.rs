@@ -3,11 +3,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-mod harness;
-
+mod aba;
+mod bursts;
+mod cli;
+mod downtime;
 mod endpoints;
+mod harness;
 mod limits;
+mod lost_key;
+mod missing;
+mod owners;
+mod pods;
+mod policies;
+mod quiet;
 mod rbac;
 mod replicas;
 mod secrecy;
 mod starts;
+mod updates;
+mod uses;

@@ -28,30 +28,90 @@ const fn case(
 const CASES: &[Case] = &[
     // Volumes, mounted as directories.
     case("volume", |app, _| vec![app.volume()], &KEYS),
-    case("volume-optional", |app, _| vec![app.volume().optional()], &KEYS),
+    case(
+        "volume-optional",
+        |app, _| vec![app.volume().optional()],
+        &KEYS,
+    ),
     case("items", |app, _| vec![app.volume().items(&["a"])], &["a"]),
-    case("items-path", |app, _| vec![app.volume().item("b", "dir/x")], &["b"]),
-    case("items-binary", |app, _| vec![app.volume().items(&["bin"])], &["bin"]),
+    case(
+        "items-path",
+        |app, _| vec![app.volume().item("b", "dir/x")],
+        &["b"],
+    ),
+    case(
+        "items-binary",
+        |app, _| vec![app.volume().items(&["bin"])],
+        &["bin"],
+    ),
     case("projected", |app, _| vec![app.projected()], &KEYS),
-    case("projected-items", |app, _| vec![app.projected().items(&["a", "c"])], &["a", "c"]),
-    case("projected-both", |app, other| vec![projected(&[other, app])], &KEYS),
+    case(
+        "projected-items",
+        |app, _| vec![app.projected().items(&["a", "c"])],
+        &["a", "c"],
+    ),
+    case(
+        "projected-both",
+        |app, other| vec![projected(&[other, app])],
+        &KEYS,
+    ),
     // Volumes that nobody mounts.
     case("unmounted", |app, _| vec![app.volume().unmounted()], &[]),
-    case("unmounted-projected", |app, _| vec![app.projected().unmounted()], &[]),
+    case(
+        "unmounted-projected",
+        |app, _| vec![app.projected().unmounted()],
+        &[],
+    ),
     // Parts of volumes.
     case("file", |app, _| vec![app.volume().sub_path("a")], &["a"]),
-    case("file-binary", |app, _| vec![app.volume().sub_path("bin")], &["bin"]),
-    case("file-projected", |app, _| vec![app.projected().sub_path("b")], &["b"]),
-    case("file-unclean", |app, _| vec![folders(app).sub_path("./conf//a")], &["a"]),
-    case("folder", |app, _| vec![folders(app).sub_path("conf")], &["a", "b"]),
-    case("folder-unclean", |app, _| vec![folders(app).sub_path("conf/")], &["a", "b"]),
-    case("expression", |app, _| vec![app.volume().sub_path_expr("$(NAME)")], &KEYS),
+    case(
+        "file-binary",
+        |app, _| vec![app.volume().sub_path("bin")],
+        &["bin"],
+    ),
+    case(
+        "file-projected",
+        |app, _| vec![app.projected().sub_path("b")],
+        &["b"],
+    ),
+    case(
+        "file-unclean",
+        |app, _| vec![folders(app).sub_path("./conf//a")],
+        &["a"],
+    ),
+    case(
+        "folder",
+        |app, _| vec![folders(app).sub_path("conf")],
+        &["a", "b"],
+    ),
+    case(
+        "folder-unclean",
+        |app, _| vec![folders(app).sub_path("conf/")],
+        &["a", "b"],
+    ),
+    case(
+        "expression",
+        |app, _| vec![app.volume().sub_path_expr("$(NAME)")],
+        &KEYS,
+    ),
     // Environment variables.
     case("env", |app, _| vec![app.env("A", "a")], &["a"]),
-    case("env-optional", |app, _| vec![app.env("A", "b").optional()], &["b"]),
-    case("env-two", |app, _| vec![app.env("A", "a"), app.env("B", "b")], &["a", "b"]),
+    case(
+        "env-optional",
+        |app, _| vec![app.env("A", "b").optional()],
+        &["b"],
+    ),
+    case(
+        "env-two",
+        |app, _| vec![app.env("A", "a"), app.env("B", "b")],
+        &["a", "b"],
+    ),
     case("env-from", |app, _| vec![app.env_from("")], IN_ENVIRONMENT),
-    case("env-from-prefix", |app, _| vec![app.env_from("APP_")], IN_ENVIRONMENT),
+    case(
+        "env-from-prefix",
+        |app, _| vec![app.env_from("APP_")],
+        IN_ENVIRONMENT,
+    ),
     // `APP_a` is the container's own variable.
     case(
         "env-from-hidden",
@@ -65,20 +125,38 @@ const CASES: &[Case] = &[
     ),
     // Containers.
     case("init", |app, _| vec![app.env("A", "a").in_init()], &["a"]),
-    case("init-volume", |app, _| vec![app.volume().items(&["b"]).in_init()], &["b"]),
-    case("sidecar", |app, _| vec![app.env("A", "a").in_sidecar()], &["a"]),
-    case("sidecar-volume", |app, _| vec![app.volume().items(&["c"]).in_sidecar()], &["c"]),
+    case(
+        "init-volume",
+        |app, _| vec![app.volume().items(&["b"]).in_init()],
+        &["b"],
+    ),
+    case(
+        "sidecar",
+        |app, _| vec![app.env("A", "a").in_sidecar()],
+        &["a"],
+    ),
+    case(
+        "sidecar-volume",
+        |app, _| vec![app.volume().items(&["c"]).in_sidecar()],
+        &["c"],
+    ),
     case(
         "containers",
-        |app, _| vec![
-            app.env("A", "a"),
-            app.volume().sub_path("b").in_sidecar(),
-            app.projected().items(&["c"]).in_init(),
-        ],
+        |app, _| {
+            vec![
+                app.env("A", "a"),
+                app.volume().sub_path("b").in_sidecar(),
+                app.projected().items(&["c"]).in_init(),
+            ]
+        },
         &["a", "b", "c"],
     ),
     // A workload of another source.
-    case("bystander", |_, other| vec![other.volume(), other.env_from("")], &[]),
+    case(
+        "bystander",
+        |_, other| vec![other.volume(), other.env_from("")],
+        &[],
+    ),
 ];
 
 /// All of `data`; of a ConfigMap without `bin`: see [`Case::projects`].
@@ -89,7 +167,10 @@ const HIDDEN: &[&str] = &["b", "c", "bin"];
 
 /// `conf/a`, `conf/b` and `rest/c`.
 fn folders(app: &Source) -> Use {
-    app.volume().item("a", "conf/a").item("b", "conf/b").item("c", "rest/c")
+    app.volume()
+        .item("a", "conf/a")
+        .item("b", "conf/b")
+        .item("c", "rest/c")
 }
 
 impl Case {
@@ -109,7 +190,8 @@ async fn check(kind: WorkloadKind, source: SourceKind) -> Result {
         SourceKind::ConfigMap => secret("other"),
         SourceKind::Secret => config_map("other"),
     });
-    env.create_all(&[&policy("fast").fast(), &app, &other]).await?;
+    env.create_all(&[&policy("fast").fast(), &app, &other])
+        .await?;
     let mut workloads = Vec::new();
     for case in CASES {
         let uses = (case.uses)(&app, &other).into_iter();
@@ -134,7 +216,9 @@ async fn check(kind: WorkloadKind, source: SourceKind) -> Result {
             *count += usize::from(case.projects(source, key));
         }
         let rolls: Vec<_> = workloads.iter().zip(wanted.iter().copied()).collect();
-        env.assert_only(&rolls).await.map_err(|error| error.context(format!("after {key}")))?;
+        env.assert_only(&rolls)
+            .await
+            .map_err(|error| error.context(format!("after {key}")))?;
         operator.all_in_sync(CASES.len()).await?;
     }
     // A key that nobody selects by name is seen by those that select none.
@@ -152,7 +236,12 @@ async fn check(kind: WorkloadKind, source: SourceKind) -> Result {
     env.assert_only(&rolls).await?;
     for (workload, count) in rolls {
         env.rolled_out(workload).await?;
-        assert_eq!(env.templates(workload).await?, count + 1, "{}", workload.name());
+        assert_eq!(
+            env.templates(workload).await?,
+            count + 1,
+            "{}",
+            workload.name()
+        );
     }
     Ok(())
 }

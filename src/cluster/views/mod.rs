@@ -28,6 +28,7 @@ use crate::core::lenient::{Lenient, lenient};
 
 pub use intern::intern;
 pub use pod::PodView;
+pub use template::template_identity;
 
 use metadata::Identity;
 

@@ -155,3 +155,6 @@ fn count_pods(count: usize) -> String {
 fn in_words(duration: Duration) -> String {
     crate::api::duration::Duration::from(duration).to_string()
 }
+
+#[cfg(test)]
+mod tests;

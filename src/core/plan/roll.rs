@@ -104,3 +104,6 @@ fn causes(facts: &Facts<'_>) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,12 @@ impl Timeline {
         let counting: Vec<usize> = lived
             .iter()
             .filter(unsure)
-            .filter_map(|index| self.known_after(*index))
+            .flat_map(|index| {
+                [
+                    index.saturating_sub(1),
+                    self.known_after(*index).unwrap_or(*index),
+                ]
+            })
             .collect();
         lived.extend(counting);
         let surplus = self.entries.len() - LIMIT;
@@ -233,19 +238,29 @@ impl Timeline {
             Some(Position::Before) => self.outdated(self.entries[0].content, 0),
             Some(Position::At(index)) => match self.entries[index].content {
                 Content::Known(_) if self.entries[index].content == newest => Standing::Current,
-                Content::Unsure => match self.known_after(index) {
-                    Some(next) if self.entries[next].content != newest => {
-                        self.outdated(self.entries[next].content, next)
-                    }
-                    _ => Standing::Unknown,
-                },
+                Content::Unsure => self.standing_in_gap(index),
                 content => self.outdated(content, index),
             },
         }
     }
 
-    /// The first content after an entry that is known: what counts for a Pod that
-    /// can't be told.
+    /// What a Pod has that started while nobody watched: it can't be told where
+    /// all that is known of then is the newest content, else it is outdated.
+    fn standing_in_gap(&self, index: usize) -> Standing {
+        let newest = self.newest().content;
+        let Some(next) = self.known_after(index) else {
+            return Standing::Unknown;
+        };
+        let known = |entry: &&Entry| matches!(entry.content, Content::Known(_));
+        let before = self.entries[..index].iter().rev().find(known);
+        match self.entries[next].content {
+            content if content != newest => self.outdated(content, next),
+            content if before.is_none_or(|entry| entry.content == content) => Standing::Unknown,
+            _ => Standing::Outdated { lacks: next },
+        }
+    }
+
+    /// The first content after an entry that is known.
     fn known_after(&self, index: usize) -> Option<usize> {
         let known = |entry: &Entry| matches!(entry.content, Content::Known(_));
         let after = self.entries.iter().skip(index + 1).position(known)?;

@@ -33,6 +33,18 @@ impl Request {
         !["get", "list", "watch"].contains(&self.verb.as_str())
     }
 
+    /// Whether it was not for want of a right or of a working API server that it
+    /// failed, if it did.
+    pub(crate) fn allowed(&self) -> bool {
+        self.code < 500 && ![0, 401, 403].contains(&self.code)
+    }
+
+    /// Whether the same rule grants both.
+    pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
+        (&self.verb, &self.resource, &self.namespace)
+            == (&other.verb, &other.resource, &other.namespace)
+    }
+
     pub(crate) fn succeeded(&self) -> bool {
         (200..300).contains(&self.code)
     }
@@ -74,8 +86,7 @@ impl Audit {
         let text = String::from_utf8_lossy(&lines);
         for line in text.lines().filter(|line| line.contains(&self.user)) {
             let event: Event = serde_json::from_str(line)?;
-            // A watch is told of when it begins, and again when it ends.
-            if event.user.username == self.user && event.stage != "ResponseStarted" {
+            if event.user.username == self.user && event.counts() {
                 self.seen.extend(event.request());
             }
         }
@@ -117,6 +128,11 @@ struct ObjectRef {
 }
 
 impl Event {
+    /// A watch is told of when it begins, and again when it ends.
+    fn counts(&self) -> bool {
+        self.stage == "ResponseStarted" || self.verb != "watch" || self.response_status.code != 200
+    }
+
     /// `None` where it was about no object, such as `/version`.
     fn request(self) -> Option<Request> {
         let object = self.object_ref?;

@@ -58,7 +58,7 @@ pub(crate) use self::{
     audit::Request,
     cluster::{Cluster, manifests},
     env::Env,
-    objects::{Object, Source, cluster_policy, config_map, object, policy, secret},
+    objects::{Object, Policy, Source, cluster_policy, config_map, object, policy, secret},
     operator::{Index, Operator, QUICK_LEASE},
     proxy::{Act, Falsify, Passed, Proxy},
     space::{Edit, Space},

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail, ensure};
 use kube::{Client, Config};
+use projsync::core::object::WorkloadKind;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Edit, Env, Object, Result, Workload, eventually, until};
+use super::space::wanted_pods;
+use super::{Edit, Env, Object, Result, Space, Workload, eventually, object, until};
 
 /// Arguments for a short handover: a dead leader is replaced within about two seconds.
 pub(crate) const QUICK_LEASE: [&str; 6] = [
@@ -32,6 +34,7 @@ pub(crate) struct Operator {
     /// Who it is in the lease and in Events.
     pub(crate) identity: String,
     namespace: String,
+    spaces: Vec<Space>,
     arguments: Vec<String>,
     /// What the audit log calls its token: see [`super::Request::credential`].
     pub(crate) credential: String,
@@ -77,6 +80,7 @@ pub(crate) struct WorkloadView {
     pub(crate) generation: Option<i64>,
     pub(crate) pods: u64,
     pub(crate) outdated: u64,
+    pub(crate) unknown: u64,
     pub(crate) retired: bool,
 }
 
@@ -140,6 +144,7 @@ impl Operator {
         Ok(Self {
             identity: name,
             namespace: env.namespace.clone(),
+            spaces: env.spaces.clone(),
             arguments,
             credential,
             log,
@@ -365,19 +370,42 @@ impl Operator {
         })
     }
 
-    /// Waits until it manages so many workloads and all are in sync.
+    /// Waits until it manages so many workloads, all are in sync, and it has seen
+    /// just the Pods that they are to have: none is about to come or to go.
     #[track_caller]
     pub(crate) fn all_in_sync(&self, count: usize) -> impl Future<Output = Result> {
         let what = format!("{count} workloads are in sync");
         until(what, (count, BTreeMap::new()), async move || {
             let workloads = self.index().await?.workloads;
-            let others = workloads
-                .iter()
-                .filter(|(_, view)| view.reason.as_deref() != Some("InSync"))
-                .map(|(key, view)| (key.clone(), view.message.clone()))
-                .collect();
+            let mut others = BTreeMap::new();
+            for (key, view) in &workloads {
+                if view.reason.as_deref() != Some("InSync") {
+                    others.insert(key.clone(), view.message.clone().unwrap_or_default());
+                }
+            }
+            if others.is_empty() {
+                for (key, wanted) in self.wanted_pods().await? {
+                    let seen = workloads.get(&key).map_or(wanted, |view| view.pods);
+                    if seen != wanted {
+                        others.insert(key, format!("{seen} of {wanted} Pods seen"));
+                    }
+                }
+            }
             Ok((workloads.len(), others))
         })
+    }
+
+    /// How many Pods each workload is to have, by `<kind> <namespace>/<name>`.
+    async fn wanted_pods(&self) -> Result<BTreeMap<String, u64>> {
+        let mut wanted = BTreeMap::new();
+        for space in &self.spaces {
+            for kind in WorkloadKind::ALL {
+                for workload in space.all(&object("apps/v1", kind.as_str(), "")).await? {
+                    wanted.insert(space.key(&workload), wanted_pods(&workload));
+                }
+            }
+        }
+        Ok(wanted)
     }
 
     fn signal(&self, signal: Signal) -> Result {

@@ -17,12 +17,13 @@ use kube::api::{
 };
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, Resource};
-use projsync::api::projection::Projection;
+use projsync::api::policy::PolicyStatus;
+use projsync::api::projection::{Projection, ProjectionStatus};
 use projsync::core::object::{SourceKind, WorkloadKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Object, Result, Source, Workload, until};
+use super::{Object, Policy, Result, Source, Workload, eventually, until};
 
 /// The field manager of what a test writes.
 const MANAGER: &str = "test";
@@ -189,6 +190,24 @@ impl Space {
         Ok(serde_json::to_value(api.get(&object.name()).await?)?)
     }
 
+    /// All objects of an object's kind.
+    pub(crate) async fn all(&self, object: &dyn Object) -> Result<Vec<Value>> {
+        let manifest = object.manifest();
+        let found = self
+            .dynamic(&manifest)?
+            .list(&ListParams::default())
+            .await?;
+        let mut objects = Vec::new();
+        for item in found {
+            let mut item = serde_json::to_value(item)?;
+            // Items of a list don't say what they are.
+            item["kind"] = manifest["kind"].clone();
+            item["apiVersion"] = manifest["apiVersion"].clone();
+            objects.push(item);
+        }
+        Ok(objects)
+    }
+
     /// Whether an object exists.
     pub(crate) async fn exists(&self, object: &dyn Object) -> Result<bool> {
         let api = self.dynamic(&object.manifest())?;
@@ -214,6 +233,12 @@ impl Space {
         let pods = api.list(&ListParams::default().labels(&selector)).await?;
         let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
         Ok(pods.items.into_iter().filter(stays).collect())
+    }
+
+    /// Their uids.
+    pub(crate) async fn pod_uids(&self, workload: &Workload) -> Result<BTreeSet<String>> {
+        let pods = self.pods(workload).await?.into_iter();
+        Ok(pods.filter_map(|pod| pod.metadata.uid).collect())
     }
 
     /// The names of the Pods that existed at a version of the store: those that
@@ -273,6 +298,34 @@ impl Space {
         let api: Api<Projection> = Api::namespaced(self.client.clone(), &self.namespace);
         let name = projsync::api::names::projection_name(workload.kind(), &workload.name());
         Ok(api.get_opt(&name).await?)
+    }
+
+    /// Waits until a workload's Projection says this.
+    pub(crate) async fn reported<T: Debug + PartialEq>(
+        &self,
+        workload: &Workload,
+        want: T,
+        look: impl Fn(&ProjectionStatus) -> T,
+    ) -> Result {
+        let what = format!("the Projection of {}", self.key(workload));
+        until(what, Some(want), async || {
+            let projection = self.projection(workload).await?;
+            Ok(projection.and_then(|one| one.status).as_ref().map(&look))
+        })
+        .await
+    }
+
+    /// Waits until the operator has taken in the newest version of a policy, and
+    /// gives what it then says of it.
+    pub(crate) async fn policy_status(&self, policy: &Policy) -> Result<PolicyStatus> {
+        let what = format!("the status of {}", self.key(policy));
+        eventually(what, async || {
+            let found = self.get(policy).await?;
+            let status: PolicyStatus = serde_json::from_value(found["status"].clone())?;
+            let generation = found["metadata"]["generation"].as_i64();
+            Ok((status.observed_generation == generation).then_some(status))
+        })
+        .await
     }
 
     /// The operator's Events about an object: reason and note.
@@ -351,15 +404,22 @@ impl Space {
     }
 }
 
+/// How many Pods a workload is to have, as far as its controller has told.
+pub(super) fn wanted_pods(workload: &Value) -> u64 {
+    match workload["kind"] == "DaemonSet" {
+        true => workload["status"]["desiredNumberScheduled"]
+            .as_u64()
+            .unwrap_or(0),
+        false => workload["spec"]["replicas"].as_u64().unwrap_or(1),
+    }
+}
+
 /// What a rollout still lacks, by the rules of `kubectl rollout status`; empty where nothing.
 fn rollout_problem(workload: &Value) -> String {
-    let (spec, status) = (&workload["spec"], &workload["status"]);
+    let status = &workload["status"];
     let count = |field: &str| status[field].as_u64().unwrap_or(0);
     let daemon = workload["kind"] == "DaemonSet";
-    let wanted = match daemon {
-        true => count("desiredNumberScheduled"),
-        false => spec["replicas"].as_u64().unwrap_or(1),
-    };
+    let wanted = wanted_pods(workload);
     let ready = count(if daemon {
         "numberReady"
     } else {

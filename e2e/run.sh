@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# `make e2e`: a kind cluster of its own with Projsync installed by kustomize, the tests of
+# the e2e crate on it, and nothing left behind.
+#
+#   KEEP=1          leaves the cluster and says how to reach and delete it
+#   USE_EXISTING=1  takes the current context instead of making a cluster; IMG names an
+#                   image that its nodes can pull (a kind cluster is given ours)
+#   NODE_IMAGE=...  see kind/node-image.sh
+#
+# Arguments go to the tests: `e2e/run.sh statefulset --nocapture`.
+source "$(dirname "${BASH_SOURCE[0]}")/kind/lib.sh"
+cd "$ROOT"
+
+KIND_SCRIPTS=$KIND_DIR
+started=$SECONDS
+outcome=failed
+cluster=
+
+finish() {
+    trap - EXIT INT TERM HUP
+    if [[ $outcome == failed && -n ${KUBECONFIG:-} ]]; then
+        local reports=target/e2e/${cluster:-existing}-$(date +%Y%m%dT%H%M%S)
+        "$ROOT/e2e/report.sh" "$reports" || true
+        say "what the cluster looked like is in $reports"
+    fi
+    if [[ -n $cluster ]]; then
+        if [[ ${KEEP:-} ]]; then
+            touch "$folder/keep"
+            say "the cluster is kept: export KUBECONFIG=$KUBECONFIG"
+            say "to delete it: e2e/kind/cluster.sh down $cluster"
+        else
+            "$KIND_SCRIPTS/cluster.sh" down "$cluster" || true
+        fi
+    fi
+    say "$outcome after $((SECONDS - started)) s"
+    [[ $outcome == passed ]]
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+
+PATH=$(controlplane_binaries):$PATH # for kubectl
+export PATH
+
+if [[ ${USE_EXISTING:-} ]]; then
+    export KUBECONFIG=${KUBECONFIG:-$HOME/.kube/config}
+    context=$(kubectl config current-context)
+    say "taking the current context: $context"
+    existing=
+    [[ $context == kind-* ]] && existing=${context#kind-}
+else
+    "$KIND_SCRIPTS/docker.sh"
+    "$KIND_SCRIPTS/cluster.sh" sweep
+    cluster=projsync-e2e-$$-$RANDOM
+    folder=$("$KIND_SCRIPTS/cluster.sh" folder "$cluster")
+    mkdir -p "$folder"
+    exec 8>"$folder/lock"
+    flock 8
+    "$KIND_SCRIPTS/cluster.sh" up "$cluster" 8>&-
+    export KUBECONFIG=$folder/kubeconfig
+    existing=$cluster
+fi
+
+if [[ -z ${IMG:-} ]]; then
+    export IMG=projsync:e2e
+    make --no-print-directory image IMG="$IMG" >&2 8>&-
+    [[ -n $existing ]] || fail "IMG must name an image that this cluster can pull"
+    docker save "$IMG" >"target/e2e-image.tar"
+    "$KIND_SCRIPTS/cluster.sh" load "$existing" target/e2e-image.tar 8>&-
+fi
+make --no-print-directory deploy IMG="$IMG" >&2 8>&-
+kubectl --namespace projsync-system rollout status deployment/projsync --timeout 2m >&2
+
+say "ready after $((SECONDS - started)) s; testing ..."
+cargo test --locked --manifest-path e2e/Cargo.toml -- "$@" 8>&-
+outcome=passed

@@ -1,0 +1,230 @@
+//! Reaching a cluster with the rights of whoever runs the command.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kube::client::ClientBuilder;
+use kube::{Client, Config};
+use thiserror::Error;
+
+use super::run_args::{ClusterArgs, ConfigError, namespace};
+use crate::cluster::error::describe;
+
+/// The most a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most that nothing may arrive; watches get bookmarks about once a minute.
+const READ_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// Which cluster and namespace.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ConnectArgs {
+    /// Kubeconfig file [default: $KUBECONFIG, or ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current context]
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace [default: that of the context]
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
+    pub namespace: Option<String>,
+}
+
+/// A cluster, and where in it.
+#[derive(Clone)]
+pub struct Connection {
+    /// Its client.
+    pub client: Client,
+    /// The namespace asked for, or that of the context.
+    pub namespace: String,
+    /// Where the API server is, for messages.
+    server: String,
+}
+
+/// Why the cluster did not give what was asked.
+#[derive(Debug, Error)]
+pub enum ClusterError {
+    /// No cluster could be found.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The configuration is unusable.
+    #[error("can't make a client of the API server: {0}")]
+    Client(String),
+    /// The API server does not answer.
+    #[error(
+        "the API server at {server} can't be reached ({cause}); check --context and --kubeconfig, and that the cluster runs"
+    )]
+    Unreachable {
+        /// Its address.
+        server: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// It doesn't know who asks.
+    #[error(
+        "the API server at {server} does not accept the credentials of the kubeconfig; log in again, or use --context"
+    )]
+    Unauthorized {
+        /// Its address.
+        server: String,
+    },
+    /// It doesn't allow it.
+    #[error(
+        "you may not read {what}; ask for a role that has get, list and watch of them, such as view with projsync-viewer"
+    )]
+    Forbidden {
+        /// Which objects.
+        what: String,
+    },
+    /// The custom resources are not there.
+    #[error(
+        "this cluster has no Projections: Projsync's custom resources are not installed (`projsync crds | kubectl apply --server-side -f -` installs them)"
+    )]
+    NotInstalled,
+    /// There is no such object.
+    #[error("there is no {what} in namespace {namespace}; use -n for another one")]
+    NotFound {
+        /// Which object.
+        what: String,
+        /// Where it was looked for.
+        namespace: String,
+    },
+    /// Anything else.
+    #[error("can't read {what}: {cause}")]
+    Other {
+        /// Which objects.
+        what: String,
+        /// What went wrong.
+        cause: String,
+    },
+}
+
+impl ConnectArgs {
+    /// Makes a client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where no cluster is configured, or its certificates or credentials are unusable.
+    pub async fn connect(&self) -> Result<Connection, ClusterError> {
+        let cluster = ClusterArgs {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            operator_namespace: None,
+            identity: None,
+        };
+        let mut config: Config = cluster.target().await?.config;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        config.read_timeout = Some(READ_TIMEOUT);
+        // Its retries go on for longer than anybody waits at a terminal.
+        config.default_retry = false;
+        let namespace = self
+            .namespace
+            .clone()
+            .filter(|namespace| !namespace.is_empty())
+            .unwrap_or_else(|| config.default_namespace.clone());
+        let server = config.cluster_url.to_string();
+        let client = ClientBuilder::try_from(config)
+            .map_err(|error| ClusterError::Client(describe(&error)))?
+            .build();
+        Ok(Connection {
+            client,
+            namespace,
+            server: server.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl Connection {
+    /// What to say of a failed request for `what`.
+    #[must_use]
+    pub fn error(&self, what: &str, error: &kube::Error) -> ClusterError {
+        let server = || self.server.clone();
+        let what = what.to_owned();
+        match error {
+            kube::Error::Api(status) if status.code == 401 => {
+                ClusterError::Unauthorized { server: server() }
+            }
+            kube::Error::Api(status) if status.is_forbidden() => ClusterError::Forbidden { what },
+            kube::Error::Service(_) | kube::Error::HyperError(_) => ClusterError::Unreachable {
+                server: server(),
+                cause: describe(error),
+            },
+            other => ClusterError::Other {
+                what,
+                cause: describe(other),
+            },
+        }
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("namespace", &self.namespace)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether an answer says that there is no such thing. That of an unknown resource has
+/// no reason, only the code.
+#[must_use]
+pub fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Whether an answer says that one may not.
+#[must_use]
+pub fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_forbidden())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn refused(code: u16, reason: &str) -> kube::Error {
+        let status = Status::failure("because", reason).with_code(code);
+        kube::Error::Api(status.boxed())
+    }
+
+    #[tokio::test]
+    async fn errors_say_what_to_do() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Config::new("https://example.test".parse().unwrap());
+        let connection = Connection {
+            client: Client::try_from(config).unwrap(),
+            namespace: "shop".to_owned(),
+            server: "https://example.test".to_owned(),
+        };
+        let down = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let cases = [
+            (refused(401, "Unauthorized"), "log in again"),
+            (refused(403, "Forbidden"), "ask for a role"),
+            (
+                kube::Error::Service(Box::new(down)),
+                "check --context and --kubeconfig",
+            ),
+            (
+                refused(500, "InternalError"),
+                "can't read pods: 500 InternalError: because",
+            ),
+        ];
+        for (error, expected) in cases {
+            let said = connection.error("pods", &error).to_string();
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_resource_is_told_from_what_one_may_not_see() {
+        // What a server without the resource answers is no Status.
+        assert!(is_not_found(&refused(404, "Failed to parse error data")));
+        assert!(is_not_found(&refused(404, "NotFound")));
+        assert!(!is_not_found(&refused(403, "Forbidden")));
+        assert!(is_forbidden(&refused(403, "Forbidden")));
+        assert!(!is_forbidden(&refused(404, "NotFound")));
+    }
+}

@@ -1,0 +1,66 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+/// How a command ended. clap ends with 2 where it can't read the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Success,
+    /// It could not.
+    Error,
+    /// Something is out of sync (`status --exit-code`, `status --wait`).
+    OutOfSync,
+    /// Nothing is known to be out of sync, but of some Pods it can't be told.
+    Unknown,
+}
+
+/// For the help of commands whose exit code only says whether they did what was asked.
+pub const OF_OTHERS: &str = "\
+Exit codes:
+  0  done
+  1  it could not be done
+  2  the command line can't be understood";
+
+/// For the help of `status`.
+pub const OF_STATUS: &str = "\
+Exit codes:
+  0  done; with --exit-code or --wait: everything is in sync
+  1  it could not be done
+  2  the command line can't be understood
+  3  with --exit-code or --wait: something is out of sync
+  4  with --exit-code or --wait: nothing is known to be out of sync, but what
+     some Pods started with can't be told";
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Error => 1,
+            Self::OutOfSync => 3,
+            Self::Unknown => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_is_in_the_help() {
+        for exit in [Exit::Success, Exit::Error, Exit::OutOfSync, Exit::Unknown] {
+            let line = format!("\n  {}  ", exit.code());
+            assert!(OF_STATUS.contains(&line), "{exit:?}");
+        }
+        assert!(OF_STATUS.contains("\n  2  "), "clap's own");
+    }
+}

@@ -1,0 +1,191 @@
+//! `projsync status`: which workloads are out of sync, and why.
+
+mod follow;
+pub mod render;
+pub mod report;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::bail;
+use jiff::Timestamp;
+
+use super::connect::{ConnectArgs, Connection};
+use super::exit::Exit;
+use super::fetch::Fetch;
+use super::name::WorkloadName;
+use super::output::{Format, colours, print, print_error_line, print_notes, structured};
+use super::run_args::positive;
+use crate::api::Projection;
+
+pub use render::{outcome, state};
+pub use report::{Counts, Report, Row};
+
+/// For its help.
+pub(super) const LONG_ABOUT: &str = "\
+Show which workloads are out of sync, and why, worst first.
+
+It reads Projections, and with -l the metadata of workloads; never a ConfigMap or Secret. The operator \
+writes a Projection at most once in 5 seconds, so an edit made within the last moments may not be in yet: \
+--wait goes on until everything has been in sync for --stable-for.";
+
+/// Flags of `projsync status`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Only these workloads, as KIND/NAME
+    #[arg(value_name = "WORKLOAD")]
+    pub workloads: Vec<WorkloadName>,
+    /// Of all namespaces
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "workloads"])]
+    pub all_namespaces: bool,
+    /// Only workloads with these labels
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub selector: Option<String>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub output: Format,
+    /// Print again whenever something changes
+    #[arg(short, long, conflicts_with_all = ["wait", "exit_code"])]
+    pub watch: bool,
+    /// Say by the exit code whether everything is in sync
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Wait until everything is in sync; the exit code says whether it is
+    #[arg(long)]
+    pub wait: bool,
+    /// With --wait: for how long at most
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive)]
+    pub timeout: Duration,
+    /// With --wait: for how long everything must have been in sync
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = stable_for)]
+    pub stable_for: Duration,
+    /// Which cluster.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+}
+
+fn stable_for(text: &str) -> Result<Duration, String> {
+    match text.parse::<crate::api::Duration>() {
+        Ok(duration) if duration.get().is_zero() => Ok(Duration::ZERO),
+        _ => positive(text),
+    }
+}
+
+/// Which Projections are shown.
+#[derive(Debug)]
+pub(super) struct Filter<'a> {
+    /// By name; all if empty.
+    pub(super) workloads: &'a [WorkloadName],
+    /// By uid, where labels select; all if `None`.
+    pub(super) labelled: Option<BTreeSet<String>>,
+}
+
+impl Filter<'_> {
+    /// The row of a Projection that is shown.
+    fn row(&self, projection: &Projection) -> Option<Row> {
+        let uid = &projection.spec.workload.uid;
+        let labelled = self.labelled.as_ref();
+        let row = Row::from(projection);
+        let named = self.workloads.is_empty() || self.workloads.contains(&row.workload);
+        (named && labelled.is_none_or(|uids| uids.contains(uid))).then_some(row)
+    }
+
+    /// The report of what is shown.
+    fn report<'p>(
+        &self,
+        projections: impl IntoIterator<Item = &'p Projection>,
+        notes: Vec<String>,
+        now: Timestamp,
+    ) -> Report {
+        let rows = projections.into_iter().filter_map(|p| self.row(p));
+        Report::new(rows.collect(), notes, now)
+    }
+}
+
+/// Shows the managed workloads.
+///
+/// # Errors
+/// Where Projections can't be read, or a workload that was named is not managed.
+pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
+    let connection = args.connect.connect().await?;
+    if args.wait {
+        return follow::wait(args, &connection).await;
+    }
+    if args.watch {
+        return follow::watch(args, &connection).await;
+    }
+    let report = fetch(args, &connection).await?;
+    show(args, &connection, &report)?;
+    Ok(match args.exit_code {
+        true => report.exit(),
+        false => Exit::Success,
+    })
+}
+
+async fn fetch(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Report> {
+    let mut fetch = Fetch::new(connection, args.all_namespaces);
+    let projections = fetch.projections().await?;
+    let filter = args.filter(&fetch).await?;
+    let report = filter.report(&projections, fetch.notes, Timestamp::now());
+    let missing = args.missing(&report);
+    if !missing.is_empty() {
+        bail!(
+            "not managed, or not in namespace {}: {}; `explain` says more",
+            connection.namespace,
+            missing.join(", ")
+        );
+    }
+    Ok(report)
+}
+
+impl StatusArgs {
+    /// The workloads that were asked for and are not in the report.
+    fn missing(&self, report: &Report) -> Vec<String> {
+        let named = self.workloads.iter();
+        named
+            .filter(|name| !report.items.iter().any(|row| row.workload == **name))
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    async fn filter(&self, fetch: &Fetch<'_>) -> anyhow::Result<Filter<'_>> {
+        Ok(Filter {
+            workloads: &self.workloads,
+            labelled: match &self.selector {
+                Some(labels) => Some(fetch.labelled(labels).await?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// The report as it is printed.
+fn text(args: &StatusArgs, report: &Report) -> anyhow::Result<String> {
+    match args.output {
+        Format::Json | Format::Yaml => structured(report, args.output),
+        format => {
+            let page = render::page(report, format, args.all_namespaces, Timestamp::now());
+            Ok(page.text(colours()))
+        }
+    }
+}
+
+fn show(args: &StatusArgs, connection: &Connection, report: &Report) -> anyhow::Result<()> {
+    print(&text(args, report)?)?;
+    if matches!(args.output, Format::Json | Format::Yaml) {
+        return Ok(());
+    }
+    print_notes(&report.notes);
+    if report.items.is_empty() {
+        print_error_line(&match args.all_namespaces {
+            true => "No managed workloads found.".to_owned(),
+            false => format!(
+                "No managed workloads found in namespace {}.",
+                connection.namespace
+            ),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! A content, another one, and the first again: it counts what each Pod started with.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, ensure};
+use projsync::core::object::WorkloadKind;
+use serde_json::json;
+
+use crate::harness::{
+    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
+    object, policy, stateful_set, until,
+};
+
+/// A ConfigMap with content 1, and a workload of each kind that projects it, each
+/// in another way.
+fn workloads() -> (Source, [Workload; 3]) {
+    let app = config_map("app").data("a", "1");
+    let workloads = [
+        deployment("web").replicas(3).uses(app.projected()),
+        stateful_set("store").replicas(3).uses(app.env("A", "a")),
+        daemon_set("agent").uses(app.volume().sub_path("a")),
+    ];
+    (app, workloads)
+}
+
+/// Creates them, and an operator that finds them in sync.
+async fn started(env: &Env, app: &Source, workloads: &[Workload]) -> Result<Operator> {
+    env.create(app).await?;
+    for workload in workloads {
+        env.create(workload).await?;
+    }
+    for workload in workloads {
+        env.rolled_out(workload).await?;
+    }
+    let operator = env.operator(&[]).await?;
+    operator.all_in_sync(workloads.len()).await?;
+    Ok(operator)
+}
+
+/// Waits until all is done; then each workload was rolled so often and no more,
+/// and has Pods of `last` or later contents only.
+async fn assert_rolled(
+    env: &Env,
+    operator: &Operator,
+    workloads: &[Workload],
+    count: usize,
+    last: &Edit,
+) -> Result {
+    for workload in workloads {
+        env.rolls(workload, count).await?;
+        env.rolled_out(workload).await?;
+    }
+    operator.caught_up(&[last]).await?;
+    operator.all_in_sync(workloads.len()).await?;
+    for workload in workloads {
+        env.assert_started_after(workload, last).await?;
+    }
+    let rolls: Vec<_> = workloads.iter().map(|workload| (workload, count)).collect();
+    env.assert_only(&rolls).await
+}
+
+#[tokio::test]
+async fn within_settle_rolls_nothing() -> Result {
+    let env = Env::new().await?;
+    env.create(&policy("calm").settle("3s").min_interval("0s"))
+        .await?;
+    let (app, workloads) = workloads();
+    let operator = started(&env, &app, &workloads).await?;
+
+    let away = env.set(&app, "a", "2").await?;
+    operator.seen(&[&away]).await?;
+    for workload in &workloads {
+        operator.decided(workload, "Settling").await?;
+    }
+    let back = env.set(&app, "a", "1").await?;
+    operator.caught_up(&[&back]).await?;
+    operator.all_in_sync(workloads.len()).await?;
+    env.assert_only(&[]).await
+}
+
+#[tokio::test]
+async fn with_a_pod_born_between_rolls_once() -> Result {
+    let env = Env::new().await?;
+    env.create(&policy("calm").settle("5s").min_interval("0s"))
+        .await?;
+    let (app, workloads) = workloads();
+    let operator = started(&env, &app, &workloads).await?;
+
+    let away = env.set(&app, "a", "2").await?;
+    operator.seen(&[&away]).await?;
+    for workload in &workloads {
+        operator.decided(workload, "Settling").await?;
+        let old = env.pod_uids(workload).await?;
+        let pods = env.pods(workload).await?;
+        let victim = pods[0].metadata.name.as_deref().unwrap_or_default();
+        env.delete(&object("v1", "Pod", victim)).await?;
+        eventually("a Pod in its place", async || {
+            let pods = env.pod_uids(workload).await?;
+            let new = pods.difference(&old).count();
+            Ok((new == 1 && pods.len() == old.len()).then_some(()))
+        })
+        .await?;
+    }
+    env.assert_only(&[]).await?;
+    let back = env.set(&app, "a", "1").await?;
+    operator.seen(&[&back]).await?;
+    let outdated = async || {
+        let index = operator.index().await?;
+        Ok(workloads
+            .iter()
+            .map(|workload| index.workloads[&env.key(workload)].outdated)
+            .collect())
+    };
+    until("one outdated Pod each", vec![1, 1, 1], outdated).await?;
+    // All Pods are newer than the edit in the end, as all were replaced.
+    assert_rolled(&env, &operator, &workloads, 1, &back).await
+}
+
+/// Back while some Pods have started with the other content and some are not yet
+/// replaced.
+async fn in_the_middle(env: &Env, kind: WorkloadKind, strategy: &str) -> Result {
+    env.create(&policy("fast").fast()).await?;
+    let (app, workloads) = workloads();
+    // One Pod after the other, and each takes its time.
+    let workload = workloads.into_iter().find(|one| one.kind() == kind);
+    let workload = workload
+        .context("no workload of this kind")?
+        .ready_after("4s")
+        .with(
+            strategy,
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}),
+        );
+    let operator = started(env, &app, std::slice::from_ref(&workload)).await?;
+
+    env.set(&app, "a", "2").await?;
+    let (new, old) = eventually("a Pod that started with the other content", async || {
+        let (new, old) = by_trigger(env, &workload).await?;
+        Ok((!new.is_empty()).then_some((new, old)))
+    })
+    .await?;
+    let back = env.set(&app, "a", "1").await?;
+    let before = env.pods_before(&workload, &back).await?;
+    ensure!(!new.is_disjoint(&before), "the roll had not begun");
+    ensure!(!old.is_disjoint(&before), "the roll was over");
+    assert_rolled(env, &operator, std::slice::from_ref(&workload), 2, &back).await
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_roll_of_a_deployment_rolls_once_more() -> Result {
+    let env = Env::new().await?;
+    in_the_middle(&env, WorkloadKind::Deployment, "strategy").await
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_roll_of_a_stateful_set_rolls_once_more() -> Result {
+    let env = Env::new().await?;
+    in_the_middle(&env, WorkloadKind::StatefulSet, "updateStrategy").await
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_roll_of_a_daemon_set_rolls_once_more() -> Result {
+    let env = Env::own().await?;
+    // A Pod on each of three nodes.
+    for name in ["node-1", "node-2"] {
+        let mut node = object("v1", "Node", name);
+        node["metadata"]["annotations"] = json!({"kwok.x-k8s.io/node": "fake"});
+        env.create(&node).await?;
+    }
+    in_the_middle(&env, WorkloadKind::DaemonSet, "updateStrategy").await
+}
+
+/// The uids of the Pods that started with our trigger, and of those without it.
+pub(crate) async fn by_trigger(
+    env: &Env,
+    workload: &Workload,
+) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+    let (mut new, mut old) = (BTreeSet::new(), BTreeSet::new());
+    for pod in env.pods(workload).await? {
+        let (uid, annotations) = (pod.metadata.uid, pod.metadata.annotations);
+        let running = pod.status.and_then(|status| status.phase).as_deref() == Some("Running");
+        let trigger = annotations
+            .unwrap_or_default()
+            .contains_key(projsync::api::names::REVISION_ANNOTATION);
+        match (trigger, running) {
+            (true, true) => new.extend(uid),
+            (true, false) => {}
+            (false, _) => old.extend(uid),
+        }
+    }
+    Ok((new, old))
+}
+
+#[tokio::test]
+async fn after_each_roll_rolls_each_time() -> Result {
+    let env = Env::new().await?;
+    env.create(&policy("fast").fast()).await?;
+    let (app, workloads) = workloads();
+    let operator = started(&env, &app, &workloads).await?;
+
+    let mut revisions = Vec::new();
+    for (count, value) in ["2", "1", "2", "1"].into_iter().enumerate() {
+        let edit = env.set(&app, "a", value).await?;
+        assert_rolled(&env, &operator, &workloads, count + 1, &edit).await?;
+        let mut each = Vec::new();
+        for workload in &workloads {
+            each.push(env.revision(workload).await?);
+        }
+        revisions.push(each);
+    }
+    // The revision tells the content, and nothing else where it need not.
+    assert_eq!(revisions[0], revisions[2]);
+    assert_eq!(revisions[1], revisions[3]);
+    assert_ne!(revisions[0], revisions[1]);
+    Ok(())
+}

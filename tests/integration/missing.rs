@@ -1,0 +1,375 @@
+//! A source or key that is not there: Pods are never rolled into a state in which
+//! they could not start.
+
+use crate::harness::{
+    Edit, Env, Object as _, Operator, Result, Source, Use, Workload, config_map, daemon_set,
+    deployment, eventually, policy, secret, stateful_set,
+};
+use projsync::api::projection::State;
+
+/// A workload and the source that it alone projects, which bears its name.
+struct Case {
+    workload: Workload,
+    source: Source,
+    /// Whether it selects key `a`, rather than all.
+    selects: bool,
+}
+
+fn case(
+    workload: fn(&str) -> Workload,
+    source: fn(&str) -> Source,
+    name: &str,
+    selects: bool,
+    uses: impl Fn(&Source) -> Use,
+) -> Case {
+    let source = source(name).data("a", "1").data("b", "1");
+    Case {
+        workload: workload(name).uses(uses(&source)),
+        source,
+        selects,
+    }
+}
+
+/// Every way to require a source, or a key of it.
+fn required() -> Vec<Case> {
+    vec![
+        case(deployment, config_map, "volume", false, Source::volume),
+        case(stateful_set, secret, "projected", false, Source::projected),
+        case(daemon_set, secret, "env-from", false, |s| s.env_from("")),
+        case(stateful_set, config_map, "items", true, |s| {
+            s.volume().items(&["a"])
+        }),
+        case(deployment, secret, "items-path", true, |s| {
+            s.projected().item("a", "x/y")
+        }),
+        case(daemon_set, config_map, "file", true, |s| {
+            s.volume().sub_path("a")
+        }),
+        case(deployment, secret, "env", true, |s| s.env("A", "a")),
+        case(deployment, config_map, "init", true, |s| {
+            s.env("A", "a").in_init()
+        }),
+    ]
+}
+
+/// All cases created, and an operator to which they are in sync.
+async fn started(cases: &[Case]) -> Result<(Env, Operator)> {
+    let env = Env::new().await?;
+    env.create(&policy("fast").fast()).await?;
+    for case in cases {
+        env.create_all(&[&case.source, &case.workload]).await?;
+    }
+    for case in cases {
+        env.rolled_out(&case.workload).await?;
+    }
+    let operator = env.operator(&[]).await?;
+    operator.all_in_sync(cases.len()).await?;
+    Ok((env, operator))
+}
+
+async fn caught_up(operator: &Operator, edits: &[Edit]) -> Result {
+    operator.caught_up(&edits.iter().collect::<Vec<_>>()).await
+}
+
+async fn delete_all(env: &Env, cases: &[Case]) -> Result<Vec<Edit>> {
+    let mut edits = Vec::new();
+    for case in cases {
+        edits.push(env.delete(&case.source).await?);
+    }
+    Ok(edits)
+}
+
+/// Asserts that the operator has rolled each case so often, and wrote nothing else.
+async fn assert_rolls(env: &Env, cases: &[Case], count: impl Fn(&Case) -> usize) -> Result {
+    let rolls: Vec<_> = cases.iter().map(|c| (&c.workload, count(c))).collect();
+    env.assert_only(&rolls).await?;
+    for (workload, _) in rolls {
+        env.rolled_out(workload).await?;
+    }
+    Ok(())
+}
+
+/// Waits until Projection and Event say that it is held, and what is missing.
+async fn held(env: &Env, case: &Case, reason: &str, what: &str) -> Result {
+    let workload = &case.workload;
+    env.reported(workload, Some(State::Held), |s| s.summary.state)
+        .await?;
+    env.reported(workload, vec![true], |s| {
+        s.references.iter().map(|one| one.missing).collect()
+    })
+    .await?;
+    eventually(format!("an Event about {what}"), async || {
+        let events = env.events(workload).await?;
+        let found = events.iter().any(|(r, n)| r == reason && n.contains(what));
+        anyhow::ensure!(found, "{events:?}");
+        Ok(Some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_required_source_that_goes_holds_until_it_is_back() -> Result {
+    let cases = required();
+    let (env, operator) = started(&cases).await?;
+
+    caught_up(&operator, &delete_all(&env, &cases).await?).await?;
+    for case in &cases {
+        operator.decided(&case.workload, "SourceMissing").await?;
+        let what = format!("{}/{}", case.source.kind(), case.workload.name());
+        held(&env, case, "SourceMissing", &what).await?;
+    }
+    env.assert_only(&[]).await?;
+
+    // The same content: nothing has changed.
+    let mut edits = Vec::new();
+    for case in &cases {
+        edits.push(env.create(&case.source).await?);
+    }
+    caught_up(&operator, &edits).await?;
+    operator.all_in_sync(cases.len()).await?;
+    env.assert_only(&[]).await?;
+
+    // Other content: one roll, once it is there.
+    caught_up(&operator, &delete_all(&env, &cases).await?).await?;
+    env.assert_only(&[]).await?;
+    let mut edits = Vec::new();
+    for case in &cases {
+        edits.push(env.create(&case.source.clone().data("a", "2")).await?);
+    }
+    caught_up(&operator, &edits).await?;
+    assert_rolls(&env, &cases, |_| 1).await?;
+    operator.all_in_sync(cases.len()).await
+}
+
+#[tokio::test]
+async fn a_required_key_that_goes_holds_until_it_is_back() -> Result {
+    let cases = required();
+    let (env, operator) = started(&cases).await?;
+    let unset = async || {
+        let mut edits = Vec::new();
+        for case in &cases {
+            edits.push(env.unset(&case.source, "a").await?);
+        }
+        caught_up(&operator, &edits).await
+    };
+    let set = async |value: &str| {
+        let mut edits = Vec::new();
+        for case in &cases {
+            edits.push(env.set(&case.source, "a", value).await?);
+        }
+        caught_up(&operator, &edits).await?;
+        operator.all_in_sync(cases.len()).await
+    };
+    // To those that see all keys it is a change like any other.
+    let rolls = async |selecting, others| {
+        let count = |case: &Case| if case.selects { selecting } else { others };
+        assert_rolls(&env, &cases, count).await
+    };
+
+    unset().await?;
+    for case in cases.iter().filter(|case| case.selects) {
+        operator.decided(&case.workload, "KeyMissing").await?;
+        let what = format!("Key a of {}/{}", case.source.kind(), case.workload.name());
+        held(&env, case, "KeyMissing", &what).await?;
+    }
+    rolls(0, 1).await?;
+    set("1").await?;
+    rolls(0, 2).await?;
+    unset().await?;
+    rolls(0, 3).await?;
+    set("2").await?;
+    rolls(1, 4).await
+}
+
+#[tokio::test]
+async fn an_optional_one_that_comes_and_goes_rolls_each_time() -> Result {
+    let cases = vec![
+        case(deployment, config_map, "volume", false, |s| {
+            s.volume().optional()
+        }),
+        case(stateful_set, secret, "projected", true, |s| {
+            s.projected().items(&["a"]).optional()
+        }),
+        case(daemon_set, config_map, "env-from", false, |s| {
+            s.env_from("").optional()
+        }),
+        case(deployment, secret, "env", true, |s| {
+            s.env("A", "a").optional()
+        }),
+    ];
+    let (env, operator) = started(&cases).await?;
+    let mut wanted = 0;
+    for _ in 0..2 {
+        caught_up(&operator, &delete_all(&env, &cases).await?).await?;
+        wanted += 1;
+        assert_rolls(&env, &cases, |_| wanted).await?;
+        operator.all_in_sync(cases.len()).await?;
+        let mut edits = Vec::new();
+        for case in &cases {
+            edits.push(env.create(&case.source).await?);
+        }
+        caught_up(&operator, &edits).await?;
+        wanted += 1;
+        assert_rolls(&env, &cases, |_| wanted).await?;
+        operator.all_in_sync(cases.len()).await?;
+    }
+    for value in [None, Some("1")] {
+        let mut edits = Vec::new();
+        for case in &cases {
+            edits.push(match value {
+                None => env.unset(&case.source, "a").await?,
+                Some(value) => env.set(&case.source, "a", value).await?,
+            });
+        }
+        caught_up(&operator, &edits).await?;
+        wanted += 1;
+        assert_rolls(&env, &cases, |_| wanted).await?;
+        operator.all_in_sync(cases.len()).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_workload_that_starts_before_its_source_has_what_appears() -> Result {
+    let env = Env::new().await?;
+    env.create(&policy("fast").fast()).await?;
+    let mut cases = required();
+    // As a kubelet does it: no container starts before. kwok starts the others' at once.
+    for pending in required() {
+        let (name, uses) = (
+            format!("{}-pending", pending.workload.name()),
+            pending.source,
+        );
+        let workload = deployment(&name).ready_after("24h");
+        let source = Source::new(uses.kind(), &name).data("a", "1");
+        cases.push(Case {
+            workload: workload.uses(source.env("A", "a")),
+            source,
+            selects: true,
+        });
+    }
+    let is_pending = |case: &&Case| case.workload.name().ends_with("-pending");
+    for case in &cases {
+        env.create(&case.workload).await?;
+    }
+    for case in cases.iter().filter(|case| !is_pending(case)) {
+        env.rolled_out(&case.workload).await?;
+    }
+    let mut operator = env.operator(&[]).await?;
+    for case in &cases {
+        operator.decided(&case.workload, "SourceMissing").await?;
+    }
+    let mut edits = Vec::new();
+    for case in &cases {
+        edits.push(env.create(&case.source).await?);
+    }
+    caught_up(&operator, &edits).await?;
+    operator.all_in_sync(cases.len()).await?;
+    env.assert_only(&[]).await?;
+    // Nor does an operator that was not there.
+    operator.restart().await?;
+    operator.all_in_sync(cases.len()).await?;
+    operator.caught_up(&[]).await?;
+    env.assert_only(&[]).await?;
+
+    let mut edits = Vec::new();
+    for case in &cases {
+        edits.push(env.set(&case.source, "a", "2").await?);
+    }
+    caught_up(&operator, &edits).await?;
+    // What has not started has no content yet.
+    let rolls: Vec<_> = cases
+        .iter()
+        .map(|case| (&case.workload, usize::from(!is_pending(&case))))
+        .collect();
+    env.assert_only(&rolls).await?;
+    operator.all_in_sync(cases.len()).await
+}
+
+#[tokio::test]
+async fn everything_there_before_the_operator_is_nothing_to_roll() -> Result {
+    let env = Env::new().await?;
+    let cases = required();
+    env.create(&policy("fast").fast()).await?;
+    for case in &cases {
+        env.create(&case.workload).await?;
+    }
+    for case in &cases {
+        env.rolled_out(&case.workload).await?;
+    }
+    for case in &cases {
+        env.create(&case.source).await?;
+    }
+    let operator = env.operator(&[]).await?;
+    operator.all_in_sync(cases.len()).await?;
+    operator.caught_up(&[]).await?;
+    env.assert_only(&[]).await
+}
+
+#[tokio::test]
+async fn what_is_back_within_settle_is_not_announced() -> Result {
+    let env = Env::new().await?;
+    let (slow, quick) = (
+        config_map("slow").data("a", "1"),
+        config_map("quick").data("a", "1"),
+    );
+    let patient = deployment("patient").sync("slow").uses(slow.volume());
+    let marker = deployment("marker").sync("fast").uses(quick.volume());
+    env.create_all(&[
+        &policy("fast").fast().label("none", "such"),
+        // Longer than any wait of this test.
+        &policy("slow").settle("10m").label("none", "such"),
+    ])
+    .await?;
+    env.create_all(&[&slow, &quick, &patient, &marker]).await?;
+    env.rolled_out(&patient).await?;
+    env.rolled_out(&marker).await?;
+    let operator = env.operator(&[]).await?;
+    operator.all_in_sync(2).await?;
+
+    let edit = env.delete(&slow).await?;
+    operator.seen(&[&edit]).await?;
+    operator.decided(&patient, "SourceMissing").await?;
+    let edit = env.create(&slow).await?;
+    operator.seen(&[&edit]).await?;
+    operator.decided(&patient, "InSync").await?;
+
+    // Events are posted in order.
+    env.delete(&quick).await?;
+    eventually("the marker's Event", async || {
+        Ok((!env.events(&marker).await?.is_empty()).then_some(()))
+    })
+    .await?;
+    assert_eq!(env.events(&patient).await?, []);
+    env.assert_only(&[]).await
+}
+
+#[tokio::test]
+async fn a_change_beside_what_is_missing_is_kept_until_it_is_back() -> Result {
+    let env = Env::new().await?;
+    let (app, other) = (
+        config_map("app").data("a", "1"),
+        secret("other").data("a", "1"),
+    );
+    let web = deployment("web")
+        .uses(app.volume())
+        .uses(other.env("A", "a"));
+    env.create_all(&[&policy("fast").fast(), &app, &other, &web])
+        .await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+
+    let gone = env.delete(&other).await?;
+    let edit = env.set(&app, "a", "2").await?;
+    operator.caught_up(&[&gone, &edit]).await?;
+    operator.decided(&web, "SourceMissing").await?;
+    env.assert_only(&[]).await?;
+
+    let back = env.create(&other).await?;
+    operator.caught_up(&[&back]).await?;
+    operator.decided(&web, "InSync").await?;
+    env.assert_only(&[(&web, 1)]).await?;
+    env.rolled_out(&web).await?;
+    env.assert_started_after(&web, &back).await
+}

@@ -1,0 +1,100 @@
+//! What a Pod has: the rules that order changes and Pods, one after the other.
+//!
+//! Most look with strategy Observe, so that the states stay to be seen. Handover
+//! has tests of its own.
+
+mod containers;
+mod count;
+mod order;
+mod sight;
+
+use anyhow::{Context as _, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use projsync::api::conditions::STATE_KNOWN;
+use projsync::api::projection::State;
+
+use crate::harness::{
+    Env, Operator, Policy, Result, Source, Workload, config_map, deployment, eventually, object,
+    policy, until,
+};
+
+/// Waits until the operator counts so many Pods, outdated ones and unknown ones.
+pub(crate) async fn counts(
+    env: &Env,
+    operator: &Operator,
+    workload: &Workload,
+    wanted: (u64, u64, u64),
+) -> Result {
+    let key = env.key(workload);
+    until(
+        format!("Pods, outdated, unknown of {key}"),
+        wanted,
+        async || {
+            let index = operator.index().await?;
+            let view = index.workloads.get(&key).context("not managed")?;
+            Ok((view.pods, view.outdated, view.unknown))
+        },
+    )
+    .await
+}
+
+/// Deletes a Pod and waits for the one in its place.
+pub(crate) async fn replace_pod(env: &Env, workload: &Workload, name: &str) -> Result {
+    let old = env.pod_uids(workload).await?;
+    env.delete(&object("v1", "Pod", name)).await?;
+    eventually(format!("a Pod in place of {name}"), async || {
+        let pods = env.pod_uids(workload).await?;
+        let new = pods.difference(&old).count();
+        Ok((new > 0 && pods.len() == old.len()).then_some(()))
+    })
+    .await?;
+    env.rolled_out(workload).await
+}
+
+pub(crate) fn pod_name(pod: &Pod) -> &str {
+    pod.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// Waits for the next second of the clock that dates all objects.
+pub(crate) async fn next_second() -> Result {
+    let now = jiff::Timestamp::now().as_second();
+    eventually("the next second", async || {
+        Ok((jiff::Timestamp::now().as_second() > now).then_some(()))
+    })
+    .await
+}
+
+fn observed_policy() -> Policy {
+    policy("look").fast().observe()
+}
+
+/// A ConfigMap, a Deployment that has it in its environment, and an operator.
+async fn observed(env: &Env, replicas: u32) -> Result<(Source, Workload, Operator)> {
+    let app = config_map("app").data("a", "0").data("b", "0");
+    let web = deployment("web").replicas(replicas).uses(app.env("A", "a"));
+    env.create_all(&[&observed_policy(), &app, &web]).await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    counts(env, &operator, &web, (u64::from(replicas), 0, 0)).await?;
+    Ok((app, web, operator))
+}
+
+/// Waits until the Projection tells of so many Pods of which it can't be told.
+pub(crate) async fn assert_unknown(env: &Env, workload: &Workload, count: u32) -> Result {
+    let status = eventually("the Projection tells of them", async || {
+        let projection = env.projection(workload).await?.context("no Projection")?;
+        let status = projection.status.context("no status")?;
+        ensure!(status.pods.unknown == count, "{:?}", status.pods);
+        Ok(Some(status))
+    })
+    .await?;
+    let condition = status
+        .conditions
+        .iter()
+        .find(|one| one.type_ == STATE_KNOWN);
+    let condition = condition.context("no condition")?;
+    ensure!(status.pods.not_fresh.len() == count as usize);
+    ensure!(status.summary.state == Some(State::Unknown));
+    ensure!(condition.status == "False" && condition.reason == "StateUnknown");
+    Ok(())
+}
