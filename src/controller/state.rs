@@ -458,6 +458,21 @@ impl State {
         }
     }
 
+    /// Notes that the API server refuses a roll, so that this is told in place of
+    /// the roll, until it is planned again. Returns in how long the Projection
+    /// should be looked at, if at all.
+    pub fn refused(&mut self, id: &WorkloadId, message: String, now: Mono) -> Option<Duration> {
+        let managed = self.managed.get_mut(id)?;
+        let decision = Decision {
+            verdict: Verdict::Hold,
+            reason: Reason::RollFailed,
+            message,
+        };
+        let delay = managed.report_in(&decision, now);
+        managed.decision = Some(decision);
+        delay
+    }
+
     /// What a workload's Projection should be.
     #[must_use]
     pub fn report(&self, id: &WorkloadId, clock: Clock) -> Report {

@@ -141,13 +141,14 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
         Patched::Refused { message } => {
             counted(metrics::Outcome::Refused);
             warn!(workload = %id, message, "the API server refuses the roll");
-            context.post(
-                id,
-                EventType::Warning,
-                Reason::RollFailed,
-                "Roll",
-                format!("The API server refuses the roll: {message}"),
-            );
+            let note = format!("The API server refuses the roll: {message}");
+            let report = context.state.lock().refused(id, note.clone(), now);
+            if let Some(delay) = report {
+                context
+                    .reports
+                    .add_after(Subject::Workload(id.clone()), delay);
+            }
+            context.post(id, EventType::Warning, Reason::RollFailed, "Roll", note);
             Outcome::Retry
         }
         Patched::Failed { message } => {

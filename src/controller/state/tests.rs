@@ -125,6 +125,30 @@ fn a_projection_is_written_again_where_somebody_deleted_it() {
 }
 
 #[test]
+fn a_refused_roll_is_told_until_it_is_made() {
+    let mut scene = Scene::new();
+    scene.world.write("app", &[("a", "2")]);
+    scene.seen();
+    scene.world.wait_secs(5);
+    assert!(matches!(scene.plan().step, Step::Roll(_)));
+    let note = "The API server refuses the roll: freeze".to_owned();
+    let delay = scene.with(|state, now| state.refused(&World::id(), note, now));
+    assert!(delay.is_some());
+    let Report::Write { status, hash, .. } = scene.report() else {
+        panic!("it is not told");
+    };
+    let told = status.decision.as_ref().expect("a decision");
+    assert_eq!(told.reason, Reason::RollFailed.as_str());
+    assert!(told.message.ends_with("freeze"), "{}", told.message);
+    scene.with(|state, now| state.reported(&World::id(), hash, &status, now));
+    // Trying it again is nothing new to tell of.
+    assert!(matches!(scene.plan().step, Step::Roll(_)));
+    let note = told.message.clone();
+    scene.with(|state, now| state.refused(&World::id(), note, now));
+    assert!(matches!(scene.report(), Report::Unchanged));
+}
+
+#[test]
 fn a_new_pod_is_planned_by_the_clock_only_while_in_sync() {
     let mut scene = Scene::new();
     scene.world.pod("web-2");
