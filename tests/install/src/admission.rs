@@ -109,7 +109,7 @@ fn ensure_refused(result: Result<String>, what: &str, sentence: &str) -> Result<
 
 /// The API server takes a policy into use some time after it is made.
 fn await_in_force() -> Result<()> {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(180);
     while patch("deployment", REFUSED[0].0, &["--dry-run=server"]).is_ok() {
         ensure!(Instant::now() < end, "the policy is not in force");
         std::thread::sleep(Duration::from_millis(100));
@@ -180,7 +180,7 @@ fn the_account_changes_one_annotation_and_nothing_else() -> Result<()> {
 #[test]
 fn the_expressions_are_well_typed() -> Result<()> {
     apply(&kustomize("admission")?, &[])?;
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(180);
     loop {
         let status = kubectl()
             .args(["get", "validatingadmissionpolicy", "projsync-workloads"])
