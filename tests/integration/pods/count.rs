@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::json;
 
 use super::{counts, observed, pod_name, replace_pod};
-use crate::harness::{Env, Result, config_map, deployment, eventually, object, policy};
+use crate::harness::{Env, Result, config_map, deployment, object, policy, until};
 
 /// Rule 11: a timeline keeps eight contents, those of live Pods before others.
 #[tokio::test]
@@ -40,13 +40,12 @@ async fn a_pod_older_than_what_is_remembered_is_outdated() -> Result {
     // Ten contents, a Pod in each: the oldest two are forgotten.
     set(0).await?;
     counts(&env, &operator, &web, (10, 10, 0)).await?;
-    let kept = eventually("its Projection", async || {
-        let projection = env.projection(&web).await?.context("none")?;
+    until("stale Pods, contents remembered", (10, 8), async || {
+        let projection = env.projection(&web).await?.context("no Projection")?;
         let status = projection.status.context("no status")?;
-        let all = status.pods.stale == 10;
-        Ok(all.then(|| status.references[0].timeline.len()))
-    });
-    ensure!(kept.await? == 8);
+        Ok((status.pods.stale, status.references[0].timeline.len()))
+    })
+    .await?;
     env.assert_only(&[]).await
 }
 
