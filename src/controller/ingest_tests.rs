@@ -41,7 +41,6 @@ fn leader() -> Context {
             comparable: true,
             cluster_wide: true,
             refresh_bound: Duration::from_secs(120),
-            cluster_wide: false,
         })),
         sources: Queue::new("sources", Backoff::default()),
         workloads: Queue::new("workloads", Backoff::default()),
