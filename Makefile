@@ -82,7 +82,8 @@ controlplane: ## Build etcd, Kubernetes and kwok for tests and demo (about 10 mi
 
 .PHONY: test
 test: controlplane ## Run all tests, on a real control plane.
-	$(CARGO) test --locked --workspace
+	@# Most of the time a test waits for the cluster, so more of them than cores.
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --locked --workspace
 
 .PHONY: demo
 demo: ## See it work on a real control plane (KEEP=1 leaves that for exploring).

@@ -38,11 +38,11 @@ install_missing() {
     } >"$CACHE/apt.log" 2>&1 || fail "apt-get failed: see $CACHE/apt.log"
 }
 
-# Lets one process at a time past this point, until it ends.
+# lock FILE: one process at a time past this point, until this (sub)shell ends.
 lock() {
-    exec 9>"$CACHE/lock"
+    exec 9>"$1"
     flock --nonblock 9 && return
-    say "waiting: another process is building"
+    say "waiting: another process is building the same"
     flock 9
 }
 
@@ -60,17 +60,21 @@ go_build() {
     key=$(printf '%s\n' "$(hash_of "$module")" "$(go env GOVERSION GOOS GOARCH)" "$@" | sha256sum)
     target=$CACHE/bin/$name-${key:0:16}
     if [[ ! -x $target ]]; then
-        say "building $name ..."
-        work=$(mktemp -d "$CACHE/bin/build-XXXXXX")
-        if ! (cd "$module" && env -u GOFLAGS CGO_ENABLED=0 GOWORK=off nice -n 10 \
-            go build -trimpath -mod=readonly -o "$work/$name" "$@" "$package") 2>"$work/log" 9>&-; then
-            cat "$work/log" >&2
+        (
+            lock "$target.lock"
+            [[ ! -x $target ]] || exit 0
+            say "building $name ..."
+            work=$(mktemp -d "$CACHE/bin/build-XXXXXX")
+            if ! (cd "$module" && env -u GOFLAGS CGO_ENABLED=0 GOWORK=off \
+                go build -trimpath -mod=readonly -o "$work/$name" "$@" "$package") 2>"$work/log" 9>&-; then
+                cat "$work/log" >&2
+                rm -r "$work"
+                fail "building $name failed"
+            fi
+            mv "$work/$name" "$target"
             rm -r "$work"
-            fail "building $name failed"
-        fi
-        mv "$work/$name" "$target"
-        rm -r "$work"
-        say "building $name ... $((SECONDS - start)) s"
+            say "building $name ... $((SECONDS - start)) s"
+        ) || exit
     fi
     printf '%s\n' "$target"
 }

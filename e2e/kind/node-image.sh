@@ -211,7 +211,7 @@ ours() {
 KIND_SOURCE=$(cd "$KIND_DIR/go/kind" && GOWORK=off go mod download -json sigs.k8s.io/kind | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
 case ${NODE_IMAGE:-} in
 '' | build)
-    lock
+    lock "$CACHE/node-image.lock"
     KIND=$(kind_binary)
     { [[ -z ${NODE_IMAGE:-} ]] && official; } || ours
     ;;

@@ -39,8 +39,8 @@ fn leader() -> Context {
         state: Mutex::new(State::new(Settings {
             key: key.clone(),
             comparable: true,
-            cluster_wide: true,
             refresh_bound: Duration::from_secs(120),
+            cluster_wide: false,
         })),
         sources: Queue::new("sources", Backoff::default()),
         workloads: Queue::new("workloads", Backoff::default()),

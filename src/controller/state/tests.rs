@@ -201,3 +201,42 @@ fn a_workload_that_names_no_policy_is_told_so_once() {
     scene.opt("such");
     assert!(scene.plan().news);
 }
+
+#[test]
+fn the_first_projection_is_followed_by_one_that_covers_the_pods() {
+    let mut scene = Scene::new();
+    // What `Scene` has written told of no `lastInSync` that covers the Pod.
+    let id = World::id();
+    if let Some(managed) = scene.state.managed.get_mut(&id) {
+        managed.reported = None;
+    }
+    assert!(matches!(scene.plan().step, Step::At(_)));
+    scene.written();
+    assert!(matches!(scene.plan().step, Step::Rest));
+}
+
+#[test]
+fn policies_are_reported_on_once_all_workloads_are_planned() {
+    let mut scene = Scene::new();
+    assert!(scene.state.is_planned());
+    if let Some(managed) = scene.state.managed.get_mut(&World::id()) {
+        managed.decision = None;
+    }
+    assert!(!scene.state.is_planned());
+    scene.opt("false");
+    assert!(scene.state.is_planned());
+}
+
+#[test]
+fn lost_digests_are_told_of_once_and_only_where_pods_are_unknown() {
+    let mut scene = Scene::new();
+    let id = World::id();
+    assert_eq!(scene.state.tell_of_loss(&id), None);
+    let managed = scene.state.managed.get_mut(&id).unwrap();
+    managed.record.restated = true;
+    assert_eq!(scene.state.tell_of_loss(&id), None);
+    let managed = scene.state.managed.get_mut(&id).unwrap();
+    managed.pods[0].state = crate::api::projection::PodState::Unknown;
+    assert_eq!(scene.state.tell_of_loss(&id), Some(1));
+    assert_eq!(scene.state.tell_of_loss(&id), None);
+}

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::audit::Audit;
-use super::space::managers;
+use super::space::owned_by;
 use super::{
     Cluster, Object, Operator, Proxy, Request, Result, Space, Workload, eventually, manifests,
     object,
@@ -365,7 +365,7 @@ impl Env {
         for space in &self.spaces {
             for kind in ["Deployment", "StatefulSet", "DaemonSet"] {
                 for workload in space.all(&object("apps/v1", kind, "")).await? {
-                    if let Some(fields) = managers(&workload).get("projsync") {
+                    for fields in owned_by(&workload, "projsync") {
                         ensure!(*fields == owned, "{}: {fields}", workload.name());
                     }
                 }

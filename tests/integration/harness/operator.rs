@@ -84,6 +84,15 @@ pub(crate) struct WorkloadView {
     pub(crate) retired: bool,
 }
 
+/// What may still be put off where all that is due is done.
+#[derive(Clone, Copy)]
+enum PutOff {
+    Nothing,
+    /// Workloads that are in sync.
+    InSync,
+    Anything,
+}
+
 /// What `/debug/queues` says of a queue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -311,18 +320,25 @@ impl Operator {
     /// follows is done, and nothing is put off: no settle time, interval or retry.
     #[track_caller]
     pub(crate) fn caught_up(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
-        self.seen_and(edits, false)
+        self.seen_and(edits, PutOff::Nothing)
+    }
+
+    /// The same without waiting until `lastInSync` covers new Pods, which takes some
+    /// five seconds and matters before a restart only.
+    #[track_caller]
+    pub(crate) fn acted(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
+        self.seen_and(edits, PutOff::InSync)
     }
 
     /// Waits until it has seen these edits and read what it had to, and nothing
     /// is to be done now; something may be put off.
     #[track_caller]
     pub(crate) fn seen(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
-        self.seen_and(edits, true)
+        self.seen_and(edits, PutOff::Anything)
     }
 
     #[track_caller]
-    fn seen_and(&self, edits: &[&Edit], delays: bool) -> impl Future<Output = Result> {
+    fn seen_and(&self, edits: &[&Edit], put_off: PutOff) -> impl Future<Output = Result> {
         let edits: Vec<Edit> = edits.iter().map(|&edit| edit.clone()).collect();
         until(
             "the operator has caught up",
@@ -337,8 +353,20 @@ impl Operator {
                     return Ok(problem);
                 }
                 let queues = self.queues().await?;
+                // What was put off then, and what it had come to a moment later.
+                let index = self.index().await?;
+                let in_sync = |item: &serde_json::Value| {
+                    let key = item["key"].as_str().unwrap_or_default();
+                    let workload = index.workloads.get(key);
+                    workload.is_some_and(|view| view.reason.as_deref() == Some("InSync"))
+                };
+                let waits = |queue: &Queue| match put_off {
+                    PutOff::Anything => false,
+                    PutOff::InSync => !queue.items.iter().all(in_sync),
+                    PutOff::Nothing => queue.delayed > 0,
+                };
                 let works = queues.values().filter(|queue| queue.name != "reports");
-                let busy = works.filter(|queue| !queue.idle || (queue.delayed > 0 && !delays));
+                let busy = works.filter(|queue| !queue.idle || waits(queue));
                 Ok(busy
                     .map(|queue| format!("{} {:?} ", queue.name, queue.items))
                     .collect())

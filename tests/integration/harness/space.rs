@@ -1,6 +1,6 @@
 //! A namespace in an administrator's hands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
@@ -492,15 +492,11 @@ fn edit(object: &DynamicObject) -> Result<Edit> {
     })
 }
 
-/// The managers in an object's managedFields, and what each owns.
-pub(crate) fn managers(object: &Value) -> BTreeMap<String, Value> {
+/// What a manager owns by an object's managedFields: one entry for each way in
+/// which it has written.
+pub(crate) fn owned_by<'a>(object: &'a Value, manager: &str) -> Vec<&'a Value> {
     let entries = object["metadata"]["managedFields"].as_array();
-    entries
-        .into_iter()
-        .flatten()
-        .map(|entry| {
-            let manager = entry["manager"].as_str().unwrap_or_default();
-            (manager.to_owned(), entry["fieldsV1"].clone())
-        })
-        .collect()
+    let of_manager = |entry: &&Value| entry["manager"] == manager;
+    let entries = entries.into_iter().flatten().filter(of_manager);
+    entries.map(|entry| &entry["fieldsV1"]).collect()
 }

@@ -26,7 +26,10 @@ async fn goes_in_the_middle(kind: WorkloadKind) -> Result {
 
     env.set(&app, "a", "2").await?;
     env.rolls(&web, 1).await?;
-    ensure!(env.rolled_out_now(&web).await? != "", "it is over already");
+    ensure!(
+        !env.rolled_out_now(&web).await?.is_empty(),
+        "it is over already"
+    );
     let gone = env.delete(&web).await?;
     env.rolls(&bystander, 1).await?;
     env.rolled_out(&bystander).await?;

@@ -27,7 +27,7 @@ async fn a_policy_that_is_suspended_no_more_releases_what_waits() -> Result {
     let (env, app, [live, frozen], operator) = started(&policy).await?;
     for value in ["2", "3"] {
         let edit = env.set(&app, "a", value).await?;
-        operator.caught_up(&[&edit]).await?;
+        operator.acted(&[&edit]).await?;
     }
     for workload in [&live, &frozen] {
         operator.decided(workload, "Suspended").await?;
@@ -103,7 +103,7 @@ async fn a_policy_that_goes_leaves_its_workloads_to_the_next() -> Result {
     env.create(&weak).await?;
     says(&env, &weak, |s| (s.workloads, s.overridden), (0, 2)).await?;
     let edit = env.set(&app, "a", "2").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     env.assert_only(&[]).await?;
     env.delete(&strong).await?;
     for workload in [&live, &frozen] {
@@ -139,7 +139,7 @@ async fn the_edit_of_a_policy_is_no_change() -> Result {
     operator.all_in_sync(2).await?;
     env.assert_only(&[]).await?;
     let edit = env.set(&app, "a", "3").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     operator.all_in_sync(2).await?;
     env.assert_only(&[(&live, 1), (&frozen, 1)]).await
 }
@@ -162,21 +162,21 @@ async fn a_workload_opts_in_and_out() -> Result {
     env.set(&app, "a", "2").await?;
     // In: seen for the first time, so nothing is rolled for what was before.
     let edit = sync(None).await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     operator.decided(&web, "InSync").await?;
     says(&env, &policy, |s| s.workloads, 1).await?;
     env.assert_only(&[]).await?;
     let edit = env.set(&app, "a", "3").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     operator.decided(&web, "InSync").await?;
     env.assert_only(&[(&web, 1)]).await?;
 
     // Out: its Projection stays for a while.
     let edit = sync(Some("false")).await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     says(&env, &policy, |s| s.workloads, 0).await?;
     env.set(&app, "a", "4").await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     env.assert_only(&[(&web, 1)]).await?;
     assert!(env.projection(&web).await?.is_some());
 
@@ -184,7 +184,7 @@ async fn a_workload_opts_in_and_out() -> Result {
     sync(Some("true")).await?;
     env.rolls(&web, 2).await?;
     operator.decided(&web, "InSync").await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     says(&env, &policy, |s| s.workloads, 1).await?;
     // A workload that is deleted counts no more.
     env.delete(&web).await?;

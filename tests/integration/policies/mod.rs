@@ -41,5 +41,5 @@ async fn says<T: std::fmt::Debug + PartialEq>(
 async fn change(env: &Env, operator: &Operator, policy: &Policy, spec: Value) -> Result {
     env.merge(policy, json!({"spec": spec})).await?;
     env.policy_status(policy).await?;
-    operator.caught_up(&[]).await
+    operator.acted(&[]).await
 }

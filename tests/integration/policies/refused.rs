@@ -86,7 +86,7 @@ async fn what_it_cannot_is_reported_while_others_go_on() -> Result {
         assert!(message.starts_with(told), "{message}");
     }
     let edit = env.set(&app, "a", "2").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     env.assert_only(&[(&web, 1)]).await?;
 
     // Corrected it is in force; one that was good and is no more leaves its
@@ -107,7 +107,7 @@ async fn what_it_cannot_is_reported_while_others_go_on() -> Result {
     )
     .await?;
     let edit = env.set(&app, "a", "3").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     operator.decided(&web, "Suspended").await?;
     change(
         &env,
@@ -132,6 +132,6 @@ async fn what_it_cannot_is_reported_while_others_go_on() -> Result {
     .await?;
     env.rolls(&web, 2).await?;
     operator.decided(&web, "InSync").await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     env.assert_only(&[(&web, 2)]).await
 }

@@ -140,7 +140,7 @@ async fn the_policy_in_force_is_the_one_that_comes_first() -> Result {
     env.assert_only(&[]).await?;
 
     let edit = env.set(&app, "a", "2").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     operator.all_in_sync(count).await?;
     let rolls: Vec<_> = cases
         .iter()
@@ -232,7 +232,7 @@ async fn cluster_policies_select_namespaces_by_label() -> Result {
             }
         }
         until("the rolls", wanted, async || env.roll_counts()).await?;
-        operator.caught_up(&[]).await?;
+        operator.acted(&[]).await?;
         env.assert_nothing_else()
     };
     for space in &env.spaces {
@@ -257,9 +257,9 @@ async fn cluster_policies_select_namespaces_by_label() -> Result {
     let own = policy("own").fast();
     test.create(&own).await?;
     says(test, &own, counts, (1, 0, accepted())).await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     let edit = test.set(&app, "a", "4").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     rolls(2, 1, 1).await?;
     test.rolled_out(&web).await?;
     eventually("all in sync", async || {

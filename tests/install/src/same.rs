@@ -1,0 +1,142 @@
+//! The chart and `config/` render the same objects.
+
+use anyhow::{Result, ensure};
+
+use crate::render::{Objects, helm, kustomize, objects, root, succeeded, template};
+
+/// Both have the same objects, and each is the same in both.
+fn ensure_same(chart: &Objects, config: &Objects) -> Result<()> {
+    ensure!(!config.is_empty(), "nothing was rendered");
+    let names = |objects: &Objects| objects.keys().cloned().collect::<Vec<_>>();
+    ensure!(
+        names(chart) == names(config),
+        "the chart has {:#?}\nconfig has {:#?}",
+        names(chart),
+        names(config)
+    );
+    for (name, object) in config {
+        let of_chart = &chart[name];
+        ensure!(
+            of_chart == object,
+            "{name} of the chart: {of_chart:#}\nof config: {object:#}"
+        );
+    }
+    Ok(())
+}
+
+/// The label by which `config/default` marks what belongs together is on all of the chart's.
+fn labelled(mut config: Objects) -> Objects {
+    for object in config.values_mut() {
+        object["metadata"]["labels"]["app.kubernetes.io/part-of"] = "projsync".into();
+    }
+    config
+}
+
+#[test]
+fn for_a_whole_cluster() -> Result<()> {
+    let mut config = objects(&kustomize("default")?)?;
+    // Helm makes the namespace with --create-namespace, or takes one that is there.
+    config.retain(|name, _| !name.starts_with("Namespace "));
+    ensure_same(&objects(&template(&[])?)?, &config)
+}
+
+#[test]
+fn for_a_few_namespaces() -> Result<()> {
+    let chart = objects(&template(&[
+        r#"namespaces=["a","b"]"#,
+        "crds.install=false",
+    ])?)?;
+    let operator = kustomize("restricted/operator")?.replace("projsync-managed", "a,b");
+    let mut config = objects(&operator)?;
+    for namespace in ["a", "b"] {
+        let roles = kustomize("restricted/namespace")?.replace("projsync-managed", namespace);
+        config.extend(objects(&roles)?);
+    }
+    ensure_same(&chart, &config)?;
+    for (name, object) in &chart {
+        ensure!(
+            object["metadata"]["namespace"].is_string(),
+            "{name} belongs to the cluster as a whole"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn of_monitoring_and_network() -> Result<()> {
+    let mut chart = objects(&template(&[
+        "metrics.serviceMonitor.enabled=true",
+        "metrics.prometheusRule.enabled=true",
+        "metrics.dashboard.enabled=true",
+        "networkPolicy.enabled=true",
+    ])?)?;
+    let always = objects(&template(&[])?)?;
+    chart.retain(|name, _| !always.contains_key(name));
+    let mut config = Objects::new();
+    for folder in ["prometheus", "grafana", "network-policy"] {
+        config.extend(objects(&kustomize(folder)?)?);
+    }
+    ensure_same(&chart, &labelled(config))
+}
+
+#[test]
+fn each_value_of_the_chart_reaches_what_it_names() -> Result<()> {
+    let chart = objects(&template(&[
+        r#"image={"repository":"example/projsync","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"}"#,
+        "replicas=1",
+        r#"serviceAccount={"name":"other","annotations":{"a":"b"}}"#,
+        r#"log={"level":"debug","format":"text"}"#,
+        r#"extraArgs=["--concurrency=16"]"#,
+        r#"resources={"limits":{"memory":"1Gi"}}"#,
+        r#"nodeSelector={"disk":"ssd"}"#,
+    ])?)?;
+    let deployment = &chart["Deployment projsync-system/projsync"];
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(deployment["spec"]["replicas"], 1);
+    assert_eq!(
+        container["image"],
+        format!("example/projsync@sha256:{}", "0".repeat(64))
+    );
+    assert_eq!(container["args"][1], "--concurrency=16");
+    assert_eq!(container["resources"]["limits"]["memory"], "1Gi");
+    assert_eq!(pod["serviceAccountName"], "other");
+    assert_eq!(pod["nodeSelector"]["disk"], "ssd");
+    let environment = container["env"].to_string();
+    for wanted in [
+        r#"{"name":"PROJSYNC_LOG_LEVEL","value":"debug"}"#,
+        r#"{"name":"PROJSYNC_LOG_FORMAT","value":"text"}"#,
+    ] {
+        ensure!(environment.contains(wanted), "{environment} lacks {wanted}");
+    }
+    let policy = chart["ValidatingAdmissionPolicy /projsync-workloads"].to_string();
+    ensure!(
+        policy.contains("system:serviceaccount:projsync-system:other"),
+        "{policy}"
+    );
+    assert_eq!(
+        chart["ClusterRoleBinding /projsync-manager"]["subjects"][0]["name"],
+        "other"
+    );
+    ensure!(
+        !chart.keys().any(|name| name.starts_with("PodDisruption")),
+        "a budget for one replica would block drains"
+    );
+    Ok(())
+}
+
+#[test]
+fn values_are_checked() -> Result<()> {
+    for wrong in [
+        "replica=3",
+        r#"replicas="two""#,
+        r#"namespaces=["Shop"]"#,
+        r#"log={"format":"xml"}"#,
+        r#"image={"digest":"latest"}"#,
+    ] {
+        ensure!(template(&[wrong]).is_err(), "{wrong} was taken");
+    }
+    let chart = root().join("charts/projsync");
+    succeeded(helm()?.args(["lint", "--strict"]).arg(chart).output()?)?;
+    Ok(())
+}
