@@ -716,7 +716,8 @@ impl Managed {
     /// restart it could not always be told what that Pod has.
     fn must_cover_newest_pod(&self) -> bool {
         let reported = self.reported.as_ref();
-        self.record.newest_start > reported.and_then(|reported| reported.last_in_sync)
+        !self.record.tracks.is_empty()
+            && self.record.newest_start > reported.and_then(|reported| reported.last_in_sync)
     }
 
     /// Whether writing it now would change that.
