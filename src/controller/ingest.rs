@@ -345,9 +345,7 @@ impl Context {
     /// Takes up a Projection, unless it is our own word: one may lead before the
     /// first lists are complete, but doesn't write before.
     fn adopt(&self, guard: DeserializeGuard<Projection>) {
-        if self.is_leading() && self.state.lock().synced {
-            return;
-        }
+        let leading = self.is_leading();
         let name = guard.name_any();
         match guard.0 {
             Ok(projection) => {
@@ -356,9 +354,11 @@ impl Context {
                 let id = WorkloadId::new(workload.kind, namespace, workload.name.as_str());
                 let status = projection.status.unwrap_or_default();
                 let clock = self.now();
-                self.state
-                    .lock()
-                    .adopt(&id, &projection.spec, &status, clock);
+                let mut state = self.state.lock();
+                // The last word of the leader before us may come after its lease.
+                if !leading || !state.synced || state.is_unknown_roll(&id, &status) {
+                    state.adopt(&id, &projection.spec, &status, clock);
+                }
             }
             Err(invalid) => {
                 warn!(

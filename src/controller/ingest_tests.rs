@@ -81,3 +81,17 @@ async fn a_leader_at_work_knows_better_than_what_it_wrote() {
     context.ingest_projection(&None, Change::Applied(projection()));
     assert_eq!(context.state.lock().remembered().len(), 0);
 }
+
+/// The last write of the leader before us may reach us after its lease did.
+#[tokio::test]
+async fn a_leader_takes_up_a_roll_that_it_does_not_know_of() {
+    let context = leader();
+    context.state.lock().synced = true;
+    let mut told = projection();
+    let status = json!({"rolls": [{"revision": "v1.00000000.x", "time": "2026-01-01T00:00:00Z"}]});
+    if let Ok(projection) = &mut told.0 {
+        projection.status = serde_json::from_value(status).unwrap();
+    }
+    context.ingest_projection(&None, Change::Applied(told));
+    assert_eq!(context.state.lock().remembered().len(), 1);
+}

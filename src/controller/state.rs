@@ -226,6 +226,18 @@ impl State {
         }
     }
 
+    /// Whether a stored Projection tells of a roll that is later than all we know
+    /// of: another replica made it.
+    #[must_use]
+    pub fn is_unknown_roll(&self, id: &WorkloadId, status: &ProjectionStatus) -> bool {
+        let Some(theirs) = status.rolls.first() else {
+            return false;
+        };
+        let known = self.managed.get(id).map(|managed| &managed.record.rolls);
+        let ours = known.and_then(|rolls| rolls.last());
+        ours.is_none_or(|ours| ours.time < theirs.time.0 && *ours.revision != *theirs.revision)
+    }
+
     /// Notes that somebody else wrote or deleted a Projection of ours.
     pub fn disown_report(&mut self, id: &WorkloadId) -> bool {
         let managed = self.managed.get_mut(id);
