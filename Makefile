@@ -82,11 +82,14 @@ controlplane: ## Build etcd, Kubernetes and kwok for tests and demo (about 10 mi
 
 .PHONY: test
 test: controlplane ## Run all tests, on a real control plane.
-	$(CARGO) test --locked --workspace
+	@# Most of the time a test waits for the cluster, so more of them than cores.
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --locked --workspace
 
 .PHONY: demo
-demo: controlplane ## See it work on a real control plane (KEEP=1 leaves that for exploring).
-	$(CARGO) run --locked --quiet --example demo
+demo: ## See it work on a real control plane (KEEP=1 leaves that for exploring).
+	$(CARGO) build --locked --workspace --bins --example demo
+	@target="$${CARGO_TARGET_DIR:-target}/debug"; \
+		CONTROLPLANE_BIN="$$target/controlplane" exec "$$target/examples/demo"
 
 .PHONY: e2e
 e2e: ## Run the end-to-end tests on a kind cluster of their own (KEEP=1, USE_EXISTING=1: see e2e/run.sh).

@@ -108,6 +108,14 @@ reasons! {
     Undecodable,
 }
 
+impl Reason {
+    /// Whether a workload asks to be managed in a way that can't be.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::PolicyNotFound | Self::PolicyInvalid)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -10,7 +10,7 @@ pub const fn advice(reason: Reason) -> &'static str {
             "Wait: the operator has just started. If it lasts, look at its log for a watch that is refused, usually for want of a ClusterRole."
         }
         Reason::OwnWriteNotSeen => {
-            "Wait: it passes within a second. If it lasts, the watch of this kind of workload hangs; see projsync_watch_age_seconds and the operator's log."
+            "Wait: it passes within a second. If it lasts, the watch of this kind of workload hangs; see projsync_watch_last_event_age_seconds and the operator's log."
         }
         Reason::NotManaged => {
             "If it is to be managed, select it with a SyncPolicy or annotate it with projsync.dev/sync=\"true\"; an annotation of \"false\" must go."

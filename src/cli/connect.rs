@@ -70,7 +70,9 @@ pub enum ClusterError {
         server: String,
     },
     /// It doesn't allow it.
-    #[error("you may not read {what}; ask for a role that has get, list and watch of them")]
+    #[error(
+        "you may not read {what}; ask for a role that has get, list and watch of them, such as view with projsync-viewer"
+    )]
     Forbidden {
         /// Which objects.
         what: String,
@@ -175,4 +177,54 @@ pub fn is_not_found(error: &kube::Error) -> bool {
 #[must_use]
 pub fn is_forbidden(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_forbidden())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn refused(code: u16, reason: &str) -> kube::Error {
+        let status = Status::failure("because", reason).with_code(code);
+        kube::Error::Api(status.boxed())
+    }
+
+    #[tokio::test]
+    async fn errors_say_what_to_do() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Config::new("https://example.test".parse().unwrap());
+        let connection = Connection {
+            client: Client::try_from(config).unwrap(),
+            namespace: "shop".to_owned(),
+            server: "https://example.test".to_owned(),
+        };
+        let down = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let cases = [
+            (refused(401, "Unauthorized"), "log in again"),
+            (refused(403, "Forbidden"), "ask for a role"),
+            (
+                kube::Error::Service(Box::new(down)),
+                "check --context and --kubeconfig",
+            ),
+            (
+                refused(500, "InternalError"),
+                "can't read pods: 500 InternalError: because",
+            ),
+        ];
+        for (error, expected) in cases {
+            let said = connection.error("pods", &error).to_string();
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_resource_is_told_from_what_one_may_not_see() {
+        // What a server without the resource answers is no Status.
+        assert!(is_not_found(&refused(404, "Failed to parse error data")));
+        assert!(is_not_found(&refused(404, "NotFound")));
+        assert!(!is_not_found(&refused(403, "Forbidden")));
+        assert!(is_forbidden(&refused(403, "Forbidden")));
+        assert!(!is_forbidden(&refused(404, "NotFound")));
+    }
 }

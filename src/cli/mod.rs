@@ -22,6 +22,7 @@ pub mod run_args;
 mod samples;
 pub mod status;
 pub mod tree;
+pub mod uses;
 
 use std::ffi::OsString;
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! Watch events → State: synchronous, one function a kind.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
@@ -220,13 +220,16 @@ impl Context {
         }
     }
 
-    /// Namespaces, for their labels.
-    pub fn ingest_namespace(&self, change: Change<View<Namespace>>) {
+    /// Namespaces, for their labels: those that are watched, all where `scopes` is empty.
+    pub fn ingest_namespace(&self, scopes: &BTreeSet<String>, change: Change<View<Namespace>>) {
+        let watched = |name: &str| scopes.is_empty() || scopes.contains(name);
         match change {
             // A namespace that a list lacks is gone with all its objects.
             Change::Listing | Change::Synced(_) => {}
             Change::Listed(view) | Change::Applied(view) => {
-                if let Some((key, _, labels)) = usable(view) {
+                if let Some((key, _, labels)) = usable(view)
+                    && watched(&key.name)
+                {
                     self.change(|state| state.index.apply_namespace(&intern(&key.name), labels));
                 }
             }

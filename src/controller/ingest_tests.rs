@@ -40,6 +40,7 @@ fn leader() -> Context {
             key: key.clone(),
             comparable: true,
             refresh_bound: Duration::from_secs(120),
+            cluster_wide: false,
         })),
         sources: Queue::new("sources", Backoff::default()),
         workloads: Queue::new("workloads", Backoff::default()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -23,7 +24,7 @@ use crate::cluster::lease::{self, Candidate, Leadership};
 use crate::cluster::patch;
 use crate::cluster::pulse::PulseLayer;
 use crate::cluster::watch::{Change, Options as WatchOptions, Watch, Watched};
-use crate::controller::context::{Context, OperatorClock};
+use crate::controller::context::{Context, OperatorClock, Subject};
 use crate::controller::endpoints::{self, Insight};
 use crate::controller::ingest::Scope;
 use crate::controller::queue::{self, Backoff, Queue};
@@ -38,6 +39,9 @@ use crate::telemetry::metrics;
 
 /// How often what must be alive says so.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How many Projections are written at a time at the end.
+const REMEMBERED_AT_ONCE: usize = 16;
 
 /// How long Events that wait may still be posted at the end.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -116,6 +120,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
             key: key.clone(),
             comparable: options.comparable,
             refresh_bound: REFRESH_BOUND,
+            cluster_wide: options.namespaces.is_empty(),
         })),
         sources: Queue::new("sources", Backoff::default()),
         workloads: Queue::new("workloads", Backoff::default()),
@@ -213,11 +218,11 @@ impl Operator {
         self.watch_cluster(true, |context: &Context, change| {
             context.ingest_cluster_policy(change);
         });
-        if self.options.namespaces.is_empty() {
-            self.watch_cluster(false, |context: &Context, change| {
-                context.ingest_namespace(change);
-            });
-        }
+        // A few namespaces can do without: a namespaceSelector selects none of them then.
+        let scopes = self.options.namespaces.clone();
+        self.watch_cluster(!scopes.is_empty(), move |context: &Context, change| {
+            context.ingest_namespace(&scopes, change);
+        });
         self.watch_each_namespace(|context: &Context, scope, change| {
             context.ingest_source::<ConfigMap>(S::ConfigMap, scope, change);
         });
@@ -392,6 +397,10 @@ impl Operator {
         if timeout(self.options.timeout * 2, finished).await.is_err() {
             warn!("some requests did not end in time and are given up");
         }
+        let remembering = remember(&self.context);
+        if timeout(self.options.timeout, remembering).await.is_err() {
+            warn!("some Projections could not be written in time");
+        }
         self.tasks.shutdown().await;
         // The poster ends once nobody can send any more.
         drop(self);
@@ -399,6 +408,20 @@ impl Operator {
             warn!("some Events could not be posted in time");
         }
     }
+}
+
+/// Writes the Projections that wait to be written: what the next process finds in
+/// them it need not guess.
+async fn remember(context: &Arc<Context>) {
+    if !context.state.lock().synced {
+        return;
+    }
+    let remembered = context.state.lock().remembered();
+    let writes = remembered
+        .into_iter()
+        .map(|id| reports::reconcile(context.clone(), Subject::Workload(id)));
+    let mut writes = futures::stream::iter(writes).buffer_unordered(REMEMBERED_AT_ONCE);
+    while writes.next().await.is_some() {}
 }
 
 /// Has everything looked at when leadership comes.

@@ -25,9 +25,13 @@ pub struct PolicyMeta {
 }
 
 /// Writes the status of each policy whose status is not as it should be. Returns
-/// whether something was written.
+/// whether to look again: something was written, or workloads still have to be
+/// planned, before which there is nothing to count.
 pub async fn report(context: &Context) -> bool {
     let server = context.now().server;
+    if !context.state.lock().is_planned() {
+        return true;
+    }
     let wanted = wanted(&context.state.lock(), server);
     let mut written = false;
     for (id, status) in wanted {
@@ -61,6 +65,7 @@ fn wanted(state: &State, now: ServerTime) -> Vec<(PolicyId, PolicyStatus)> {
     let policies = state.index.policies();
     policies
         .iter()
+        .filter(|(id, _)| state.reports_on(id))
         .filter_map(|(id, valid)| {
             let meta = state.policies.get(&id)?;
             let counts = counts.get(&id).copied().unwrap_or_default();

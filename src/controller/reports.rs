@@ -79,11 +79,12 @@ async fn projection(context: &Context, id: &WorkloadId) -> Outcome {
         Patched::Done { .. } => Outcome::Done,
         Patched::Conflict => {
             context.metrics.wrote_status(metrics::Outcome::Conflict);
+            debug!(workload = %id, "its Projection is written by somebody else too; it is tried again");
             Outcome::Retry
         }
         Patched::Refused { message } => {
             context.metrics.wrote_status(metrics::Outcome::Refused);
-            debug!(workload = %id, message, "the API server refuses its Projection");
+            warn!(workload = %id, message, "the API server refuses its Projection");
             Outcome::Retry
         }
         Patched::Failed { message } => {

@@ -37,6 +37,8 @@ pub struct Settings {
     pub comparable: bool,
     /// How long the kubelet may take to refresh a mounted directory.
     pub refresh_bound: Duration,
+    /// Whether all namespaces are watched.
+    pub cluster_wide: bool,
 }
 
 /// The operator's state.
@@ -50,6 +52,8 @@ pub struct State {
     pub policies: HashMap<PolicyId, PolicyMeta>,
     settings: Settings,
     managed: HashMap<WorkloadId, Managed>,
+    /// Workloads that ask to be managed in a way that can't be.
+    refused: HashMap<WorkloadId, Reason>,
 }
 
 /// One workload that is managed, or was until lately.
@@ -64,6 +68,8 @@ struct Managed {
     report_after: Mono,
     /// Since when it is not managed any more.
     retired: Option<Mono>,
+    /// Whether somebody has been told that its digests were lost.
+    told_of_loss: bool,
 }
 
 /// What has to be remembered of a Projection that was written.
@@ -172,6 +178,7 @@ impl State {
             policies: HashMap::new(),
             settings,
             managed: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -179,6 +186,14 @@ impl State {
     #[must_use]
     pub fn is_comparable(&self) -> bool {
         self.settings.comparable
+    }
+
+    /// Whether a policy's status is for this operator to write: one that watches a
+    /// few namespaces sees a part of what a ClusterSyncPolicy selects, and others
+    /// like it see other parts.
+    #[must_use]
+    pub fn reports_on(&self, policy: &PolicyId) -> bool {
+        self.settings.cluster_wide || policy.namespace().is_some()
     }
 
     /// Takes up a stored Projection: at start, or on a standby as the leader
@@ -352,10 +367,23 @@ impl State {
         in_sync: Option<(ServerTime, Mono)>,
     ) -> Planned {
         let Some(view) = self.index.view(id) else {
+            self.refused.remove(id);
             return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
         };
         let Some(managed) = self.managed.get_mut(id) else {
-            return Planned::gone(None);
+            let mut planned = Planned::gone(None);
+            if let Selected::NotManaged { reason, message } = view.selected {
+                planned.decision.reason = *reason;
+                planned.decision.message.clone_from(message);
+            }
+            let before = match planned.decision.reason.is_refusal() {
+                true => self.refused.insert(id.clone(), planned.decision.reason),
+                false => self.refused.remove(id),
+            };
+            planned.news =
+                planned.decision.reason.is_refusal() && before != Some(planned.decision.reason);
+            planned.uid = Some(view.workload.uid.clone());
+            return planned;
         };
         if self.synced {
             managed.record.prune(&view);
@@ -379,7 +407,12 @@ impl State {
         }
         let news = managed.is_news(&decision);
         let step = match &decision.verdict {
-            Verdict::Nothing if managed.must_cover_newest_pod() => Step::At(now + REPORT_INTERVAL),
+            // Only being in sync moves `lastInSync`; else an event has it planned again.
+            Verdict::Nothing
+                if decision.reason == Reason::InSync && managed.must_cover_newest_pod() =>
+            {
+                Step::At(now + REPORT_INTERVAL)
+            }
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => Step::Rest,
             Verdict::Wait(Some(until)) => Step::At(*until),
             Verdict::Roll(plan) => Step::Roll(Order {
@@ -404,11 +437,40 @@ impl State {
         }
     }
 
+    /// Of how many Pods it can't be told any more what they have, because stored
+    /// digests can't be compared; only once, and once all is read.
+    pub fn tell_of_loss(&mut self, id: &WorkloadId) -> Option<u32> {
+        let managed = self.managed.get_mut(id)?;
+        let reason = managed.decision.as_ref()?.reason;
+        let passing = matches!(reason, Reason::CachesNotSynced | Reason::SourceNotRead);
+        let unknown = Tally::of(&managed.pods).unknown;
+        if passing || managed.told_of_loss || !managed.record.restated || unknown == 0 {
+            return None;
+        }
+        managed.told_of_loss = true;
+        Some(unknown)
+    }
+
     /// Notes a roll that the API server accepted.
     pub fn rolled(&mut self, id: &WorkloadId, roll: Roll, base: &str, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
             managed.record.rolled(roll, base, now);
         }
+    }
+
+    /// Notes that the API server refuses a roll, so that this is told in place of
+    /// the roll, until it is planned again. Returns in how long the Projection
+    /// should be looked at, if at all.
+    pub fn refused(&mut self, id: &WorkloadId, message: String, now: Mono) -> Option<Duration> {
+        let managed = self.managed.get_mut(id)?;
+        let decision = Decision {
+            verdict: Verdict::Hold,
+            reason: Reason::RollFailed,
+            message,
+        };
+        let delay = managed.report_in(&decision, now);
+        managed.decision = Some(decision);
+        delay
     }
 
     /// What a workload's Projection should be.
@@ -476,6 +538,13 @@ impl State {
         {
             self.managed.remove(id);
         }
+    }
+
+    /// Whether every managed workload has been planned at least once.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        let mut managed = self.managed.values().filter(|one| one.retired.is_none());
+        managed.all(|one| one.decision.is_some())
     }
 
     /// Every workload of which something is remembered.
@@ -601,6 +670,7 @@ impl Managed {
             reported: None,
             report_after: Mono::default(),
             retired: None,
+            told_of_loss: false,
         }
     }
 
@@ -646,7 +716,7 @@ impl Managed {
     /// restart it could not always be told what that Pod has.
     fn must_cover_newest_pod(&self) -> bool {
         let reported = self.reported.as_ref();
-        reported.is_some_and(|reported| self.record.newest_start > reported.last_in_sync)
+        self.record.newest_start > reported.and_then(|reported| reported.last_in_sync)
     }
 
     /// Whether writing it now would change that.
@@ -730,3 +800,6 @@ fn fingerprint(status: &ProjectionStatus) -> u64 {
         .hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

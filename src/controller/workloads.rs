@@ -12,9 +12,13 @@ use crate::controller::queue::Outcome;
 use crate::controller::state::{Order, Planned, Step};
 use crate::core::object::WorkloadId;
 use crate::core::plan::Verdict;
+use crate::core::projection::digests_lost;
 use crate::core::record::Roll;
 use crate::telemetry::events::{EventType, Notice, Regarding};
 use crate::telemetry::metrics;
+
+/// How long news of workloads is collected before the policies' status tells of it.
+const POLICIES_DELAY: Duration = Duration::from_secs(1);
 
 /// Plans one workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
@@ -23,6 +27,12 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, settled);
     announce(&context, &id, &planned, leading);
+    if leading {
+        announce_loss(&context, &id);
+    }
+    if leading && (planned.news || planned.uid.is_none()) {
+        context.reports.add_after(Subject::Policies, POLICIES_DELAY);
+    }
     if let Some(delay) = planned.report.filter(|_| leading) {
         context
             .reports
@@ -45,11 +55,12 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
     let (kind, reason) = (id.kind.as_str(), decision.reason.as_str());
     context.metrics.decided(kind, reason);
     debug!(workload = %id, reason, message = decision.message, "decided");
-    if leading && decision.verdict == Verdict::Hold {
+    if leading && (decision.verdict == Verdict::Hold || decision.reason.is_refusal()) {
         let event_type = match decision.reason {
             Reason::SourceMissing | Reason::KeyMissing | Reason::Blocked | Reason::Contested => {
                 EventType::Warning
             }
+            Reason::PolicyNotFound | Reason::PolicyInvalid => EventType::Warning,
             _ => EventType::Normal,
         };
         context.post(
@@ -59,7 +70,22 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
             "Hold",
             decision.message.clone(),
         );
-        context.reports.add(Subject::Policies);
+    }
+}
+
+/// Tells that stored digests are of no use any more.
+fn announce_loss(context: &Context, id: &WorkloadId) {
+    let lost = context.state.lock().tell_of_loss(id);
+    if let Some(pods) = lost {
+        let note = digests_lost(pods);
+        warn!(workload = %id, note);
+        context.post(
+            id,
+            EventType::Warning,
+            Reason::StateUnknown,
+            "Observe",
+            note,
+        );
     }
 }
 
@@ -99,9 +125,6 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
             );
             context.workloads.add(id.clone());
             context.reports.add(Subject::Workload(id.clone()));
-            context
-                .reports
-                .add_after(Subject::Policies, Duration::from_secs(1));
             Outcome::Done
         }
         Patched::Conflict => {
@@ -118,13 +141,14 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
         Patched::Refused { message } => {
             counted(metrics::Outcome::Refused);
             warn!(workload = %id, message, "the API server refuses the roll");
-            context.post(
-                id,
-                EventType::Warning,
-                Reason::RollFailed,
-                "Roll",
-                format!("The API server refuses the roll: {message}"),
-            );
+            let note = format!("The API server refuses the roll: {message}");
+            let report = context.state.lock().refused(id, note.clone(), now);
+            if let Some(delay) = report {
+                context
+                    .reports
+                    .add_after(Subject::Workload(id.clone()), delay);
+            }
+            context.post(id, EventType::Warning, Reason::RollFailed, "Roll", note);
             Outcome::Retry
         }
         Patched::Failed { message } => {

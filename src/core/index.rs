@@ -52,7 +52,8 @@ pub struct Index {
 /// One namespace.
 #[derive(Debug, Default)]
 pub struct Space {
-    labels: Labels,
+    /// Those of the namespace; `None` while they are not known.
+    labels: Option<Labels>,
     sources: HashMap<SourceName, Source>,
     users: HashMap<SourceName, BTreeSet<WorkloadName>>,
     workloads: HashMap<WorkloadName, Node>,
@@ -118,6 +119,10 @@ impl Index {
 
     /// Takes in a namespace's labels.
     pub fn apply_namespace(&mut self, name: &Arc<str>, labels: Labels) -> Affected {
+        self.set_labels(name, Some(labels))
+    }
+
+    fn set_labels(&mut self, name: &Arc<str>, labels: Option<Labels>) -> Affected {
         let mut affected = Affected::default();
         let space = self.spaces.entry(name.clone()).or_default();
         if space.labels != labels {
@@ -129,7 +134,7 @@ impl Index {
 
     /// Takes in that a namespace is gone: its objects' own events say the rest.
     pub fn delete_namespace(&mut self, name: &str) -> Affected {
-        let affected = self.apply_namespace(&name.into(), Labels::new());
+        let affected = self.set_labels(&name.into(), None);
         self.tidy(name);
         affected
     }
@@ -468,7 +473,7 @@ impl Index {
 
 impl Space {
     fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.labels.is_none()
             && self.sources.is_empty()
             && self.users.is_empty()
             && self.workloads.is_empty()
@@ -504,7 +509,7 @@ impl Space {
         Candidate {
             kind,
             namespace,
-            namespace_labels: &self.labels,
+            namespace_labels: self.labels.as_ref(),
             labels: &workload.labels,
             sync: workload.sync.as_deref(),
         }

@@ -26,7 +26,7 @@ pub mod record;
 pub mod reference;
 pub mod source;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod time;
 pub mod timeline;
 pub mod workload;

@@ -87,8 +87,9 @@ pub struct Candidate<'a> {
     pub kind: WorkloadKind,
     /// Its namespace.
     pub namespace: &'a str,
-    /// The labels of its namespace.
-    pub namespace_labels: &'a Labels,
+    /// The labels of its namespace; `None` while they are not known: no selector matches
+    /// them then, not even one that asks for a label to be absent.
+    pub namespace_labels: Option<&'a Labels>,
     /// Its own labels.
     pub labels: &'a Labels,
     /// The value of its annotation `projsync.dev/sync`.

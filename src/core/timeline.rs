@@ -13,7 +13,11 @@ use crate::core::digest::Digest;
 use crate::core::object::Rv;
 use crate::core::time::{Mono, ServerTime};
 
+mod observation;
 mod standing;
+
+use observation::first_time;
+pub use observation::{Mark, MarkKind, Observation};
 
 /// How many contents a timeline keeps.
 pub const LIMIT: usize = 8;
@@ -71,56 +75,6 @@ pub struct Timeline {
     /// Whether Pods older than the first entry can't be told (first sight)
     /// rather than being outdated.
     open: bool,
-}
-
-/// What one reading of a source says of a reference.
-#[derive(Clone, Debug)]
-pub struct Observation {
-    /// The digest of what is projected.
-    pub digest: Digest,
-    /// Whether something required is missing.
-    pub missing: bool,
-    /// `metadata.resourceVersion` of the object that was read; of the DELETED
-    /// event, if one was seen, for an absent one.
-    pub rv: Option<Rv>,
-    /// The version that last changed the data, where the watch saw it live and
-    /// had reached `rv`: the content is in force since then.
-    pub edited: Option<Rv>,
-    /// Whether no container can start without it.
-    pub required: bool,
-    /// `metadata.creationTimestamp`, `None` for an absent source.
-    pub created: Option<ServerTime>,
-    /// The newest managedFields time that owns data.
-    pub data_time: Option<ServerTime>,
-    /// The `Date` of the API response that brought it.
-    pub date: ServerTime,
-    /// When the operator learned of the change.
-    pub received: Mono,
-    /// The projected keys that differ from the previous content.
-    pub changed: Vec<Arc<str>>,
-    /// Whether a key that was projected is gone: a removal moves no
-    /// managedFields time.
-    pub key_went: bool,
-}
-
-/// A version of a source that went by between two readings of a reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Its resourceVersion.
-    pub rv: Rv,
-    /// What happened in it.
-    pub kind: MarkKind,
-    /// When the operator learned of it.
-    pub received: Mono,
-}
-
-/// What happened in a version of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkKind {
-    /// Its data may have changed.
-    Edited,
-    /// It was deleted.
-    Deleted,
 }
 
 /// How our own timeline follows one that another replica stored.
@@ -475,66 +429,6 @@ pub(crate) fn second_before(time: ServerTime) -> ServerTime {
 pub(crate) fn second_after(time: ServerTime) -> ServerTime {
     let second = SignedDuration::from_secs(1);
     time.saturating_add(second).unwrap_or(time)
-}
-
-// === impl Observation ===
-
-impl Observation {
-    fn entry(&self, since: Since) -> Entry {
-        Entry {
-            content: Content::Known(self.digest),
-            since,
-            missing: self.missing,
-            changed: self.changed.iter().take(CHANGED_LIMIT).cloned().collect(),
-            received: self.received,
-            synced: None,
-        }
-    }
-
-    /// The server's time for content that follows one in force since `previous`.
-    fn time_after(&self, previous: ServerTime) -> ServerTime {
-        self.told_after(previous).unwrap_or(self.date)
-    }
-
-    /// The same, where managedFields tell it.
-    fn told_after(&self, previous: ServerTime) -> Option<ServerTime> {
-        self.data_time
-            .filter(|time| *time > previous && !self.key_went)
-    }
-}
-
-/// The time of a first reading. Content that came with its object, within the
-/// same second, and that no container can start without, counts from before that
-/// second: whatever started in it has it.
-fn first_time(created: ServerTime, seen: &Observation) -> ServerTime {
-    let edited = seen.data_time.unwrap_or(seen.date);
-    if seen.required && edited == created {
-        return second_before(created);
-    }
-    edited
-}
-
-// === impl Mark ===
-
-impl Mark {
-    fn entry(&self, absent: (Digest, bool), time: ServerTime) -> Entry {
-        let (content, missing) = match self.kind {
-            MarkKind::Edited => (Content::Unread, false),
-            MarkKind::Deleted => (Content::Known(absent.0), absent.1),
-        };
-        Entry {
-            content,
-            since: Since {
-                rv: Some(self.rv),
-                exact: true,
-                time,
-            },
-            missing,
-            changed: Vec::new(),
-            received: self.received,
-            synced: None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
 use projsync::core::object::WorkloadKind;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{
     Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
@@ -116,79 +116,78 @@ async fn with_a_pod_born_between_rolls_once() -> Result {
     assert_rolled(&env, &operator, &workloads, 1, &back).await
 }
 
-/// Back while some Pods are replaced already and others not yet.
-async fn in_the_middle(kind: WorkloadKind) -> Result {
-    let env = Env::new().await?;
+/// Back while some Pods have started with the other content and some are not yet
+/// replaced.
+async fn in_the_middle(env: &Env, kind: WorkloadKind, strategy: &str) -> Result {
     env.create(&policy("fast").fast()).await?;
     let (app, workloads) = workloads();
     // One Pod after the other, and each takes its time.
-    let strategy = match kind {
-        WorkloadKind::Deployment => "strategy",
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "updateStrategy",
-    };
     let workload = workloads.into_iter().find(|one| one.kind() == kind);
     let workload = workload
         .context("no workload of this kind")?
-        .replicas(2)
-        .ready_after("5s")
-        .with(strategy, one_by_one());
-    let operator = started(&env, &app, std::slice::from_ref(&workload)).await?;
+        .ready_after("4s")
+        .with(
+            strategy,
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}),
+        );
+    let operator = started(env, &app, std::slice::from_ref(&workload)).await?;
 
     env.set(&app, "a", "2").await?;
-    let (new, old) = eventually("a Pod with the other content", async || {
-        let (new, old) = by_trigger(&env, &workload).await?;
+    let (new, old) = eventually("a Pod that started with the other content", async || {
+        let (new, old) = by_trigger(env, &workload).await?;
         Ok((!new.is_empty()).then_some((new, old)))
     })
     .await?;
     let back = env.set(&app, "a", "1").await?;
     let before = env.pods_before(&workload, &back).await?;
-    ensure!(!new.is_disjoint(&before) && !old.is_disjoint(&before));
-    env.rolls(&workload, 2).await?;
-    env.rolled_out(&workload).await?;
-    operator.caught_up(&[&back]).await?;
-    operator.all_in_sync(1).await?;
-    env.assert_only(&[(&workload, 2)]).await?;
-    env.assert_started_after(&workload, &back).await
+    ensure!(!new.is_disjoint(&before), "the roll had not begun");
+    ensure!(!old.is_disjoint(&before), "the roll was over");
+    assert_rolled(env, &operator, std::slice::from_ref(&workload), 2, &back).await
 }
 
 #[tokio::test]
 async fn in_the_middle_of_a_roll_of_a_deployment_rolls_once_more() -> Result {
-    in_the_middle(WorkloadKind::Deployment).await
+    let env = Env::new().await?;
+    in_the_middle(&env, WorkloadKind::Deployment, "strategy").await
 }
 
 #[tokio::test]
 async fn in_the_middle_of_a_roll_of_a_stateful_set_rolls_once_more() -> Result {
-    in_the_middle(WorkloadKind::StatefulSet).await
+    let env = Env::new().await?;
+    in_the_middle(&env, WorkloadKind::StatefulSet, "updateStrategy").await
 }
 
 #[tokio::test]
 async fn in_the_middle_of_a_roll_of_a_daemon_set_rolls_once_more() -> Result {
-    in_the_middle(WorkloadKind::DaemonSet).await
+    let env = Env::own().await?;
+    // A Pod on each of three nodes.
+    for name in ["node-1", "node-2"] {
+        let mut node = object("v1", "Node", name);
+        node["metadata"]["annotations"] = json!({"kwok.x-k8s.io/node": "fake"});
+        env.create(&node).await?;
+    }
+    in_the_middle(&env, WorkloadKind::DaemonSet, "updateStrategy").await
 }
 
-fn one_by_one() -> Value {
-    json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}})
-}
-
-/// The uids of the Pods with our trigger, and without.
-async fn by_trigger(
+/// The uids of the Pods that started with our trigger, and of those without it.
+pub(crate) async fn by_trigger(
     env: &Env,
     workload: &Workload,
 ) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let triggered = |annotations: &std::collections::BTreeMap<String, String>| {
-        annotations.contains_key(projsync::api::names::REVISION_ANNOTATION)
-    };
-    let (new, old): (Vec<_>, Vec<_>) = env
-        .pods(workload)
-        .await?
-        .into_iter()
-        .partition(|pod| pod.metadata.annotations.as_ref().is_some_and(triggered));
-    let uids = |pods: Vec<k8s_openapi::api::core::v1::Pod>| {
-        pods.into_iter()
-            .filter_map(|pod| pod.metadata.uid)
-            .collect()
-    };
-    Ok((uids(new), uids(old)))
+    let (mut new, mut old) = (BTreeSet::new(), BTreeSet::new());
+    for pod in env.pods(workload).await? {
+        let (uid, annotations) = (pod.metadata.uid, pod.metadata.annotations);
+        let running = pod.status.and_then(|status| status.phase).as_deref() == Some("Running");
+        let trigger = annotations
+            .unwrap_or_default()
+            .contains_key(projsync::api::names::REVISION_ANNOTATION);
+        match (trigger, running) {
+            (true, true) => new.extend(uid),
+            (true, false) => {}
+            (false, _) => old.extend(uid),
+        }
+    }
+    Ok((new, old))
 }
 
 #[tokio::test]

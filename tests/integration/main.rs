@@ -5,12 +5,16 @@
 
 mod aba;
 mod bursts;
+mod cli;
+mod downtime;
 mod endpoints;
 mod harness;
 mod limits;
+mod lost_key;
 mod missing;
 mod owners;
 mod pods;
+mod policies;
 mod quiet;
 mod rbac;
 mod replicas;

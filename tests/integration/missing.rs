@@ -67,8 +67,8 @@ async fn started(cases: &[Case]) -> Result<(Env, Operator)> {
     Ok((env, operator))
 }
 
-async fn caught_up(operator: &Operator, edits: &[Edit]) -> Result {
-    operator.caught_up(&edits.iter().collect::<Vec<_>>()).await
+async fn acted(operator: &Operator, edits: &[Edit]) -> Result {
+    operator.acted(&edits.iter().collect::<Vec<_>>()).await
 }
 
 async fn delete_all(env: &Env, cases: &[Case]) -> Result<Vec<Edit>> {
@@ -112,7 +112,7 @@ async fn a_required_source_that_goes_holds_until_it_is_back() -> Result {
     let cases = required();
     let (env, operator) = started(&cases).await?;
 
-    caught_up(&operator, &delete_all(&env, &cases).await?).await?;
+    acted(&operator, &delete_all(&env, &cases).await?).await?;
     for case in &cases {
         operator.decided(&case.workload, "SourceMissing").await?;
         let what = format!("{}/{}", case.source.kind(), case.workload.name());
@@ -125,18 +125,18 @@ async fn a_required_source_that_goes_holds_until_it_is_back() -> Result {
     for case in &cases {
         edits.push(env.create(&case.source).await?);
     }
-    caught_up(&operator, &edits).await?;
+    acted(&operator, &edits).await?;
     operator.all_in_sync(cases.len()).await?;
     env.assert_only(&[]).await?;
 
     // Other content: one roll, once it is there.
-    caught_up(&operator, &delete_all(&env, &cases).await?).await?;
+    acted(&operator, &delete_all(&env, &cases).await?).await?;
     env.assert_only(&[]).await?;
     let mut edits = Vec::new();
     for case in &cases {
         edits.push(env.create(&case.source.clone().data("a", "2")).await?);
     }
-    caught_up(&operator, &edits).await?;
+    acted(&operator, &edits).await?;
     assert_rolls(&env, &cases, |_| 1).await?;
     operator.all_in_sync(cases.len()).await
 }
@@ -150,14 +150,14 @@ async fn a_required_key_that_goes_holds_until_it_is_back() -> Result {
         for case in &cases {
             edits.push(env.unset(&case.source, "a").await?);
         }
-        caught_up(&operator, &edits).await
+        acted(&operator, &edits).await
     };
     let set = async |value: &str| {
         let mut edits = Vec::new();
         for case in &cases {
             edits.push(env.set(&case.source, "a", value).await?);
         }
-        caught_up(&operator, &edits).await?;
+        acted(&operator, &edits).await?;
         operator.all_in_sync(cases.len()).await
     };
     // To those that see all keys it is a change like any other.
@@ -200,7 +200,7 @@ async fn an_optional_one_that_comes_and_goes_rolls_each_time() -> Result {
     let (env, operator) = started(&cases).await?;
     let mut wanted = 0;
     for _ in 0..2 {
-        caught_up(&operator, &delete_all(&env, &cases).await?).await?;
+        acted(&operator, &delete_all(&env, &cases).await?).await?;
         wanted += 1;
         assert_rolls(&env, &cases, |_| wanted).await?;
         operator.all_in_sync(cases.len()).await?;
@@ -208,7 +208,7 @@ async fn an_optional_one_that_comes_and_goes_rolls_each_time() -> Result {
         for case in &cases {
             edits.push(env.create(&case.source).await?);
         }
-        caught_up(&operator, &edits).await?;
+        acted(&operator, &edits).await?;
         wanted += 1;
         assert_rolls(&env, &cases, |_| wanted).await?;
         operator.all_in_sync(cases.len()).await?;
@@ -221,7 +221,7 @@ async fn an_optional_one_that_comes_and_goes_rolls_each_time() -> Result {
                 Some(value) => env.set(&case.source, "a", value).await?,
             });
         }
-        caught_up(&operator, &edits).await?;
+        acted(&operator, &edits).await?;
         wanted += 1;
         assert_rolls(&env, &cases, |_| wanted).await?;
         operator.all_in_sync(cases.len()).await?;
@@ -263,20 +263,21 @@ async fn a_workload_that_starts_before_its_source_has_what_appears() -> Result {
     for case in &cases {
         edits.push(env.create(&case.source).await?);
     }
-    caught_up(&operator, &edits).await?;
+    acted(&operator, &edits).await?;
     operator.all_in_sync(cases.len()).await?;
+    operator.caught_up(&[]).await?;
     env.assert_only(&[]).await?;
     // Nor does an operator that was not there.
     operator.restart().await?;
     operator.all_in_sync(cases.len()).await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     env.assert_only(&[]).await?;
 
     let mut edits = Vec::new();
     for case in &cases {
         edits.push(env.set(&case.source, "a", "2").await?);
     }
-    caught_up(&operator, &edits).await?;
+    acted(&operator, &edits).await?;
     // What has not started has no content yet.
     let rolls: Vec<_> = cases
         .iter()
@@ -302,7 +303,7 @@ async fn everything_there_before_the_operator_is_nothing_to_roll() -> Result {
     }
     let operator = env.operator(&[]).await?;
     operator.all_in_sync(cases.len()).await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     env.assert_only(&[]).await
 }
 
@@ -362,12 +363,12 @@ async fn a_change_beside_what_is_missing_is_kept_until_it_is_back() -> Result {
 
     let gone = env.delete(&other).await?;
     let edit = env.set(&app, "a", "2").await?;
-    operator.caught_up(&[&gone, &edit]).await?;
+    operator.acted(&[&gone, &edit]).await?;
     operator.decided(&web, "SourceMissing").await?;
     env.assert_only(&[]).await?;
 
     let back = env.create(&other).await?;
-    operator.caught_up(&[&back]).await?;
+    operator.acted(&[&back]).await?;
     operator.decided(&web, "InSync").await?;
     env.assert_only(&[(&web, 1)]).await?;
     env.rolled_out(&web).await?;

@@ -37,7 +37,7 @@ async fn contested(env: &Env, operator: &Operator, web: &Workload, rolls: usize)
             .then_some(()))
     })
     .await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     env.assert_only(&[(web, rolls)]).await
 }
 
@@ -100,7 +100,7 @@ async fn contest(web: Workload) -> Result {
         Some(status.contested.as_ref().map_or(0, |one| one.removals))
     })
     .await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     env.assert_only(&[(&web, 4)]).await
 }
 
@@ -209,7 +209,7 @@ async fn a_manifest_that_is_written_again_causes_no_storm() -> Result {
     operator.all_in_sync(all.len()).await?;
 
     let edit = env.set(&app, "a", "2").await?;
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     rolled_out().await?;
     operator.all_in_sync(all.len()).await?;
     let rolls = |count| -> Vec<_> { all.iter().map(|(_, w)| (w, count)).collect() };
@@ -222,7 +222,7 @@ async fn a_manifest_that_is_written_again_causes_no_storm() -> Result {
         }
         rolled_out().await?;
     }
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     operator.all_in_sync(all.len()).await?;
     env.assert_only(&rolls(1)).await?;
     for (way, workload) in &all {
@@ -244,10 +244,10 @@ async fn a_manifest_that_is_written_again_causes_no_storm() -> Result {
         way.run(&env, &workload.clone().image("app:2"), way.again)
             .await?;
     }
-    operator.caught_up(&[&edit]).await?;
+    operator.acted(&[&edit]).await?;
     rolled_out().await?;
     operator.all_in_sync(all.len()).await?;
-    operator.caught_up(&[]).await?;
+    operator.acted(&[]).await?;
     for (way, workload) in &all {
         env.assert_started_after(workload, &edit).await?;
         let count = env.roll_count(workload)?;

@@ -3,13 +3,18 @@
 //! Most look with strategy Observe, so that the states stay to be seen. Handover
 //! has tests of its own.
 
-use std::collections::BTreeSet;
+mod containers;
+mod count;
+mod order;
+mod sight;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
+use projsync::api::conditions::STATE_KNOWN;
+use projsync::api::projection::State;
 
 use crate::harness::{
-    Edit, Env, Operator, Result, Source, Workload, config_map, deployment, eventually, object,
+    Env, Operator, Policy, Result, Source, Workload, config_map, deployment, eventually, object,
     policy, until,
 };
 
@@ -59,84 +64,37 @@ pub(crate) async fn next_second() -> Result {
     .await
 }
 
+fn observed_policy() -> Policy {
+    policy("look").fast().observe()
+}
+
 /// A ConfigMap, a Deployment that has it in its environment, and an operator.
 async fn observed(env: &Env, replicas: u32) -> Result<(Source, Workload, Operator)> {
     let app = config_map("app").data("a", "0").data("b", "0");
     let web = deployment("web").replicas(replicas).uses(app.env("A", "a"));
-    env.create_all(&[&policy("look").fast().observe(), &app, &web])
-        .await?;
+    env.create_all(&[&observed_policy(), &app, &web]).await?;
     env.rolled_out(&web).await?;
     let operator = env.operator(&[]).await?;
     counts(env, &operator, &web, (u64::from(replicas), 0, 0)).await?;
     Ok((app, web, operator))
 }
 
-/// What a Pod may have: the value of the last edit that it is not older than, or of
-/// a later one if its container started after that: in a later second. Within a
-/// second of it either may be.
-async fn possible<'a>(
-    env: &Env,
-    workload: &Workload,
-    pod: &Pod,
-    edits: &[(Edit, &'a str, i64)],
-) -> Result<BTreeSet<&'a str>> {
-    let uid = pod.metadata.uid.clone().unwrap_or_default();
-    let container = serde_json::to_value(pod)?["status"]["containerStatuses"][0].clone();
-    let started = &container["state"]["running"]["startedAt"];
-    let started: jiff::Timestamp = started.as_str().context("not started")?.parse()?;
-    let mut values = BTreeSet::from(["0"]);
-    for (edit, value, second) in edits {
-        let older = env.pods_before(workload, edit).await?.contains(&uid);
-        if !older || started.as_second() > second + 1 {
-            values = BTreeSet::from([*value]);
-        } else if started.as_second() > *second {
-            values.insert(value);
-        }
-    }
-    Ok(values)
-}
-
-/// Changes and Pods as fast as can be, in one second and another. What each Pod has
-/// is then known from the store alone: the value of the last edit that it is not
-/// older than.
-#[tokio::test]
-async fn since_and_start_are_ordered_by_resource_version() -> Result {
-    let env = Env::new().await?;
-    let (app, web, mut operator) = observed(&env, 8).await?;
-    let mut edits = Vec::new();
-    for (step, value) in ["1", "2", "1", "0", "2", "0", "1", "0"].iter().enumerate() {
-        let pods = env.pods(&web).await?;
-        env.delete(&object("v1", "Pod", pod_name(&pods[step % pods.len()])))
-            .await?;
-        let second = jiff::Timestamp::now().as_second();
-        let edit = env.set(&app, "a", value).await?;
-        // Each version is to be read: one that is not equals nothing.
-        operator.seen(&[&edit]).await?;
-        edits.push((edit, *value, second));
-    }
-    env.rolled_out(&web).await?;
-
-    let now = edits.last().map_or("0", |(_, value, _)| value);
-    let mut stale = 0;
-    let mut may_have = Vec::new();
-    for pod in env.pods(&web).await? {
-        may_have.push((pod_name(&pod).to_owned(), possible(&env, &web, &pod, &edits).await?));
-    }
-    until("which Pods are Fresh", Vec::<String>::new(), async || {
-        let projection = env.projection(&web).await?.context("no Projection")?;
-        let pods = projection.status.context("no status")?.pods;
-        let shown: BTreeSet<&str> = pods.not_fresh.iter().map(|pod| pod.name.as_str()).collect();
-        stale = shown.len() as u64;
-        let wrong = may_have.iter().filter(|(name, values)| match shown.contains(&**name) {
-            true => values.iter().all(|value| *value == now),
-            false => !values.contains(now),
-        });
-        Ok(wrong.map(|(name, values)| format!("{name} has {values:?}, {shown:?}")).collect())
+/// Waits until the Projection tells of so many Pods of which it can't be told.
+pub(crate) async fn assert_unknown(env: &Env, workload: &Workload, count: u32) -> Result {
+    let status = eventually("the Projection tells of them", async || {
+        let projection = env.projection(workload).await?.context("no Projection")?;
+        let status = projection.status.context("no status")?;
+        ensure!(status.pods.unknown == count, "{:?}", status.pods);
+        Ok(Some(status))
     })
     .await?;
-
-    // The same after a restart, whatever the seconds say.
-    operator.restart().await?;
-    counts(&env, &operator, &web, (8, stale, 0)).await?;
-    env.assert_only(&[]).await
+    let condition = status
+        .conditions
+        .iter()
+        .find(|one| one.type_ == STATE_KNOWN);
+    let condition = condition.context("no condition")?;
+    ensure!(status.pods.not_fresh.len() == count as usize);
+    ensure!(status.summary.state == Some(State::Unknown));
+    ensure!(condition.status == "False" && condition.reason == "StateUnknown");
+    Ok(())
 }

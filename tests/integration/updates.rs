@@ -1,8 +1,8 @@
 //! How a workload's controller replaces Pods: paused, told, in part, or stuck.
 
 use crate::harness::{
-    Edit, Env, Object as _, Operator, Result, Source, Workload, config_map, daemon_set, deployment,
-    eventually, object, policy, stateful_set,
+    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
+    object, policy, stateful_set,
 };
 use projsync::api::projection::{PodState, State};
 use serde_json::{Value, json};
@@ -55,13 +55,13 @@ impl Scene {
     /// Sets the projected key.
     async fn set(&self, value: &str) -> Result<Edit> {
         let edit = self.env.set(&self.app, "a", value).await?;
-        self.operator.caught_up(&[&edit]).await?;
+        self.operator.acted(&[&edit]).await?;
         Ok(edit)
     }
 
     async fn spec(&self, spec: Value) -> Result {
         let edit = self.env.merge(&self.web, json!({"spec": spec})).await?;
-        self.operator.caught_up(&[&edit]).await
+        self.operator.acted(&[&edit]).await
     }
 
     /// Waits until it is held for this reason, with these Pods left over, and
@@ -106,7 +106,7 @@ impl Scene {
     async fn ends(&self, rolls: usize, newer_than: &Edit) -> Result {
         self.env.rolled_out(&self.web).await?;
         self.operator.decided(&self.web, "InSync").await?;
-        self.operator.caught_up(&[]).await?;
+        self.operator.acted(&[]).await?;
         self.env.assert_started_after(&self.web, newer_than).await?;
         self.rolled(rolls).await
     }
@@ -335,7 +335,7 @@ async fn a_pod_that_has_not_started_takes_the_fix_by_itself() -> Result {
     set_status(env, &last, running("2100-01-01T00:00:00Z")).await?;
     env.rolled_out(web).await?;
     scene.operator.decided(web, "InSync").await?;
-    scene.operator.caught_up(&[]).await?;
+    scene.operator.acted(&[]).await?;
     scene.rolled(1).await
 }
 

@@ -7,10 +7,10 @@ use super::undo::Undo;
 use crate::api::policy::Strategy;
 use crate::api::projection::{DecisionRecord, PolicyInForce, RollRecord};
 use crate::cli::age::{ago, until};
-use crate::cli::objects::OneUse;
 use crate::cli::output::{Format, Line, Page, Table, Tone};
 use crate::cli::status::{Counts, outcome, state};
 use crate::cli::tree::pod_state;
+use crate::cli::uses::OneUse;
 
 /// The report, section by section.
 #[must_use]

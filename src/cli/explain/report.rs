@@ -10,8 +10,9 @@ use crate::api::projection::{
 };
 use crate::cli::advice::advice;
 use crate::cli::name::{SourceName, WorkloadName};
-use crate::cli::objects::{OneUse, Pod, PodLine, SelfRefreshing, Uses, Workload};
+use crate::cli::objects::{Pod, PodLine, SelfRefreshing, Workload};
 use crate::cli::status::Counts;
+use crate::cli::uses::{OneUse, Uses};
 use crate::core::reference::Class;
 
 /// All about one workload.

@@ -8,7 +8,8 @@ use super::effect::{Effect, of_pod, of_workload};
 use crate::api::projection::{ReferenceRecord, State};
 use crate::cli::gather::Namespace;
 use crate::cli::name::SourceName;
-use crate::cli::objects::{Life, OneUse, Owner, Pod, PodLine, Uses, Workload};
+use crate::cli::objects::{Life, Owner, Pod, PodLine, Workload};
+use crate::cli::uses::{OneUse, Uses};
 use crate::core::reference::Class;
 
 /// Who sees a source, and how.

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::api::projection::State;
 use crate::cli::name::{SourceName, WorkloadName};
-use crate::cli::objects::{OneUse, Pod, PodLine, SelfRefreshing, Uses, Workload};
+use crate::cli::objects::{Pod, PodLine, SelfRefreshing, Workload};
+use crate::cli::uses::{OneUse, Uses};
 use crate::core::reference::Class;
 
 /// What a workload projects.

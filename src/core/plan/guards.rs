@@ -1,5 +1,7 @@
 //! The guards, each with one reason to do nothing for now.
 
+use std::time::Duration;
+
 use crate::api::policy::Strategy;
 use crate::api::reasons::Reason;
 use crate::core::digest::Missing;
@@ -7,10 +9,15 @@ use crate::core::plan::{Decision, Facts, Verdict, count_pods, in_words, roll};
 use crate::core::policy::Selected;
 use crate::core::record::{Origin, base_of};
 use crate::core::time::Mono;
+use crate::core::timeline::Timeline;
 use crate::core::workload::Update;
 
 /// How many times our annotation may be removed before we stop putting it back.
 const REMOVALS: u32 = 2;
+
+/// How long it takes for sure until the server's clock shows a later second than
+/// that of something just received.
+const UNTIL_LATER_SECOND: Duration = Duration::from_secs(2);
 
 pub(super) fn caches_not_complete(facts: &Facts<'_>) -> Option<Decision> {
     (!facts.synced).then(|| {
@@ -242,7 +249,7 @@ pub(super) fn paused(facts: &Facts<'_>) -> Option<Decision> {
 /// Collects edits into one roll, from the first edit.
 pub(super) fn settling(facts: &Facts<'_>) -> Option<Decision> {
     let settle = facts.policy()?.settle;
-    let until = first_edit(facts)? + settle;
+    let until = (first_edit(facts)? + settle).max(second_is_over(facts));
     (facts.now < until).then(|| {
         Decision::new(
             Verdict::Wait(Some(until)),
@@ -266,6 +273,19 @@ fn first_edit(facts: &Facts<'_>) -> Option<Mono> {
             Some(timeline.entries().get(*lacks)?.received)
         })
         .min()
+}
+
+/// When Pods can be told to be newer than what they are rolled for: where a
+/// content has no resourceVersion, those of its second count as older.
+fn second_is_over(facts: &Facts<'_>) -> Mono {
+    let outdated = facts.to_replace().flat_map(|pod| &pod.outdated);
+    outdated
+        .filter_map(|(key, _)| facts.record.tracks.get(key)?.timeline.as_ref())
+        .map(Timeline::newest)
+        .filter(|newest| newest.since.rv.is_none())
+        .map(|newest| newest.received + UNTIL_LATER_SECOND)
+        .max()
+        .unwrap_or_default()
 }
 
 pub(super) fn minimum_interval(facts: &Facts<'_>) -> Option<Decision> {

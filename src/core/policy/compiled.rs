@@ -155,7 +155,8 @@ impl Namespaces {
             || self
                 .selector
                 .as_ref()
-                .is_some_and(|selector| selector.matches(workload.namespace_labels))
+                .zip(workload.namespace_labels)
+                .is_some_and(|(selector, labels)| selector.matches(labels))
     }
 }
 

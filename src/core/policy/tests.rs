@@ -46,7 +46,7 @@ fn web() -> Candidate<'static> {
     Candidate {
         kind: WorkloadKind::Deployment,
         namespace: "shop",
-        namespace_labels: &NO_LABELS,
+        namespace_labels: Some(&NO_LABELS),
         labels: &NO_LABELS,
         sync: None,
     }
@@ -354,11 +354,33 @@ fn workloads_are_selected_by_kind_label_and_namespace() {
     for (case, spec, expected) in cases {
         let workload = Candidate {
             labels: &front,
-            namespace_labels: &prod,
+            namespace_labels: Some(&prod),
             ..web()
         };
         let selected = policies([cluster("c", spec)]).select(&workload);
         assert_eq!(matches!(selected, Selected::Managed(_)), expected, "{case}");
+    }
+}
+
+#[test]
+fn a_namespace_whose_labels_are_not_known_is_selected_by_name_only() {
+    let without = json!({ "matchExpressions": [{ "key": "env", "operator": "DoesNotExist" }] });
+    let cases = [
+        (json!({ "namespaceSelector": without }), false),
+        (json!({ "namespaceSelector": {} }), false),
+        (
+            json!({ "namespaces": ["shop"], "namespaceSelector": without }),
+            true,
+        ),
+        (json!({}), true),
+    ];
+    for (spec, expected) in cases {
+        let workload = Candidate {
+            namespace_labels: None,
+            ..web()
+        };
+        let selected = policies([cluster("c", spec.clone())]).select(&workload);
+        assert_eq!(matches!(selected, Selected::Managed(_)), expected, "{spec}");
     }
 }
 

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::api::reasons::Reason;
+use crate::core::content::SourceContent;
+use crate::core::digest::DigestKey;
 use crate::core::plan::Verdict;
 use crate::core::testing::{World, listed, reference, variable};
 

@@ -33,6 +33,12 @@ impl Request {
         !["get", "list", "watch"].contains(&self.verb.as_str())
     }
 
+    /// Whether it was not for want of a right or of a working API server that it
+    /// failed, if it did.
+    pub(crate) fn allowed(&self) -> bool {
+        self.code < 500 && ![0, 401, 403].contains(&self.code)
+    }
+
     /// Whether the same rule grants both.
     pub(crate) fn asks_the_same_as(&self, other: &Self) -> bool {
         (&self.verb, &self.resource, &self.namespace)

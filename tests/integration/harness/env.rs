@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::audit::Audit;
-use super::space::{dynamic, managers};
+use super::space::owned_by;
 use super::{
     Cluster, Object, Operator, Proxy, Request, Result, Space, Workload, eventually, manifests,
     object,
@@ -328,7 +328,7 @@ impl Env {
                 // An API server that starts knows no roles yet, and forbids everything.
                 403 => requests
                     .iter()
-                    .any(|other| other.succeeded() && request.asks_the_same_as(other)),
+                    .any(|other| other.allowed() && request.asks_the_same_as(other)),
                 // Gone meanwhile; another version or another leader; an API server
                 // that starts or stops.
                 404 | 409 | 500.. => true,
@@ -364,14 +364,8 @@ impl Env {
         let owned: Value = serde_json::from_str(OWNED)?;
         for space in &self.spaces {
             for kind in ["Deployment", "StatefulSet", "DaemonSet"] {
-                let api = dynamic(
-                    &space.client,
-                    Some(&space.namespace),
-                    &object("apps/v1", kind, ""),
-                )?;
-                for workload in api.list(&Default::default()).await? {
-                    let workload = serde_json::to_value(workload)?;
-                    if let Some(fields) = managers(&workload).get("projsync") {
+                for workload in space.all(&object("apps/v1", kind, "")).await? {
+                    for fields in owned_by(&workload, "projsync") {
                         ensure!(*fields == owned, "{}: {fields}", workload.name());
                     }
                 }

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail, ensure};
 use kube::{Client, Config};
+use projsync::core::object::WorkloadKind;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Edit, Env, Object, Result, Workload, eventually, until};
+use super::space::wanted_pods;
+use super::{Edit, Env, Object, Result, Space, Workload, eventually, object, until};
 
 /// Arguments for a short handover: a dead leader is replaced within about two seconds.
 pub(crate) const QUICK_LEASE: [&str; 6] = [
@@ -32,6 +34,7 @@ pub(crate) struct Operator {
     /// Who it is in the lease and in Events.
     pub(crate) identity: String,
     namespace: String,
+    spaces: Vec<Space>,
     arguments: Vec<String>,
     /// What the audit log calls its token: see [`super::Request::credential`].
     pub(crate) credential: String,
@@ -79,6 +82,15 @@ pub(crate) struct WorkloadView {
     pub(crate) outdated: u64,
     pub(crate) unknown: u64,
     pub(crate) retired: bool,
+}
+
+/// What may still be put off where all that is due is done.
+#[derive(Clone, Copy)]
+enum PutOff {
+    Nothing,
+    /// Workloads that are in sync.
+    InSync,
+    Anything,
 }
 
 /// What `/debug/queues` says of a queue.
@@ -141,6 +153,7 @@ impl Operator {
         Ok(Self {
             identity: name,
             namespace: env.namespace.clone(),
+            spaces: env.spaces.clone(),
             arguments,
             credential,
             log,
@@ -307,18 +320,25 @@ impl Operator {
     /// follows is done, and nothing is put off: no settle time, interval or retry.
     #[track_caller]
     pub(crate) fn caught_up(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
-        self.seen_and(edits, false)
+        self.seen_and(edits, PutOff::Nothing)
+    }
+
+    /// The same without waiting until `lastInSync` covers new Pods, which takes some
+    /// five seconds and matters before a restart only.
+    #[track_caller]
+    pub(crate) fn acted(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
+        self.seen_and(edits, PutOff::InSync)
     }
 
     /// Waits until it has seen these edits and read what it had to, and nothing
     /// is to be done now; something may be put off.
     #[track_caller]
     pub(crate) fn seen(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
-        self.seen_and(edits, true)
+        self.seen_and(edits, PutOff::Anything)
     }
 
     #[track_caller]
-    fn seen_and(&self, edits: &[&Edit], delays: bool) -> impl Future<Output = Result> {
+    fn seen_and(&self, edits: &[&Edit], put_off: PutOff) -> impl Future<Output = Result> {
         let edits: Vec<Edit> = edits.iter().map(|&edit| edit.clone()).collect();
         until(
             "the operator has caught up",
@@ -333,8 +353,20 @@ impl Operator {
                     return Ok(problem);
                 }
                 let queues = self.queues().await?;
+                // What was put off then, and what it had come to a moment later.
+                let index = self.index().await?;
+                let in_sync = |item: &serde_json::Value| {
+                    let key = item["key"].as_str().unwrap_or_default();
+                    let workload = index.workloads.get(key);
+                    workload.is_some_and(|view| view.reason.as_deref() == Some("InSync"))
+                };
+                let waits = |queue: &Queue| match put_off {
+                    PutOff::Anything => false,
+                    PutOff::InSync => !queue.items.iter().all(in_sync),
+                    PutOff::Nothing => queue.delayed > 0,
+                };
                 let works = queues.values().filter(|queue| queue.name != "reports");
-                let busy = works.filter(|queue| !queue.idle || (queue.delayed > 0 && !delays));
+                let busy = works.filter(|queue| !queue.idle || waits(queue));
                 Ok(busy
                     .map(|queue| format!("{} {:?} ", queue.name, queue.items))
                     .collect())
@@ -366,19 +398,42 @@ impl Operator {
         })
     }
 
-    /// Waits until it manages so many workloads and all are in sync.
+    /// Waits until it manages so many workloads, all are in sync, and it has seen
+    /// just the Pods that they are to have: none is about to come or to go.
     #[track_caller]
     pub(crate) fn all_in_sync(&self, count: usize) -> impl Future<Output = Result> {
         let what = format!("{count} workloads are in sync");
         until(what, (count, BTreeMap::new()), async move || {
             let workloads = self.index().await?.workloads;
-            let others = workloads
-                .iter()
-                .filter(|(_, view)| view.reason.as_deref() != Some("InSync"))
-                .map(|(key, view)| (key.clone(), view.message.clone()))
-                .collect();
+            let mut others = BTreeMap::new();
+            for (key, view) in &workloads {
+                if view.reason.as_deref() != Some("InSync") {
+                    others.insert(key.clone(), view.message.clone().unwrap_or_default());
+                }
+            }
+            if others.is_empty() {
+                for (key, wanted) in self.wanted_pods().await? {
+                    let seen = workloads.get(&key).map_or(wanted, |view| view.pods);
+                    if seen != wanted {
+                        others.insert(key, format!("{seen} of {wanted} Pods seen"));
+                    }
+                }
+            }
             Ok((workloads.len(), others))
         })
+    }
+
+    /// How many Pods each workload is to have, by `<kind> <namespace>/<name>`.
+    async fn wanted_pods(&self) -> Result<BTreeMap<String, u64>> {
+        let mut wanted = BTreeMap::new();
+        for space in &self.spaces {
+            for kind in WorkloadKind::ALL {
+                for workload in space.all(&object("apps/v1", kind.as_str(), "")).await? {
+                    wanted.insert(space.key(&workload), wanted_pods(&workload));
+                }
+            }
+        }
+        Ok(wanted)
     }
 
     fn signal(&self, signal: Signal) -> Result {

@@ -1,6 +1,6 @@
 //! A namespace in an administrator's hands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
@@ -190,6 +190,24 @@ impl Space {
         Ok(serde_json::to_value(api.get(&object.name()).await?)?)
     }
 
+    /// All objects of an object's kind.
+    pub(crate) async fn all(&self, object: &dyn Object) -> Result<Vec<Value>> {
+        let manifest = object.manifest();
+        let found = self
+            .dynamic(&manifest)?
+            .list(&ListParams::default())
+            .await?;
+        let mut objects = Vec::new();
+        for item in found {
+            let mut item = serde_json::to_value(item)?;
+            // Items of a list don't say what they are.
+            item["kind"] = manifest["kind"].clone();
+            item["apiVersion"] = manifest["apiVersion"].clone();
+            objects.push(item);
+        }
+        Ok(objects)
+    }
+
     /// Whether an object exists.
     pub(crate) async fn exists(&self, object: &dyn Object) -> Result<bool> {
         let api = self.dynamic(&object.manifest())?;
@@ -347,6 +365,11 @@ impl Space {
         .await
     }
 
+    /// What a workload's rollout still lacks; empty where nothing.
+    pub(crate) async fn rolled_out_now(&self, workload: &Workload) -> Result<String> {
+        Ok(rollout_problem(&self.get(workload).await?))
+    }
+
     /// Runs kubectl as an administrator, in this namespace.
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         let [program, kubeconfig, cache] = &self.kubectl[..] else {
@@ -381,15 +404,22 @@ impl Space {
     }
 }
 
+/// How many Pods a workload is to have, as far as its controller has told.
+pub(super) fn wanted_pods(workload: &Value) -> u64 {
+    match workload["kind"] == "DaemonSet" {
+        true => workload["status"]["desiredNumberScheduled"]
+            .as_u64()
+            .unwrap_or(0),
+        false => workload["spec"]["replicas"].as_u64().unwrap_or(1),
+    }
+}
+
 /// What a rollout still lacks, by the rules of `kubectl rollout status`; empty where nothing.
 fn rollout_problem(workload: &Value) -> String {
-    let (spec, status) = (&workload["spec"], &workload["status"]);
+    let status = &workload["status"];
     let count = |field: &str| status[field].as_u64().unwrap_or(0);
     let daemon = workload["kind"] == "DaemonSet";
-    let wanted = match daemon {
-        true => count("desiredNumberScheduled"),
-        false => spec["replicas"].as_u64().unwrap_or(1),
-    };
+    let wanted = wanted_pods(workload);
     let ready = count(if daemon {
         "numberReady"
     } else {
@@ -462,15 +492,11 @@ fn edit(object: &DynamicObject) -> Result<Edit> {
     })
 }
 
-/// The managers in an object's managedFields, and what each owns.
-pub(crate) fn managers(object: &Value) -> BTreeMap<String, Value> {
+/// What a manager owns by an object's managedFields: one entry for each way in
+/// which it has written.
+pub(crate) fn owned_by<'a>(object: &'a Value, manager: &str) -> Vec<&'a Value> {
     let entries = object["metadata"]["managedFields"].as_array();
-    entries
-        .into_iter()
-        .flatten()
-        .map(|entry| {
-            let manager = entry["manager"].as_str().unwrap_or_default();
-            (manager.to_owned(), entry["fieldsV1"].clone())
-        })
-        .collect()
+    let of_manager = |entry: &&Value| entry["manager"] == manager;
+    let entries = entries.into_iter().flatten().filter(of_manager);
+    entries.map(|entry| &entry["fieldsV1"]).collect()
 }

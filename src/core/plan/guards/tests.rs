@@ -547,6 +547,26 @@ fn settle_and_interval_end_on_time() {
 }
 
 #[test]
+fn a_content_without_a_version_is_rolled_in_a_later_second() {
+    for (now, settling) in [(100, true), (101, true), (102, false)] {
+        let case = Case::new().with(|case| {
+            case.policy(|policy| policy.settle = Duration::ZERO);
+            let unversioned = |content, second| Observation {
+                rv: None,
+                edited: None,
+                ..observation(content, second)
+            };
+            let mut timeline = Timeline::new(&unversioned(1, 50), false);
+            let absent = (observation(0, 0).digest, true);
+            timeline.observe(&[], absent, &unversioned(2, 100));
+            case.track().timeline = Some(timeline);
+            case.now = seconds(now);
+        });
+        assert_eq!(case.decide().reason == Reason::Settling, settling, "{now}");
+    }
+}
+
+#[test]
 fn contested_only_for_the_content_that_was_removed() {
     let contested = |set: &dyn Fn(&mut Case)| {
         let case = Case::new().with(contest).with(|case| set(case));

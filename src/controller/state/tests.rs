@@ -1,0 +1,242 @@
+use super::*;
+use crate::core::reference::Class;
+use crate::core::testing::{World, config_map, reference};
+
+/// The state of an operator that watches a small cluster.
+struct Scene {
+    world: World,
+    state: State,
+}
+
+impl Scene {
+    /// A Deployment with one Pod, in sync, whose Projection is written.
+    fn new() -> Self {
+        let mut world = World::new([reference("app", Class::Frozen, false)]);
+        world.write("app", &[("a", "1")]);
+        world.wait_secs(10);
+        world.pod("web-1");
+        world.wait_secs(10);
+        let mut state = State::new(Settings {
+            key: world.key.clone(),
+            comparable: true,
+            refresh_bound: Duration::from_secs(120),
+            cluster_wide: false,
+        });
+        state.synced = true;
+        let mut scene = Self { world, state };
+        scene.seen();
+        assert_eq!(scene.plan().decision.reason, Reason::InSync);
+        scene.written();
+        scene
+    }
+
+    /// Takes in what happened in the cluster, and reads what lags behind.
+    fn seen(&mut self) {
+        self.state.index = std::mem::take(&mut self.world.index);
+        let affected = Affected {
+            workloads: [World::id()].into(),
+            ..Affected::default()
+        };
+        self.state.align(&affected, self.world.now());
+        let (content, id) = (self.world.content("app"), config_map("app"));
+        let (date, now) = (self.world.time(), self.world.now());
+        if self.state.need(&id) == Need::Read {
+            self.state.take_in(&id, &content, date, now);
+        }
+        self.world.index = std::mem::take(&mut self.state.index);
+    }
+
+    fn with<T>(&mut self, act: impl FnOnce(&mut State, Mono) -> T) -> T {
+        std::mem::swap(&mut self.state.index, &mut self.world.index);
+        let done = act(&mut self.state, self.world.now());
+        std::mem::swap(&mut self.state.index, &mut self.world.index);
+        done
+    }
+
+    /// Plans, with everything up to five seconds ago seen for sure.
+    fn plan(&mut self) -> Planned {
+        let settled = self.world.time() - jiff::SignedDuration::from_secs(5);
+        self.with(|state, now| {
+            let since = Mono(now.0.saturating_sub(Duration::from_secs(5)));
+            state.plan(&World::id(), now, Some((settled, since)))
+        })
+    }
+
+    fn report(&mut self) -> Report {
+        let server = self.world.time();
+        self.with(|state, now| state.report(&World::id(), Clock { now, server }))
+    }
+
+    fn written(&mut self) {
+        let Report::Write { status, hash, .. } = self.report() else {
+            panic!("nothing to write");
+        };
+        self.with(|state, now| state.reported(&World::id(), hash, &status, now));
+    }
+
+    fn opt(&mut self, sync: &str) {
+        self.world.workload.sync = Some(sync.into());
+        self.world.put_workload();
+        self.seen();
+    }
+}
+
+#[test]
+fn a_projection_outlives_the_management_of_its_workload_by_five_minutes() {
+    let mut scene = Scene::new();
+    scene.opt("false");
+    let planned = scene.plan();
+    assert_eq!(planned.decision.reason, Reason::NotManaged);
+    assert_eq!(planned.report, Some(RETIRE_AFTER));
+    scene.world.wait(RETIRE_AFTER - Duration::from_secs(1));
+    let Report::After(left) = scene.report() else {
+        panic!("deleted too early");
+    };
+    assert_eq!(left, Duration::from_secs(1));
+    scene.world.wait(left);
+    assert!(matches!(scene.report(), Report::Delete));
+    scene.state.forget(&World::id());
+    assert_eq!(scene.state.remembered(), []);
+}
+
+#[test]
+fn a_workload_that_is_managed_again_in_time_keeps_its_history() {
+    let mut scene = Scene::new();
+    scene.opt("false");
+    scene.plan();
+    scene.world.wait(RETIRE_AFTER - Duration::from_secs(1));
+    scene.world.write("app", &[("a", "2")]);
+    scene.opt("true");
+    scene.world.wait(RETIRE_AFTER);
+    // What went by meanwhile is a change all the same.
+    let planned = scene.plan();
+    assert_eq!(planned.decision.reason, Reason::ContentChanged);
+    assert!(!matches!(scene.report(), Report::Delete));
+    scene.state.forget(&World::id());
+    assert_eq!(scene.state.remembered(), [World::id()]);
+}
+
+#[test]
+fn a_projection_is_written_again_where_somebody_deleted_it() {
+    let mut scene = Scene::new();
+    assert!(matches!(scene.report(), Report::Unchanged));
+    assert!(scene.state.disown_report(&World::id()));
+    assert!(matches!(scene.report(), Report::Write { .. }));
+}
+
+#[test]
+fn a_refused_roll_is_told_until_it_is_made() {
+    let mut scene = Scene::new();
+    scene.world.write("app", &[("a", "2")]);
+    scene.seen();
+    scene.world.wait_secs(5);
+    assert!(matches!(scene.plan().step, Step::Roll(_)));
+    let note = "The API server refuses the roll: freeze".to_owned();
+    let delay = scene.with(|state, now| state.refused(&World::id(), note, now));
+    assert!(delay.is_some());
+    let Report::Write { status, hash, .. } = scene.report() else {
+        panic!("it is not told");
+    };
+    let told = status.decision.as_ref().expect("a decision");
+    assert_eq!(told.reason, Reason::RollFailed.as_str());
+    assert!(told.message.ends_with("freeze"), "{}", told.message);
+    scene.with(|state, now| state.reported(&World::id(), hash, &status, now));
+    // Trying it again is nothing new to tell of.
+    assert!(matches!(scene.plan().step, Step::Roll(_)));
+    let note = told.message.clone();
+    scene.with(|state, now| state.refused(&World::id(), note, now));
+    assert!(matches!(scene.report(), Report::Unchanged));
+}
+
+#[test]
+fn a_new_pod_is_planned_by_the_clock_only_while_in_sync() {
+    let mut scene = Scene::new();
+    scene.world.pod("web-2");
+    scene.seen();
+    // Its start has to be covered by `lastInSync`.
+    assert!(matches!(scene.plan().step, Step::At(_)));
+
+    scene.world.write("app", &[("a", "2")]);
+    scene.seen();
+    scene.world.wait_secs(5);
+    let planned = scene.plan();
+    let Step::Roll(order) = planned.step else {
+        panic!("{planned:?}");
+    };
+    scene.world.patch(&order.plan);
+    scene.world.pod("web-3");
+    scene.seen();
+    let planned = scene.plan();
+    assert_eq!(planned.decision.reason, Reason::BeingReplaced);
+    // Until an event tells of a Pod there is nothing to look at.
+    assert!(matches!(planned.step, Step::Rest));
+}
+
+#[test]
+fn only_who_sees_all_namespaces_reports_on_cluster_policies() {
+    let mut scene = Scene::new();
+    let policies = [
+        PolicyId::cluster("all"),
+        PolicyId::namespaced("shop", "some"),
+    ];
+    let reported = policies.each_ref().map(|id| scene.state.reports_on(id));
+    assert_eq!(reported, [false, true]);
+    scene.state.settings.cluster_wide = true;
+    let reported = policies.each_ref().map(|id| scene.state.reports_on(id));
+    assert_eq!(reported, [true, true]);
+}
+
+#[test]
+fn a_workload_that_names_no_policy_is_told_so_once() {
+    let mut scene = Scene::new();
+    scene.state = State::new(scene.state.settings.clone());
+    scene.state.synced = true;
+    scene.opt("such");
+    let planned = scene.plan();
+    assert_eq!(planned.decision.reason, Reason::PolicyNotFound);
+    assert!(planned.news && planned.uid.is_some());
+    assert!(!scene.plan().news);
+    scene.opt("false");
+    assert!(!scene.plan().news);
+    scene.opt("such");
+    assert!(scene.plan().news);
+}
+
+#[test]
+fn the_first_projection_is_followed_by_one_that_covers_the_pods() {
+    let mut scene = Scene::new();
+    // What `Scene` has written told of no `lastInSync` that covers the Pod.
+    let id = World::id();
+    if let Some(managed) = scene.state.managed.get_mut(&id) {
+        managed.reported = None;
+    }
+    assert!(matches!(scene.plan().step, Step::At(_)));
+    scene.written();
+    assert!(matches!(scene.plan().step, Step::Rest));
+}
+
+#[test]
+fn policies_are_reported_on_once_all_workloads_are_planned() {
+    let mut scene = Scene::new();
+    assert!(scene.state.is_planned());
+    if let Some(managed) = scene.state.managed.get_mut(&World::id()) {
+        managed.decision = None;
+    }
+    assert!(!scene.state.is_planned());
+    scene.opt("false");
+    assert!(scene.state.is_planned());
+}
+
+#[test]
+fn lost_digests_are_told_of_once_and_only_where_pods_are_unknown() {
+    let mut scene = Scene::new();
+    let id = World::id();
+    assert_eq!(scene.state.tell_of_loss(&id), None);
+    let managed = scene.state.managed.get_mut(&id).unwrap();
+    managed.record.restated = true;
+    assert_eq!(scene.state.tell_of_loss(&id), None);
+    let managed = scene.state.managed.get_mut(&id).unwrap();
+    managed.pods[0].state = crate::api::projection::PodState::Unknown;
+    assert_eq!(scene.state.tell_of_loss(&id), Some(1));
+    assert_eq!(scene.state.tell_of_loss(&id), None);
+}

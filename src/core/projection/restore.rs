@@ -1,0 +1,205 @@
+//! `Projection` → what is remembered of a workload.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::api::projection::{
+    LastInSync, ProjectionSpec, ProjectionStatus, ReferenceRecord, RollRecord, TimelineEntry,
+};
+use crate::core::digest::{Digest, DigestKey, KeyDigest, KeyId};
+use crate::core::object::Rv;
+use crate::core::projection::Clock;
+use crate::core::record::{Contest, Origin, Record, Roll, Track, TrackKey, Version};
+use crate::core::time::{Mono, ServerTime};
+use crate::core::timeline::{Content, Entry, Since, Timeline, second_before};
+use crate::core::workload::Template;
+
+/// Takes up what an earlier process, or another replica, has stored.
+///
+/// Nothing in it can fail: what can't be understood is left out, and what it was
+/// about is seen anew. `key` tells which digests can be compared.
+#[must_use]
+pub fn restore(
+    spec: &ProjectionSpec,
+    status: &ProjectionStatus,
+    key: &DigestKey,
+    clock: Clock,
+) -> Record {
+    let mut record = Record::new(spec.workload.uid.as_str().into());
+    record.rolls = status.rolls.iter().rev().map(restored_roll).collect();
+    record.last_roll = record
+        .rolls
+        .last()
+        .and_then(|roll| before(clock, roll.time));
+    record.contest = Contest {
+        revision: status
+            .contested
+            .as_ref()
+            .map(|contested| contested.revision.as_str().into()),
+        // A removal while nobody watched is not counted.
+        present: false,
+        removals: status
+            .contested
+            .as_ref()
+            .map_or(0, |contested| contested.removals),
+        replaced_by: None,
+    };
+    record.template = status
+        .template_hash
+        .as_deref()
+        .and_then(parse_hex)
+        .map(|hash| Template {
+            hash,
+            revision: None,
+        });
+    record.starts = status
+        .starts
+        .iter()
+        .filter_map(|start| {
+            Some((
+                start.uid.as_str().into(),
+                Rv::parse(&start.resource_version)?,
+            ))
+        })
+        .collect();
+    record.last_in_sync = status.last_in_sync.as_ref().map(|last| last.time.0);
+    for stored in &status.references {
+        if let Some((key, track)) = restored_track(stored, status.last_in_sync.as_ref(), key.id()) {
+            record.tracks.insert(key, track);
+        }
+    }
+    record
+}
+
+/// When something that the server dated `time` was, by the operator's clock;
+/// `None` if that was before its zero.
+fn before(clock: Clock, time: ServerTime) -> Option<Mono> {
+    let ago = clock.server.as_second().saturating_sub(time.as_second());
+    let ago = std::time::Duration::from_secs(u64::try_from(ago).unwrap_or(0));
+    clock.now.0.checked_sub(ago).map(Mono)
+}
+
+// === Rolls ===
+
+fn restored_roll(roll: &RollRecord) -> Roll {
+    Roll {
+        revision: roll.revision.as_str().into(),
+        time: roll.time.0,
+        rv: roll.resource_version.as_deref().and_then(Rv::parse),
+        causes: roll.causes.clone(),
+    }
+}
+
+// === References ===
+
+fn restored_track(
+    stored: &ReferenceRecord,
+    last: Option<&LastInSync>,
+    key: KeyId,
+) -> Option<(TrackKey, Track)> {
+    let fingerprint = stored.fingerprint.parse().ok()?;
+    let mut foreign = false;
+    let entries: Vec<Entry> = stored
+        .timeline
+        .iter()
+        .map(|entry| restored_entry(entry, key, &mut foreign))
+        .collect();
+    let date = match last {
+        Some(last) => last.time.0,
+        None => second_before(entries.last()?.since.time),
+    };
+    let mut timeline = Timeline::restore(entries, stored.open)?;
+    if let Some(last) = last
+        && let Some(digest) = last.digests.get(&stored.fingerprint)
+    {
+        timeline.mark_synced_with(
+            comparable(digest, key).unwrap_or_else(|own| own),
+            last.time.0,
+        );
+    }
+    let track = Track {
+        fingerprint,
+        timeline: Some(timeline),
+        seen: Some(Version {
+            uid: stored.source_uid.as_deref().map(Arc::from),
+            rv: stored
+                .source_resource_version
+                .as_deref()
+                .and_then(Rv::parse),
+        }),
+        keys: stored_keys(stored),
+        missing: None,
+        date,
+        open: true,
+        origin: if foreign {
+            Origin::Foreign
+        } else {
+            Origin::Stored
+        },
+    };
+    let key = TrackKey {
+        source: (stored.kind, stored.name.as_str().into()),
+        class: stored.class,
+    };
+    Some((key, track))
+}
+
+fn restored_entry(stored: &TimelineEntry, key: KeyId, foreign: &mut bool) -> Entry {
+    let content = match &stored.digest {
+        None if stored.unsure => Content::Unsure,
+        None => Content::Unread,
+        Some(text) => Content::Known(comparable(text, key).unwrap_or_else(|stand_in| {
+            *foreign = true;
+            stand_in
+        })),
+    };
+    Entry {
+        content,
+        since: Since {
+            rv: stored.since.resource_version.as_deref().and_then(Rv::parse),
+            exact: stored.since.exact,
+            time: stored
+                .since
+                .time
+                .as_ref()
+                .map_or(ServerTime::MIN, |time| time.0),
+        },
+        missing: stored.missing,
+        changed: stored
+            .changed
+            .iter()
+            .map(|key| key.as_str().into())
+            .collect(),
+        received: Mono::default(),
+        synced: None,
+    }
+}
+
+/// A stored digest if it can be compared with ours, else what stands for it.
+fn comparable(text: &str, key: KeyId) -> Result<Digest, Digest> {
+    match text.parse::<Digest>() {
+        Ok(digest) if digest.key_id == key => Ok(digest),
+        _ => Err(stand_in(text, key)),
+    }
+}
+
+/// Stands for a digest that can't be compared with ours: equal only to itself.
+fn stand_in(text: &str, key_id: KeyId) -> Digest {
+    let hash = Sha256::digest(text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    Digest { key_id, bytes }
+}
+
+fn stored_keys(stored: &ReferenceRecord) -> BTreeMap<Arc<str>, Option<KeyDigest>> {
+    let digests = stored.key_digests.iter();
+    digests
+        .filter_map(|(name, digest)| Some((name.as_str().into(), Some(digest.parse().ok()?))))
+        .collect()
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 16]> {
+    crate::core::hex::parse(text).ok()
+}

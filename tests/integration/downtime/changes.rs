@@ -1,0 +1,145 @@
+//! Changes while the operator is down.
+
+use super::assert_found;
+use crate::harness::{
+    Env, Result, Source, Workload, config_map, daemon_set, deployment, policy, secret, stateful_set,
+};
+use crate::pods::{next_second, pod_name, replace_pod};
+
+/// What is done to a source while the operator is down, or to the workload after it.
+#[derive(Clone, Copy)]
+enum Change {
+    Set(&'static str),
+    SetBinary,
+    Unset(&'static str),
+    Annotate,
+    Delete,
+    Create,
+    Recreate(&'static str),
+    /// Set and set back.
+    Return,
+    /// Set, and then its owner has all its Pods replaced.
+    Renew,
+    /// Set, and then one of its Pods is replaced.
+    ReplacePod,
+}
+
+async fn make(env: &Env, change: Change, source: &Source, workload: &Workload) -> Result {
+    match change {
+        Change::Set(key) => env.set(source, key, "2").await?,
+        Change::SetBinary => env.set_binary(source, "bin", b"\xff").await?,
+        Change::Unset(key) => env.unset(source, key).await?,
+        Change::Annotate => env.annotate(source, "note", Some("new")).await?,
+        Change::Delete => env.delete(source).await?,
+        Change::Create => env.create(source).await?,
+        Change::Recreate(value) => {
+            env.delete(source).await?;
+            env.create(&source.clone().data("a", value)).await?
+        }
+        Change::Return => {
+            env.set(source, "a", "2").await?;
+            env.set(source, "a", "1").await?
+        }
+        Change::Renew => {
+            env.set(source, "a", "2").await?;
+            next_second().await?;
+            env.apply(&workload.clone().image("app:2")).await?
+        }
+        Change::ReplacePod => {
+            let edit = env.set(source, "a", "2").await?;
+            next_second().await?;
+            replace_pod(env, workload, pod_name(&env.pods(workload).await?[0])).await?;
+            edit
+        }
+    };
+    Ok(())
+}
+
+#[tokio::test]
+async fn are_found_at_start_and_roll_once() -> Result {
+    use Change as C;
+    let env = Env::new().await?;
+    env.create(&policy("fast").fast()).await?;
+    let map = |name: &str| config_map(name).data("a", "1").data("b", "1");
+    let hidden = |name: &str| secret(name).data("a", "1").data("b", "1");
+    let all = |app: &Source| app.volume();
+    let one = |app: &Source| app.volume().items(&["a"]);
+    let cases = [
+        (deployment("value"), map("value"), C::Set("a"), 1),
+        (stateful_set("value"), map("value-2"), C::Set("a"), 1),
+        (daemon_set("value"), hidden("value"), C::Set("a"), 1),
+        (deployment("removed"), map("removed"), C::Unset("b"), 1),
+        (
+            deployment("removed-secret"),
+            hidden("removed"),
+            C::Unset("b"),
+            1,
+        ),
+        (deployment("added"), map("added"), C::Set("c"), 1),
+        (deployment("binary"), map("binary"), C::SetBinary, 1),
+        (deployment("gone"), map("gone"), C::Delete, 1),
+        (deployment("new"), map("new"), C::Create, 1),
+        (
+            deployment("recreated"),
+            map("recreated"),
+            C::Recreate("2"),
+            1,
+        ),
+        (
+            deployment("mixed").replicas(2),
+            map("mixed"),
+            C::ReplacePod,
+            1,
+        ),
+        (deployment("same"), map("same"), C::Recreate("1"), 0),
+        (
+            deployment("renewed").replicas(2),
+            map("renewed"),
+            C::Renew,
+            0,
+        ),
+        (deployment("metadata"), map("metadata"), C::Annotate, 0),
+        (deployment("returned"), map("returned"), C::Return, 0),
+    ]
+    .map(|(workload, source, change, rolls)| {
+        let part = all(&source).optional();
+        (workload.uses(part), source, change, rolls)
+    });
+    let unprojected = map("unprojected");
+    let workload = deployment("unprojected").uses(one(&unprojected));
+    let cases: Vec<_> = cases
+        .into_iter()
+        .chain([(workload, unprojected, C::Set("b"), 0)])
+        .collect();
+    for (workload, source, change, _) in &cases {
+        if !matches!(change, Change::Create) {
+            env.create(source).await?;
+        }
+        env.create(workload).await?;
+    }
+    for (workload, ..) in &cases {
+        env.rolled_out(workload).await?;
+    }
+    let mut operator = env.operator(&[]).await?;
+    operator.all_in_sync(cases.len()).await?;
+    operator.caught_up(&[]).await?;
+    operator.stop().await?;
+
+    next_second().await?;
+    for (workload, source, change, _) in &cases {
+        make(&env, *change, source, workload).await?;
+    }
+    for (workload, ..) in &cases {
+        env.rolled_out(workload).await?;
+    }
+    operator.start().await?;
+    let rolls: Vec<_> = cases
+        .iter()
+        .map(|(workload, .., rolls)| (workload, *rolls))
+        .collect();
+    assert_found(&env, &operator, &rolls).await?;
+
+    // Found is found: the next start finds nothing.
+    operator.restart().await?;
+    assert_found(&env, &operator, &rolls).await
+}

@@ -1,0 +1,137 @@
+//! Bad policies: refused by the schema, or reported.
+
+use super::{change, reason, says};
+use crate::harness::{Env, Result, config_map, deployment, policy};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn what_the_schema_can_tell_is_refused() -> Result {
+    let env = Env::new().await?;
+    let selector = |expression: Value| json!({"selector": {"matchExpressions": [expression]}});
+    let like = selector(json!({"key": "a", "operator": "Like", "values": ["b"]}));
+    let in_none = selector(json!({"key": "a", "operator": "In"}));
+    let good = policy("good");
+    let cases = [
+        (
+            good.clone().with("workloads", like),
+            "Unsupported value: \"Like\"",
+        ),
+        (
+            good.clone().with("workloads", in_none),
+            "In and NotIn need values",
+        ),
+        (
+            good.clone().with("workloads", json!({"kinds": ["Job"]})),
+            "Unsupported value: \"Job\"",
+        ),
+        (
+            good.clone().settle("11m"),
+            "settle must be between 0s and 10m",
+        ),
+        (
+            good.clone().min_interval("61m"),
+            "minInterval must be between 0s and 1h",
+        ),
+        (good.clone().min_interval("soon"), "spec.minInterval"),
+        (
+            good.clone().with("strategy", json!("Restart")),
+            "Unsupported value: \"Restart\"",
+        ),
+        (
+            good.clone().with("sources", json!({"include": [{}]})),
+            "kind or name must be given",
+        ),
+        (policy("true"), "a policy can't be named true or false"),
+    ];
+    for (bad, told) in cases {
+        let refused = env.create(&bad).await.unwrap_err();
+        let refused = refused.root_cause().to_string();
+        assert!(refused.contains(told), "{bad:?}: {refused}");
+        assert!(!env.exists(&bad).await?);
+    }
+    env.create(&good).await.map(drop)
+}
+
+#[tokio::test]
+async fn what_it_cannot_is_reported_while_others_go_on() -> Result {
+    let env = Env::new().await?;
+    let app = config_map("app").data("a", "1");
+    let web = deployment("web").uses(app.volume());
+    let good = policy("good").fast();
+    env.create_all(&[&app, &web, &good]).await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+
+    let label = |value: &str| json!({"selector": {"matchLabels": {"tier": value}}});
+    let first = policy("first").priority(1).suspended(true);
+    let pattern = json!({"exclude": [{"name": "[a"}]});
+    let cases = [
+        (
+            first.clone().with("workloads", label("-front")),
+            "InvalidSelector",
+            "spec.workloads.selector: matchLabels: \"-front\"",
+        ),
+        (
+            policy("second").with("sources", pattern),
+            "InvalidPattern",
+            "spec.sources.exclude[0].name: \"[a\"",
+        ),
+    ];
+    for (bad, expected, told) in &cases {
+        env.create(bad).await?;
+        let status = env.policy_status(bad).await?;
+        assert_eq!((reason(&status).as_str(), status.workloads), (*expected, 0));
+        let message = &status.conditions[0].message;
+        assert!(message.starts_with(told), "{message}");
+    }
+    let edit = env.set(&app, "a", "2").await?;
+    operator.acted(&[&edit]).await?;
+    env.assert_only(&[(&web, 1)]).await?;
+
+    // Corrected it is in force; one that was good and is no more leaves its
+    // workloads to the next.
+    let counts = |expected: &str, workloads| (expected.to_owned(), workloads);
+    change(
+        &env,
+        &operator,
+        &first,
+        json!({"workloads": {"selector": null}}),
+    )
+    .await?;
+    says(
+        &env,
+        &first,
+        |s| (reason(s), s.workloads),
+        counts("Accepted", 1),
+    )
+    .await?;
+    let edit = env.set(&app, "a", "3").await?;
+    operator.acted(&[&edit]).await?;
+    operator.decided(&web, "Suspended").await?;
+    change(
+        &env,
+        &operator,
+        &first,
+        json!({"workloads": label("front-")}),
+    )
+    .await?;
+    says(
+        &env,
+        &first,
+        |s| (reason(s), s.workloads),
+        counts("InvalidSelector", 0),
+    )
+    .await?;
+    says(
+        &env,
+        &good,
+        |s| (reason(s), s.workloads),
+        counts("Accepted", 1),
+    )
+    .await?;
+    env.rolls(&web, 2).await?;
+    operator.decided(&web, "InSync").await?;
+    operator.acted(&[]).await?;
+    env.assert_only(&[(&web, 2)]).await
+}
