@@ -85,7 +85,7 @@ pub(crate) fn eventually<T>(
     }
 }
 
-/// A namespace of a case, deleted with it unless the case fails.
+/// A namespace of a case. One of a failed case stays, to be looked at.
 #[derive(Debug)]
 pub(crate) struct Namespace {
     name: String,
@@ -110,13 +110,10 @@ impl Namespace {
         )?;
         Ok(())
     }
-}
 
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // What could not be deleted goes with the cluster.
-            let _ = kubectl(["delete", "namespace", &self.name, "--wait=false"]);
-        }
+    /// The case has passed: deletes it, without waiting for that.
+    pub(crate) fn done(self) -> Result<()> {
+        kubectl(["delete", "namespace", &self.name, "--wait=false"])?;
+        Ok(())
     }
 }

@@ -42,7 +42,7 @@ fn a_deployment_rolls_once_when_its_config_map_changes() -> Result<()> {
     })?;
     in_sync(&namespace, 2)?;
     assert_eq!(revisions(&namespace)?, 2, "one roll");
-    Ok(())
+    namespace.done()
 }
 
 /// Waits until so many Pods are Ready, no others are there, and the Projection calls all Fresh.
