@@ -17,7 +17,7 @@ outcome=failed
 cluster=
 
 finish() {
-    trap - EXIT INT TERM HUP
+    trap - EXIT INT TERM HUP ERR
     if [[ $outcome == failed && -n ${KUBECONFIG:-} ]]; then
         local reports=target/e2e/${cluster:-existing}-$(date +%Y%m%dT%H%M%S)
         "$ROOT/e2e/report.sh" "$reports" || true
@@ -33,7 +33,8 @@ finish() {
         fi
     fi
     say "$outcome after $((SECONDS - started)) s"
-    [[ $outcome == passed ]]
+    [[ $outcome == passed ]] || exit 1
+    exit 0
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
