@@ -11,7 +11,7 @@ use kube::{Client, Resource};
 use super::request::{NoAnswer, exchange};
 use crate::core::content::{DecodeError, SourceContent, decode_source};
 use crate::core::digest::DigestKey;
-use crate::core::object::{SourceId, SourceKind};
+use crate::core::object::{Rv, SourceId, SourceKind};
 use crate::core::time::ServerTime;
 
 /// The most bytes of an answer. Objects of up to 1 MiB are stored; binary data
@@ -44,6 +44,14 @@ pub enum ReadError {
         /// What was to be read.
         object: SourceId,
     },
+    /// Not the version that was asked for, or a later one.
+    #[error(
+        "{object} can't be read: the answer is older than what the watch has shown; is a cache in between?"
+    )]
+    Stale {
+        /// What was to be read.
+        object: SourceId,
+    },
     /// The answer is no such object.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -59,13 +67,15 @@ fn hint(status: StatusCode) -> &'static str {
 }
 
 /// Reads the newest version of a source, with the server's time of the answer.
+/// `shown` is the version that the watch has shown last.
 ///
 /// # Errors
-/// Where there is no answer in time, or it is neither the object nor the API
-/// server's word that there is none.
+/// Where there is no answer in time, or it is neither the object, in that version
+/// or a later one, nor the API server's word that there is none.
 pub async fn read(
     client: Client,
     id: &SourceId,
+    shown: Option<Rv>,
     key: &DigestKey,
     timeout: Duration,
 ) -> Result<(SourceContent, ServerTime), ReadError> {
@@ -97,7 +107,11 @@ pub async fn read(
     let content = if absent {
         SourceContent::Absent
     } else {
-        SourceContent::Present(decode_source(id, &answer.body, key)?)
+        let reading = decode_source(id, &answer.body, key)?;
+        if reading.rv() < shown {
+            return Err(ReadError::Stale { object: id.clone() });
+        }
+        SourceContent::Present(reading)
     };
     Ok((content, date))
 }

@@ -1,6 +1,7 @@
 //! Reads what lags behind: one read of a source serves all references to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{debug, warn};
 
@@ -10,18 +11,24 @@ use crate::controller::context::Context;
 use crate::controller::queue::Outcome;
 use crate::controller::state::Need;
 use crate::core::content::SourceContent;
-use crate::core::object::SourceId;
+use crate::core::object::{Rv, SourceId};
+use crate::core::record::Version;
 use crate::telemetry::events::EventType;
 use crate::telemetry::metrics;
 
+/// When a source is looked at again that a read found absent and whose DELETED
+/// event has not come.
+const RECHECK: Duration = Duration::from_secs(5);
+
 /// Brings all references to a source to its newest version.
 pub async fn reconcile(context: Arc<Context>, id: SourceId) -> Outcome {
-    let need = {
+    let (need, shown) = {
         let mut state = context.state.lock();
         if !state.synced {
             return Outcome::Done;
         }
-        state.need(&id)
+        let shown = Version::of_source(state.index.source(&id)).rv;
+        (state.need(&id), shown)
     };
     match need {
         Need::Nothing => {
@@ -38,20 +45,20 @@ pub async fn reconcile(context: Arc<Context>, id: SourceId) -> Outcome {
             users.into_iter().for_each(|id| context.workloads.add(id));
             Outcome::Done
         }
-        Need::Read => read_source(&context, &id).await,
+        Need::Read => read_source(&context, &id, shown).await,
     }
 }
 
-async fn read_source(context: &Context, id: &SourceId) -> Outcome {
+async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Outcome {
     let kind = id.kind.as_str();
     let client = context.clients.requests.clone();
-    match read(client, id, &context.key, context.timeout).await {
+    match read(client, id, shown, &context.key, context.timeout).await {
         Ok((SourceContent::Absent, _)) => {
             // The watch still has it: its DELETED event is on the way and tells
             // since when it is absent.
             context.metrics.read_source(kind, metrics::Outcome::Absent);
             debug!(source = %id, "read ahead of the watch: it does not exist");
-            Outcome::Done
+            Outcome::After(RECHECK)
         }
         Ok((content, date)) => {
             context.metrics.read_source(kind, metrics::Outcome::Success);

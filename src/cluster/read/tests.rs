@@ -27,7 +27,7 @@ fn secret() -> Value {
 }
 
 async fn read_from(server: &TestServer) -> Result<(SourceContent, ServerTime), ReadError> {
-    read(server.client(), &id(), &key(), TIMEOUT).await
+    read(server.client(), &id(), Rv::parse("42"), &key(), TIMEOUT).await
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_config_map_is_read_at_its_own_path() {
     let server = TestServer::default();
     server.answer(500, "");
     let id = SourceId::new(SourceKind::ConfigMap, "shop", "web");
-    read(server.client(), &id, &key(), TIMEOUT)
+    read(server.client(), &id, None, &key(), TIMEOUT)
         .await
         .unwrap_err();
     assert_eq!(
@@ -132,6 +132,24 @@ async fn a_malformed_answer_never_shows_in_the_error() {
             assert!(!text.contains(leak), "{text}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_answer_older_than_what_the_watch_has_shown_is_none() {
+    let server = TestServer::default();
+    for (version, stale) in [("41", true), ("x", true), ("42", false), ("100", false)] {
+        let mut secret = secret();
+        secret["metadata"]["resourceVersion"] = json!(version);
+        server.answer(200, &secret);
+        let expected = stale.then(|| ReadError::Stale { object: id() });
+        assert_eq!(read_from(&server).await.err(), expected, "{version}");
+    }
+    // Where no version is a number, none can be compared.
+    let mut secret = secret();
+    secret["metadata"]["resourceVersion"] = json!("x");
+    server.answer(200, &secret);
+    let answer = read(server.client(), &id(), None, &key(), TIMEOUT).await;
+    assert!(answer.is_ok(), "{answer:?}");
 }
 
 #[tokio::test]

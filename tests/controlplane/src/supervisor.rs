@@ -108,7 +108,7 @@ impl Supervisor {
         self.spawn(Component::Kwok)?;
         if settings.nodes > 0 {
             let nodes = nodes::manifest(settings.nodes);
-            self.kubectl(&["create", "-f", "-"], Some(&nodes))
+            self.kubectl(&["create", "--validate=false", "-f", "-"], Some(&nodes))
                 .map_err(Stop::because("creating the nodes"))?;
         }
         self.wait("the nodes to be Ready and schedulable", |this| {

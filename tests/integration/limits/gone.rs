@@ -15,7 +15,7 @@ async fn goes_in_the_middle(kind: WorkloadKind) -> Result {
     // Its Pods take their time to become ready, so that a roll has a middle.
     let web = Workload::new(kind, "web")
         .uses(app.volume())
-        .ready_after("3s");
+        .ready_after("2s");
     let bystander = deployment("bystander").uses(app.volume());
     env.create_all(&[&policy("fast").fast(), &app, &web, &bystander])
         .await?;
