@@ -2,33 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{counts, next_second, observed, pod_name};
+use super::{next_second, observed, pod_name};
 use crate::harness::{
     Edit, Env, Result, Workload, config_map, deployment, eventually, object, policy, until,
 };
 
+/// An edit and its value, with a second in which it was not made yet, and one in
+/// which it had been read.
+type Step = (Edit, &'static str, i64, i64);
+
 /// What a Pod may have: the value of the last edit that it is not older than, or of
-/// a later one if its container started after that: in a later second. Within a
-/// second of it either may be.
-async fn possible<'a>(
+/// a later one if its container started after that: so many seconds later for sure,
+/// else either may be.
+async fn possible(
     env: &Env,
     workload: &Workload,
     pod: &Pod,
-    edits: &[(Edit, &'a str, i64)],
-) -> Result<BTreeSet<&'a str>> {
+    steps: &[Step],
+    margin: i64,
+) -> Result<BTreeSet<&'static str>> {
     let uid = pod.metadata.uid.clone().unwrap_or_default();
     let container = serde_json::to_value(pod)?["status"]["containerStatuses"][0].clone();
     let started = &container["state"]["running"]["startedAt"];
     let started: jiff::Timestamp = started.as_str().context("not started")?.parse()?;
     let mut values = BTreeSet::from(["0"]);
-    for (edit, value, second) in edits {
+    for (edit, value, before, after) in steps {
         let older = env.pods_before(workload, edit).await?.contains(&uid);
-        if !older || started.as_second() > second + 1 {
+        if !older || started.as_second() > after + margin {
             values = BTreeSet::from([*value]);
-        } else if started.as_second() > *second {
+        } else if started.as_second() > *before {
             values.insert(value);
         }
     }
@@ -42,33 +47,31 @@ async fn possible<'a>(
 async fn since_and_start_are_ordered_by_resource_version() -> Result {
     let env = Env::new().await?;
     let (app, web, mut operator) = observed(&env, 8).await?;
-    let mut edits = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
     for (step, value) in ["1", "2", "1", "0", "2", "0", "1", "0"].iter().enumerate() {
         let pods = env.pods(&web).await?;
         env.delete(&object("v1", "Pod", pod_name(&pods[step % pods.len()])))
             .await?;
-        let second = jiff::Timestamp::now().as_second();
+        let before = jiff::Timestamp::now().as_second();
         let edit = env.set(&app, "a", value).await?;
         // Each version is to be read: one that is not equals nothing.
         operator.seen(&[&edit]).await?;
-        edits.push((edit, *value, second));
+        steps.push((edit, value, before, jiff::Timestamp::now().as_second()));
     }
     env.rolled_out(&web).await?;
 
-    let now = edits.last().map_or("0", |(_, value, _)| value);
-    let mut stale = 0;
-    let mut may_have = Vec::new();
+    let now = steps.last().map_or("0", |(_, value, ..)| value);
+    let (mut may_have, mut listed) = (Vec::new(), Vec::new());
     for pod in env.pods(&web).await? {
-        may_have.push((
-            pod_name(&pod).to_owned(),
-            possible(&env, &web, &pod, &edits).await?,
-        ));
+        let name = pod_name(&pod).to_owned();
+        may_have.push((name, possible(&env, &web, &pod, &steps, 0).await?));
+        // A list shows starts of containers too late: see the margin of rule 2.
+        listed.push(possible(&env, &web, &pod, &steps, 10).await?);
     }
     until("which Pods are Fresh", Vec::<String>::new(), async || {
         let projection = env.projection(&web).await?.context("no Projection")?;
         let pods = projection.status.context("no status")?.pods;
         let shown: BTreeSet<&str> = pods.not_fresh.iter().map(|pod| pod.name.as_str()).collect();
-        stale = shown.len() as u64;
         let wrong = may_have
             .iter()
             .filter(|(name, values)| match shown.contains(&**name) {
@@ -83,7 +86,20 @@ async fn since_and_start_are_ordered_by_resource_version() -> Result {
 
     // The same after a restart, whatever the seconds say.
     operator.restart().await?;
-    counts(&env, &operator, &web, (8, stale, 0)).await?;
+    let stale = listed.iter().filter(|values| !values.contains(now)).count();
+    let fresh = listed
+        .iter()
+        .filter(|values| **values == BTreeSet::from([now]));
+    let range = stale as u64..=(listed.len() - fresh.count()) as u64;
+    eventually(format!("{range:?} outdated Pods"), async || {
+        let index = operator.index().await?;
+        let view = index.workloads.get(&env.key(&web)).context("not managed")?;
+        let planned = view.reason.is_some() && view.pods == listed.len() as u64;
+        ensure!(planned && range.contains(&view.outdated), "{view:?}");
+        ensure!(view.unknown == 0, "{view:?}");
+        Ok(Some(()))
+    })
+    .await?;
     env.assert_only(&[]).await
 }
 
