@@ -116,28 +116,41 @@ async fn with_a_pod_born_between_rolls_once() -> Result {
     assert_rolled(&env, &operator, &workloads, 1, &back).await
 }
 
+/// A workload whose rolls replace one Pod after the other, each in its time.
+pub(crate) fn slow(workload: Workload) -> Workload {
+    let (field, how) = match workload.kind() {
+        WorkloadKind::Deployment => ("strategy", json!({"maxUnavailable": 1, "maxSurge": 0})),
+        WorkloadKind::StatefulSet => ("updateStrategy", json!({"partition": 0})),
+        WorkloadKind::DaemonSet => ("updateStrategy", json!({"maxUnavailable": 1})),
+    };
+    let strategy = json!({"type": "RollingUpdate", "rollingUpdate": how});
+    workload.ready_after("4s").with(field, strategy)
+}
+
+/// Waits until some Pods have started with our trigger and others are still without;
+/// gives their uids.
+pub(crate) async fn half_rolled(
+    env: &Env,
+    workload: &Workload,
+) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+    eventually("a roll in its middle", async || {
+        let (new, old) = by_trigger(env, workload).await?;
+        Ok((!new.is_empty() && !old.is_empty()).then_some((new, old)))
+    })
+    .await
+}
+
 /// Back while some Pods have started with the other content and some are not yet
 /// replaced.
-async fn in_the_middle(env: &Env, kind: WorkloadKind, strategy: &str) -> Result {
+async fn in_the_middle(env: &Env, kind: WorkloadKind) -> Result {
     env.create(&policy("fast").fast()).await?;
     let (app, workloads) = workloads();
-    // One Pod after the other, and each takes its time.
     let workload = workloads.into_iter().find(|one| one.kind() == kind);
-    let workload = workload
-        .context("no workload of this kind")?
-        .ready_after("4s")
-        .with(
-            strategy,
-            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}),
-        );
+    let workload = slow(workload.context("no workload of this kind")?);
     let operator = started(env, &app, std::slice::from_ref(&workload)).await?;
 
     env.set(&app, "a", "2").await?;
-    let (new, old) = eventually("a Pod that started with the other content", async || {
-        let (new, old) = by_trigger(env, &workload).await?;
-        Ok((!new.is_empty()).then_some((new, old)))
-    })
-    .await?;
+    let (new, old) = half_rolled(env, &workload).await?;
     let back = env.set(&app, "a", "1").await?;
     let before = env.pods_before(&workload, &back).await?;
     ensure!(!new.is_disjoint(&before), "the roll had not begun");
@@ -148,13 +161,13 @@ async fn in_the_middle(env: &Env, kind: WorkloadKind, strategy: &str) -> Result 
 #[tokio::test]
 async fn in_the_middle_of_a_roll_of_a_deployment_rolls_once_more() -> Result {
     let env = Env::new().await?;
-    in_the_middle(&env, WorkloadKind::Deployment, "strategy").await
+    in_the_middle(&env, WorkloadKind::Deployment).await
 }
 
 #[tokio::test]
 async fn in_the_middle_of_a_roll_of_a_stateful_set_rolls_once_more() -> Result {
     let env = Env::new().await?;
-    in_the_middle(&env, WorkloadKind::StatefulSet, "updateStrategy").await
+    in_the_middle(&env, WorkloadKind::StatefulSet).await
 }
 
 #[tokio::test]
@@ -166,11 +179,11 @@ async fn in_the_middle_of_a_roll_of_a_daemon_set_rolls_once_more() -> Result {
         node["metadata"]["annotations"] = json!({"kwok.x-k8s.io/node": "fake"});
         env.create(&node).await?;
     }
-    in_the_middle(&env, WorkloadKind::DaemonSet, "updateStrategy").await
+    in_the_middle(&env, WorkloadKind::DaemonSet).await
 }
 
 /// The uids of the Pods that started with our trigger, and of those without it.
-pub(crate) async fn by_trigger(
+async fn by_trigger(
     env: &Env,
     workload: &Workload,
 ) -> Result<(BTreeSet<String>, BTreeSet<String>)> {

@@ -1,34 +1,13 @@
 //! Restarts at awkward moments, and at none.
 
 use anyhow::{Context as _, ensure};
-use projsync::core::object::WorkloadKind;
-use serde_json::json;
 
 use super::assert_found;
-use crate::aba::by_trigger;
+use crate::aba::{half_rolled, slow};
 use crate::harness::{
     Env, Operator, Request, Result, Workload, config_map, daemon_set, deployment, eventually,
     policy, projected, secret, stateful_set,
 };
-
-/// Workloads whose rolls take their time, one Pod after the other.
-fn slow(workload: Workload) -> Workload {
-    let strategy = match workload.kind() {
-        WorkloadKind::Deployment => "strategy",
-        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "updateStrategy",
-    };
-    let one = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}});
-    workload.replicas(3).ready_after("4s").with(strategy, one)
-}
-
-/// Waits until some Pods have started with our trigger and others are still without.
-async fn half_rolled(env: &Env, workload: &Workload) -> Result {
-    eventually("a roll in its middle", async || {
-        let (new, old) = by_trigger(env, workload).await?;
-        Ok((!new.is_empty() && !old.is_empty()).then_some(()))
-    })
-    .await
-}
 
 #[derive(Clone, Copy)]
 enum Down {
@@ -50,8 +29,8 @@ async fn in_the_middle_of_a_roll(how: Down) -> Result {
         config_map("app").data("a", "1"),
         secret("db").data("a", "1"),
     );
-    let web = slow(deployment("web").uses(app.volume()));
-    let store = slow(stateful_set("store").uses(db.env("A", "a")));
+    let web = slow(deployment("web").replicas(3).uses(app.volume()));
+    let store = slow(stateful_set("store").replicas(3).uses(db.env("A", "a")));
     env.create_all(&[&app, &db, &web, &store]).await?;
     env.rolled_out(&web).await?;
     env.rolled_out(&store).await?;
