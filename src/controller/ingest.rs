@@ -347,6 +347,7 @@ impl Context {
     fn adopt(&self, guard: DeserializeGuard<Projection>) {
         let leading = self.is_leading();
         let name = guard.name_any();
+        let rv = rv(guard.meta());
         match guard.0 {
             Ok(projection) => {
                 let namespace = projection.namespace().unwrap_or_default();
@@ -357,7 +358,12 @@ impl Context {
                 let mut state = self.state.lock();
                 // The last word of the leader before us may come after its lease.
                 if !leading || !state.synced || state.is_unknown_roll(&id, &status) {
-                    state.adopt(&id, &projection.spec, &status, clock);
+                    state.adopt(&id, &projection.spec, &status, rv, clock);
+                }
+                let overwritten = state.shown(&id, rv, clock.now);
+                drop(state);
+                if let Some(delay) = overwritten.filter(|_| leading) {
+                    self.reports.add_after(Subject::Workload(id), delay);
                 }
             }
             Err(invalid) => {

@@ -59,9 +59,11 @@ async fn projection(context: &Context, id: &WorkloadId) -> Outcome {
                 patch::apply_projection(client, &id.namespace, &name, &projection, context.timeout)
                     .await;
             let done = matches!(outcome, Patched::Done { .. });
-            if done {
+            if let Patched::Done { rv, .. } = outcome {
                 let now = context.clock.now();
-                context.state.lock().reported(id, hash, &status, now);
+                let mut state = context.state.lock();
+                state.reported(id, hash, &status, rv, now);
+                drop(state);
                 context
                     .reports
                     .add_after(Subject::Policies, POLICIES_INTERVAL);

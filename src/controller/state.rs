@@ -14,7 +14,7 @@ use crate::controller::policies::PolicyMeta;
 use crate::core::content::SourceContent;
 use crate::core::digest::DigestKey;
 use crate::core::index::{Affected, Index};
-use crate::core::object::{SourceId, WorkloadId};
+use crate::core::object::{Rv, SourceId, WorkloadId};
 use crate::core::plan::{Decision, Facts, Plan, PodFacts, Tally, Verdict, assess, decide};
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::projection::{Clock, Input, render, restore, spec};
@@ -70,6 +70,8 @@ struct Managed {
     retired: Option<Mono>,
     /// Whether somebody has been told that its digests were lost.
     told_of_loss: bool,
+    /// The newest version of its Projection that the watch has shown.
+    shown: Option<Rv>,
 }
 
 /// What has to be remembered of a Projection that was written.
@@ -77,6 +79,8 @@ struct Managed {
 struct Reported {
     /// Of what it says; `None` where somebody else wrote or deleted it.
     hash: Option<u64>,
+    /// The version that says so.
+    rv: Option<Rv>,
     /// So that its times move only with what they tell of.
     decision: Option<DecisionRecord>,
     conditions: Vec<Condition>,
@@ -203,11 +207,13 @@ impl State {
         id: &WorkloadId,
         spec: &ProjectionSpec,
         status: &ProjectionStatus,
+        rv: Option<Rv>,
         clock: Clock,
     ) {
         let stored = restore(spec, status, &self.settings.key, clock);
         let reported = Reported {
             hash: Some(fingerprint(status)),
+            rv,
             decision: status.decision.clone(),
             conditions: slim(&status.conditions),
             last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
@@ -246,6 +252,15 @@ impl State {
             return true;
         }
         false
+    }
+
+    /// Notes that the watch has shown a version of a Projection. If somebody else
+    /// has written over ours, returns in how long it may be written again.
+    pub fn shown(&mut self, id: &WorkloadId, rv: Option<Rv>, now: Mono) -> Option<Duration> {
+        let managed = self.managed.get_mut(id)?;
+        managed.shown = rv;
+        let overwritten = managed.is_overwritten();
+        overwritten.then(|| managed.report_after.since(now))
     }
 
     /// Notes that every watch has finished its first list. Only now can records be
@@ -517,7 +532,8 @@ impl State {
         });
         let hash = fingerprint(&status);
         let reported = managed.reported.as_ref();
-        let told = reported.is_some_and(|reported| reported.hash == Some(hash));
+        let told = reported.is_some_and(|reported| reported.hash == Some(hash))
+            && !managed.is_overwritten();
         if told && !managed.can_cover_newest_pod() {
             return Report::Unchanged;
         }
@@ -529,11 +545,19 @@ impl State {
     }
 
     /// Notes that a Projection was written.
-    pub fn reported(&mut self, id: &WorkloadId, hash: u64, status: &ProjectionStatus, now: Mono) {
+    pub fn reported(
+        &mut self,
+        id: &WorkloadId,
+        hash: u64,
+        status: &ProjectionStatus,
+        rv: Option<Rv>,
+        now: Mono,
+    ) {
         if let Some(managed) = self.managed.get_mut(id) {
             managed.report_after = now + REPORT_INTERVAL;
             managed.reported = Some(Reported {
                 hash: Some(hash),
+                rv,
                 decision: status.decision.clone(),
                 conditions: slim(&status.conditions),
                 last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
@@ -683,6 +707,7 @@ impl Managed {
             report_after: Mono::default(),
             retired: None,
             told_of_loss: false,
+            shown: None,
         }
     }
 
@@ -722,6 +747,12 @@ impl Managed {
         } else {
             wait
         })
+    }
+
+    /// Whether its Projection is in a later version than the one we know.
+    fn is_overwritten(&self) -> bool {
+        let written = self.reported.as_ref().and_then(|reported| reported.rv);
+        written.is_some() && self.shown > written
     }
 
     /// Whether a Pod is newer than the `lastInSync` that was written: after a

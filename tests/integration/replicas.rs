@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::events::v1::Event;
-use projsync::api::names::REVISION_ANNOTATION;
+use projsync::api::names::{REVISION_ANNOTATION, projection_name};
 use projsync::api::projection::Projection;
 use projsync::core::object::WorkloadKind;
+use serde_json::json;
 use tokio::time::interval;
 
 use crate::harness::{
-    Edit, Env, Operator, Request, Result, Source, Workload, config_map, deployment, policy, secret,
-    until,
+    Edit, Env, Object as _, Operator, Request, Result, Source, Workload, config_map, deployment,
+    eventually, object, policy, secret, until,
 };
 
 /// A lease that is short, and long enough for a machine with more to do.
@@ -291,6 +292,37 @@ async fn a_leader_that_is_killed_is_replaced_in_a_stream_of_changes() -> Result 
 #[tokio::test]
 async fn a_leader_that_wakes_up_late_does_nothing_more() -> Result {
     handover(End::Sleep).await
+}
+
+/// The last write of a leader that was replaced may come after those of the next.
+#[tokio::test]
+async fn a_projection_that_is_written_over_is_written_again() -> Result {
+    let env = Env::new().await?;
+    let app = config_map("app").data("a", "1");
+    let web = deployment("web").uses(app.volume());
+    env.create_all(&[&policy("fast").fast(), &app, &web])
+        .await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+    let told = async || {
+        let status = env.projection(&web).await?.and_then(|told| told.status);
+        let status = status.context("no status yet")?;
+        let synced = status.last_in_sync.map(|last| last.digests);
+        Ok((status.decision.map(|last| last.reason), synced))
+    };
+    let before = eventually("its Projection", async || match told().await? {
+        (reason, Some(digests)) => Ok(Some((reason, Some(digests)))),
+        (_, None) => Ok(None),
+    })
+    .await?;
+    let name = projection_name(web.kind(), &web.name());
+    let projection = object("projsync.dev/v1alpha1", "Projection", &name);
+    let late = json!({"status": {"lastInSync": null, "decision": {"reason": "SourceNotRead"}}});
+    env.merge(&projection, late).await?;
+    until("it is as before", before, async || told().await).await?;
+    operator.caught_up(&[]).await?;
+    env.assert_only(&[]).await
 }
 
 #[tokio::test]

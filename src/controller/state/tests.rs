@@ -71,7 +71,7 @@ impl Scene {
         let Report::Write { status, hash, .. } = self.report() else {
             panic!("nothing to write");
         };
-        self.with(|state, now| state.reported(&World::id(), hash, &status, now));
+        self.with(|state, now| state.reported(&World::id(), hash, &status, Some(Rv(7)), now));
     }
 
     fn opt(&mut self, sync: &str) {
@@ -125,6 +125,22 @@ fn a_projection_is_written_again_where_somebody_deleted_it() {
 }
 
 #[test]
+fn a_projection_that_somebody_wrote_over_is_written_again() {
+    let mut scene = Scene::new();
+    let mut shown = |rv| scene.with(|state, now| state.shown(&World::id(), Some(Rv(rv)), now));
+    // What came before our write, and our write itself.
+    assert_eq!((shown(6), shown(7)), (None, None));
+    assert!(matches!(scene.report(), Report::Unchanged));
+    let delay = scene.with(|state, now| state.shown(&World::id(), Some(Rv(8)), now));
+    assert_eq!(delay, Some(REPORT_INTERVAL));
+    let Report::Write { status, hash, .. } = scene.report() else {
+        panic!("left as it is");
+    };
+    scene.with(|state, now| state.reported(&World::id(), hash, &status, Some(Rv(9)), now));
+    assert!(matches!(scene.report(), Report::Unchanged));
+}
+
+#[test]
 fn a_refused_roll_is_told_until_it_is_made() {
     let mut scene = Scene::new();
     scene.world.write("app", &[("a", "2")]);
@@ -140,7 +156,7 @@ fn a_refused_roll_is_told_until_it_is_made() {
     let told = status.decision.as_ref().expect("a decision");
     assert_eq!(told.reason, Reason::RollFailed.as_str());
     assert!(told.message.ends_with("freeze"), "{}", told.message);
-    scene.with(|state, now| state.reported(&World::id(), hash, &status, now));
+    scene.with(|state, now| state.reported(&World::id(), hash, &status, Some(Rv(7)), now));
     // Trying it again is nothing new to tell of.
     assert!(matches!(scene.plan().step, Step::Roll(_)));
     let note = told.message.clone();
