@@ -295,6 +295,28 @@ fn happens(world: &mut World, event: &Event) {
     }
 }
 
+/// An absence that was read late has a later time than Pods that have it.
+#[test]
+fn a_pod_from_before_a_late_reading_is_known_after_a_restart() {
+    let mut world = fresh_world(10_000);
+    world.step();
+    world.wait_secs(1);
+    world.write("app", &[("a", "1")]);
+    world.step();
+    world.wait_secs(3);
+    world.delete("app");
+    world.wait_secs(1);
+    world.pod("pod-0");
+    world.wait_secs(3);
+    world.step();
+    world.stop();
+    world.wait_secs(1);
+    world.write("app", &[("a", "1")]);
+    world.start();
+    finish(&mut world);
+    assert_eq!(world.rolls.len(), 1);
+}
+
 /// A world with an optional source, so that absence is content too.
 fn fresh_world(skew: u64) -> World {
     let mut world = World::new([reference("app", Class::Frozen, true)]);

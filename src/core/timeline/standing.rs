@@ -193,8 +193,12 @@ impl Timeline {
         if untold || start.rv.is_some() {
             return by_start;
         }
+        // A time before that of the content tells nothing: the content's own time is
+        // that of its reading, where the object gives none.
         by_start.max(newest(&|entry| {
-            entry.synced.is_some_and(|time| start.time <= time)
+            entry
+                .synced
+                .is_some_and(|time| entry.since.time <= time && start.time <= time)
         }))
     }
 
