@@ -8,7 +8,7 @@ use proptest::sample::subsequence;
 use serde_json::json;
 
 use super::*;
-use crate::core::policy::{CompiledPolicy, PolicyId};
+use crate::core::policy::{CompiledPolicy, PolicyId, Selected};
 use crate::core::reference::Class;
 use crate::core::testing::{World, at, owner, reference};
 use crate::core::timeline::MarkKind;

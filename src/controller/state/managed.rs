@@ -1,0 +1,151 @@
+//! What is remembered of one workload.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::api::projection::{DecisionRecord, ProjectionStatus};
+use crate::api::reasons::Reason;
+use crate::controller::state::{REPORT_INTERVAL, RETIRE_AFTER};
+use crate::core::object::Rv;
+use crate::core::plan::{Decision, PodFacts, Verdict};
+use crate::core::record::Record;
+use crate::core::time::{Mono, ServerTime};
+
+/// One workload that is managed, or was until lately.
+#[derive(Debug)]
+pub(super) struct Managed {
+    pub(super) record: Record,
+    pub(super) decision: Option<Decision>,
+    pub(super) pods: Vec<PodFacts>,
+    /// What was last written of it.
+    pub(super) reported: Option<Reported>,
+    /// Before that it is not written again, except for a roll.
+    pub(super) report_after: Mono,
+    /// Since when it is not managed any more.
+    pub(super) retired: Option<Mono>,
+    /// Whether somebody has been told that its digests were lost.
+    pub(super) told_of_loss: bool,
+    /// The newest version of its Projection that the watch has shown.
+    pub(super) shown: Option<Rv>,
+}
+
+/// What has to be remembered of a Projection that was written.
+#[derive(Clone, Debug)]
+pub(super) struct Reported {
+    /// Of what it says; `None` where somebody else wrote or deleted it.
+    pub(super) hash: Option<u64>,
+    /// The version that says so.
+    pub(super) rv: Option<Rv>,
+    /// So that its times move only with what they tell of.
+    pub(super) decision: Option<DecisionRecord>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) last_in_sync: Option<ServerTime>,
+}
+
+// === impl Reported ===
+
+impl Reported {
+    /// Of a `status` that was written in version `rv`.
+    pub(super) fn of(status: &ProjectionStatus, hash: u64, rv: Option<Rv>) -> Self {
+        Self {
+            hash: Some(hash),
+            rv,
+            decision: status.decision.clone(),
+            conditions: slim(&status.conditions),
+            last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
+        }
+    }
+}
+
+// === impl Managed ===
+
+impl Managed {
+    pub(super) fn new(record: Record) -> Self {
+        Self {
+            record,
+            decision: None,
+            pods: Vec::new(),
+            reported: None,
+            report_after: Mono::default(),
+            retired: None,
+            told_of_loss: false,
+            shown: None,
+        }
+    }
+
+    /// Whether reason or outcome differ from those before, a restart included.
+    pub(super) fn is_news(&self, decision: &Decision) -> bool {
+        if let Some(before) = &self.decision {
+            return before.reason != decision.reason
+                || std::mem::discriminant(&before.verdict)
+                    != std::mem::discriminant(&decision.verdict);
+        }
+        let stored = self
+            .reported
+            .as_ref()
+            .and_then(|reported| reported.decision.as_ref());
+        stored.is_none_or(|stored| {
+            stored.reason != decision.reason.as_str() || stored.outcome != decision.outcome()
+        })
+    }
+
+    /// In how long the Projection should be looked at.
+    pub(super) fn report_in(&self, decision: &Decision, now: Mono) -> Option<Duration> {
+        if self.retired.is_some() {
+            return Some(RETIRE_AFTER);
+        }
+        let passing = match (&decision.verdict, decision.reason) {
+            // The roll is reported once it is made.
+            (Verdict::Roll(_), _) | (_, Reason::CachesNotSynced) => return None,
+            (_, Reason::OwnWriteNotSeen | Reason::SourceNotRead | Reason::TemplateNotObserved) => {
+                true
+            }
+            (Verdict::Wait(Some(until)), _) => until.since(now) < REPORT_INTERVAL,
+            _ => false,
+        };
+        let wait = self.report_after.since(now);
+        Some(if passing {
+            wait.max(REPORT_INTERVAL)
+        } else {
+            wait
+        })
+    }
+
+    /// Whether its Projection is in a later version than the one we know.
+    pub(super) fn is_overwritten(&self) -> bool {
+        let written = self.reported.as_ref().and_then(|reported| reported.rv);
+        written.is_some() && self.shown > written
+    }
+
+    /// Whether a Pod is newer than the `lastInSync` that was written: after a
+    /// restart it could not always be told what that Pod has.
+    pub(super) fn must_cover_newest_pod(&self) -> bool {
+        let reported = self.reported.as_ref();
+        !self.record.tracks.is_empty()
+            && self.record.newest_start > reported.and_then(|reported| reported.last_in_sync)
+    }
+
+    /// Whether writing it now would change that.
+    pub(super) fn can_cover_newest_pod(&self) -> bool {
+        self.must_cover_newest_pod() && self.record.last_in_sync >= self.record.newest_start
+    }
+}
+
+/// When we learned of the newest content that an outdated Pod lacks.
+pub(super) fn newest_change(record: &Record, pods: &[PodFacts]) -> Option<Mono> {
+    let outdated = pods.iter().flat_map(|pod| &pod.outdated);
+    outdated
+        .filter_map(|(key, _)| Some(record.tracks.get(key)?.timeline.as_ref()?.newest().received))
+        .max()
+}
+
+/// Conditions without what isn't needed to set them anew.
+fn slim(conditions: &[Condition]) -> Vec<Condition> {
+    let mut slim = conditions.to_vec();
+    for condition in &mut slim {
+        condition.message = String::new();
+        condition.reason = String::new();
+    }
+    slim
+}

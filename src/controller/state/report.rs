@@ -1,0 +1,144 @@
+//! What a Projection should be, and what was written of it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use crate::api::projection::{ProjectionSpec, ProjectionStatus};
+use crate::controller::state::managed::Reported;
+use crate::controller::state::{REPORT_INTERVAL, RETIRE_AFTER, State};
+use crate::core::object::{Rv, WorkloadId};
+use crate::core::projection::{Clock, Input, render, spec};
+use crate::core::time::Mono;
+
+/// What a Projection should be.
+#[derive(Debug)]
+pub enum Report {
+    /// As it is.
+    Unchanged,
+    /// Written like this.
+    Write {
+        /// `spec`.
+        spec: ProjectionSpec,
+        /// `status`.
+        status: Box<ProjectionStatus>,
+        /// Identifies what it says.
+        hash: u64,
+    },
+    /// Deleted.
+    Delete,
+    /// Looked at again after this time.
+    After(Duration),
+}
+
+// === impl State ===
+
+impl State {
+    /// Notes that somebody else wrote or deleted a Projection of ours.
+    pub fn disown_report(&mut self, id: &WorkloadId) -> bool {
+        let managed = self.managed.get_mut(id);
+        if let Some(reported) = managed.and_then(|managed| managed.reported.as_mut()) {
+            reported.hash = None;
+            return true;
+        }
+        false
+    }
+
+    /// Notes that the watch has shown a version of a Projection. If somebody else
+    /// has written over ours, returns in how long it may be written again.
+    pub fn shown(&mut self, id: &WorkloadId, rv: Option<Rv>, now: Mono) -> Option<Duration> {
+        let managed = self.managed.get_mut(id)?;
+        managed.shown = rv;
+        let overwritten = managed.is_overwritten();
+        overwritten.then(|| managed.report_after.since(now))
+    }
+
+    /// What a workload's Projection should be.
+    #[must_use]
+    pub fn report(&self, id: &WorkloadId, clock: Clock) -> Report {
+        let Some(managed) = self.managed.get(id) else {
+            return Report::Unchanged;
+        };
+        if let Some(since) = managed.retired {
+            let age = clock.now.since(since);
+            return match RETIRE_AFTER.checked_sub(age).filter(|left| !left.is_zero()) {
+                Some(left) => Report::After(left),
+                None => Report::Delete,
+            };
+        }
+        let (Some(view), Some(decision)) = (self.index.view(id), &managed.decision) else {
+            return Report::Unchanged;
+        };
+        let before = managed.reported.as_ref().map(|reported| ProjectionStatus {
+            decision: reported.decision.clone(),
+            conditions: reported.conditions.clone(),
+            ..ProjectionStatus::default()
+        });
+        let status = render(&Input {
+            id,
+            view: &view,
+            record: &managed.record,
+            pods: &managed.pods,
+            decision,
+            before: before.as_ref(),
+            clock,
+        });
+        let hash = fingerprint(&status);
+        let reported = managed.reported.as_ref();
+        let told = reported.is_some_and(|reported| reported.hash == Some(hash))
+            && !managed.is_overwritten();
+        if told && !managed.can_cover_newest_pod() {
+            return Report::Unchanged;
+        }
+        Report::Write {
+            spec: spec(id, &view.workload.uid),
+            status: Box::new(status),
+            hash,
+        }
+    }
+
+    /// Notes that a Projection was written.
+    pub fn reported(
+        &mut self,
+        id: &WorkloadId,
+        hash: u64,
+        status: &ProjectionStatus,
+        rv: Option<Rv>,
+        now: Mono,
+    ) {
+        if let Some(managed) = self.managed.get_mut(id) {
+            managed.report_after = now + REPORT_INTERVAL;
+            managed.reported = Some(Reported::of(status, hash, rv));
+        }
+    }
+
+    /// Forgets a workload whose Projection is deleted.
+    pub fn forget(&mut self, id: &WorkloadId) {
+        if self
+            .managed
+            .get(id)
+            .is_some_and(|managed| managed.retired.is_some())
+        {
+            self.managed.remove(id);
+        }
+    }
+}
+
+/// Identifies what a status says, less what moves without telling anything new.
+pub(super) fn fingerprint(status: &ProjectionStatus) -> u64 {
+    let mut told = status.clone();
+    told.last_in_sync = None;
+    told.conditions.clear();
+    told.observed_generation = None;
+    if let Some(decision) = &mut told.decision {
+        decision.until = None;
+    }
+    for reference in &mut told.references {
+        reference.source_resource_version = None;
+    }
+    let mut hasher = DefaultHasher::new();
+    // A status is plain data: that it can't be written as JSON can't happen.
+    serde_json::to_vec(&told)
+        .unwrap_or_default()
+        .hash(&mut hasher);
+    hasher.finish()
+}

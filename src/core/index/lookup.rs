@@ -1,0 +1,197 @@
+//! What the index tells.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::core::index::owned::Owned;
+use crate::core::index::space::Space;
+use crate::core::index::{Edges, Index, SourceName, WorkloadName};
+use crate::core::object::{SourceId, SourceKind, WorkloadId, WorkloadKind};
+use crate::core::pod::Pod;
+use crate::core::policy::{PolicyId, Selected};
+use crate::core::reference::Reference;
+use crate::core::source::Source;
+use crate::core::workload::Workload;
+
+/// A workload as a plan sees it.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The workload.
+    pub workload: &'a Arc<Workload>,
+    /// Whether and how it is managed.
+    pub selected: &'a Selected,
+    /// What it projects, less what its policy leaves out.
+    pub references: &'a Arc<[Reference]>,
+    /// Its Pods, each with whether it is of the current template.
+    pub pods: Vec<(&'a Pod, bool)>,
+    /// Whether its controller has observed the current template.
+    pub observed: bool,
+}
+
+impl Index {
+    /// A source, where it is known or referred to.
+    #[must_use]
+    pub fn source(&self, id: &SourceId) -> Option<&Source> {
+        let space = self.spaces.get(&id.namespace)?;
+        space.sources.get(&(id.kind, id.name.clone()))
+    }
+
+    /// The managed workloads that refer to a source.
+    #[must_use]
+    pub fn users(&self, id: &SourceId) -> Vec<WorkloadId> {
+        self.spaces
+            .get(&id.namespace)
+            .and_then(|space| space.users.get(&(id.kind, id.name.clone())))
+            .into_iter()
+            .flatten()
+            .map(|(kind, name)| WorkloadId::new(*kind, id.namespace.clone(), name.clone()))
+            .collect()
+    }
+
+    /// A workload as a plan sees it.
+    #[must_use]
+    pub fn view(&self, id: &WorkloadId) -> Option<View<'_>> {
+        let space = self.spaces.get(&id.namespace)?;
+        let node = space.workloads.get(&(id.kind, id.name.clone()))?;
+        let workload = &node.workload;
+        let observed = workload.observed_generation >= workload.generation;
+        let (pods, current) = match id.kind {
+            WorkloadKind::Deployment => space.pods_of_deployment(workload),
+            WorkloadKind::StatefulSet => {
+                space.pods_of_set(workload, workload.update_revision.as_ref())
+            }
+            WorkloadKind::DaemonSet => {
+                let newest = space.newest_revision(&workload.uid);
+                let (mut pods, known) = space.pods_of_set(workload, newest);
+                // The revision of our own last roll may be on its way.
+                for (pod, current) in &mut pods {
+                    *current &= pod.revision == workload.template.revision;
+                }
+                (pods, known)
+            }
+        };
+        Some(View {
+            workload,
+            selected: &node.selected,
+            references: &node.references,
+            pods: pods
+                .into_iter()
+                .map(|(pod, is_current)| (pod, is_current && observed))
+                .collect(),
+            observed: observed && current,
+        })
+    }
+
+    /// Every policy that selects a workload, the one in force first.
+    #[must_use]
+    pub fn selecting(&self, id: &WorkloadId) -> Vec<PolicyId> {
+        let Some(space) = self.spaces.get(&id.namespace) else {
+            return Vec::new();
+        };
+        let node = space.workloads.get(&(id.kind, id.name.clone()));
+        node.map_or_else(Vec::new, |node| {
+            self.policies
+                .selecting(&space.candidate(id.kind, &id.namespace, &node.workload))
+        })
+    }
+
+    /// Every workload.
+    pub fn workloads(&self) -> impl Iterator<Item = WorkloadId> + '_ {
+        self.spaces.iter().flat_map(|(namespace, space)| {
+            space
+                .workloads
+                .keys()
+                .map(|(kind, name)| WorkloadId::new(*kind, namespace.clone(), name.clone()))
+        })
+    }
+
+    /// Every source that a managed workload refers to.
+    pub fn used_sources(&self) -> impl Iterator<Item = SourceId> + '_ {
+        self.spaces.iter().flat_map(|(namespace, space)| {
+            space
+                .users
+                .keys()
+                .map(|(kind, name)| SourceId::new(*kind, namespace.clone(), name.clone()))
+        })
+    }
+
+    /// Names of the sources of a kind that exist, by namespace.
+    pub fn source_names(&self, kind: SourceKind) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.spaces.iter().flat_map(move |(namespace, space)| {
+            let existing = space
+                .sources
+                .iter()
+                .filter(move |(name, source)| name.0 == kind && source.meta.is_some());
+            existing.map(move |(name, _)| (namespace, &name.1))
+        })
+    }
+
+    /// Names of the workloads of a kind, by namespace.
+    pub fn workload_names(
+        &self,
+        kind: WorkloadKind,
+    ) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.spaces.iter().flat_map(move |(namespace, space)| {
+            let of_kind = space.workloads.keys().filter(move |name| name.0 == kind);
+            of_kind.map(move |name| (namespace, &name.1))
+        })
+    }
+
+    /// Names of the Pods, by namespace.
+    pub fn pod_names(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.names(|space| &space.pods)
+    }
+
+    /// Names of the ReplicaSets, by namespace.
+    pub fn replica_set_names(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.names(|space| &space.replica_sets)
+    }
+
+    /// Names of the ControllerRevisions, by namespace.
+    pub fn revision_names(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.names(|space| &space.revisions)
+    }
+
+    /// Whether a Pod is known under this name, and its uid.
+    #[must_use]
+    pub fn pod_uid(&self, namespace: &str, name: &str) -> Option<&Arc<str>> {
+        let pod = self.spaces.get(namespace)?.pods.by_name.get(name)?;
+        Some(&pod.uid)
+    }
+
+    fn names<T: 'static>(
+        &self,
+        objects: impl Fn(&Space) -> &Owned<T>,
+    ) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.spaces.iter().flat_map(move |(namespace, space)| {
+            objects(space)
+                .by_name
+                .keys()
+                .map(move |name| (namespace, name))
+        })
+    }
+
+    /// Every edge, forward (workload → source) and reverse, for tests.
+    #[must_use]
+    pub fn edges(&self) -> (Edges, Edges) {
+        let mut forward = HashSet::new();
+        let mut reverse = HashSet::new();
+        for (namespace, space) in &self.spaces {
+            let workload_id =
+                |name: &WorkloadName| WorkloadId::new(name.0, namespace.clone(), name.1.clone());
+            let source_id =
+                |name: &SourceName| SourceId::new(name.0, namespace.clone(), name.1.clone());
+            for (name, node) in &space.workloads {
+                for reference in node.references.iter() {
+                    forward.insert((workload_id(name), source_id(&reference.source)));
+                }
+            }
+            for (source, users) in &space.users {
+                for user in users {
+                    reverse.insert((workload_id(user), source_id(source)));
+                }
+            }
+        }
+        (forward, reverse)
+    }
+}

@@ -1,0 +1,253 @@
+//! One namespace of the index: nothing relates objects of two.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::core::index::owned::Owned;
+use crate::core::index::{Affected, SourceName, WorkloadName};
+use crate::core::object::{SourceId, WorkloadId, WorkloadKind};
+use crate::core::pod::{Owner, Pod};
+use crate::core::policy::{Candidate, Labels, Policies, Selected};
+use crate::core::reference::Reference;
+use crate::core::source::Source;
+use crate::core::workload::{ControllerRevision, ReplicaSet, Workload};
+
+/// One namespace.
+#[derive(Debug, Default)]
+pub(super) struct Space {
+    /// Those of the namespace; `None` while they are not known.
+    pub(super) labels: Option<Labels>,
+    pub(super) sources: HashMap<SourceName, Source>,
+    pub(super) users: HashMap<SourceName, BTreeSet<WorkloadName>>,
+    pub(super) workloads: HashMap<WorkloadName, Node>,
+    pub(super) replica_sets: Owned<ReplicaSet>,
+    pub(super) revisions: Owned<ControllerRevision>,
+    pub(super) pods: Owned<Pod>,
+}
+
+/// A workload with what follows from it.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) workload: Arc<Workload>,
+    pub(super) selected: Selected,
+    /// The references that the policy lets us act on; none while not managed.
+    pub(super) references: Arc<[Reference]>,
+}
+
+// === impl Space ===
+
+impl Space {
+    pub(super) fn is_empty(&self) -> bool {
+        self.labels.is_none()
+            && self.sources.is_empty()
+            && self.users.is_empty()
+            && self.workloads.is_empty()
+            && self.replica_sets.by_name.is_empty()
+            && self.revisions.by_name.is_empty()
+            && self.pods.by_name.is_empty()
+    }
+
+    pub(super) fn source_affects(&self, id: &SourceId, name: &SourceName, news: bool) -> Affected {
+        let mut affected = Affected::default();
+        if news && self.users.contains_key(name) {
+            affected.sources.insert(id.clone());
+        }
+        affected
+    }
+
+    pub(super) fn select(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        workload: &Workload,
+        policies: &Policies,
+    ) -> Selected {
+        policies.select(&self.candidate(kind, namespace, workload))
+    }
+
+    pub(super) fn candidate<'a>(
+        &'a self,
+        kind: WorkloadKind,
+        namespace: &'a str,
+        workload: &'a Workload,
+    ) -> Candidate<'a> {
+        Candidate {
+            kind,
+            namespace,
+            namespace_labels: self.labels.as_ref(),
+            labels: &workload.labels,
+            sync: workload.sync.as_deref(),
+        }
+    }
+
+    pub(super) fn select_all(
+        &mut self,
+        namespace: &Arc<str>,
+        policies: &Policies,
+        affected: &mut Affected,
+    ) {
+        let names: Vec<WorkloadName> = self.workloads.keys().cloned().collect();
+        for name in names {
+            let Some(node) = self.workloads.get(&name) else {
+                continue;
+            };
+            let workload = node.workload.clone();
+            let selected = self.select(name.0, namespace, &workload, policies);
+            if selected != node.selected {
+                let id = WorkloadId::new(name.0, namespace.clone(), name.1.clone());
+                self.put(&id, name, workload, selected, affected);
+                affected.workloads.insert(id);
+            }
+        }
+    }
+
+    /// Puts a workload in, with its edges.
+    pub(super) fn put(
+        &mut self,
+        id: &WorkloadId,
+        name: WorkloadName,
+        workload: Arc<Workload>,
+        selected: Selected,
+        affected: &mut Affected,
+    ) {
+        let references: Arc<[Reference]> = match &selected {
+            Selected::Managed(policy) => {
+                let acted_on = |reference: &&Reference| {
+                    policy
+                        .sources
+                        .admits(reference.source.0, &reference.source.1)
+                };
+                if workload
+                    .references
+                    .iter()
+                    .all(|reference| acted_on(&reference))
+                {
+                    workload.references.clone()
+                } else {
+                    workload
+                        .references
+                        .iter()
+                        .filter(acted_on)
+                        .cloned()
+                        .collect()
+                }
+            }
+            Selected::NotManaged { .. } => Arc::new([]),
+        };
+        let before = self.workloads.remove(&name);
+        for reference in references.iter() {
+            self.users
+                .entry(reference.source.clone())
+                .or_default()
+                .insert(name.clone());
+            let known = before
+                .as_ref()
+                .is_some_and(|node| node.references.contains(reference));
+            if !known {
+                let (kind, source) = reference.source.clone();
+                affected
+                    .sources
+                    .insert(SourceId::new(kind, id.namespace.clone(), source));
+            }
+        }
+        if let Some(before) = &before {
+            let gone = |old: &&Reference| references.iter().all(|new| new.source != old.source);
+            self.unlink(&name, before.references.iter().filter(gone));
+        }
+        self.workloads.insert(
+            name,
+            Node {
+                workload,
+                selected,
+                references,
+            },
+        );
+    }
+
+    pub(super) fn unlink<'a>(
+        &mut self,
+        name: &WorkloadName,
+        references: impl IntoIterator<Item = &'a Reference>,
+    ) {
+        for reference in references {
+            if let Some(users) = self.users.get_mut(&reference.source) {
+                users.remove(name);
+                if users.is_empty() {
+                    self.users.remove(&reference.source);
+                    if self
+                        .sources
+                        .get(&reference.source)
+                        .is_some_and(|source| source.meta.is_none())
+                    {
+                        self.sources.remove(&reference.source);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the workload that `owner` is or belongs to.
+    pub(super) fn affect_owner_of(
+        &self,
+        namespace: &Arc<str>,
+        owner: Option<&Owner>,
+        affected: &mut Affected,
+    ) {
+        let Some(owner) = owner else {
+            return;
+        };
+        let workload = match &*owner.kind {
+            "ReplicaSet" => match self.replica_sets.by_name.get(&owner.name) {
+                Some(set) if set.uid == owner.uid => &set.owner,
+                _ => return,
+            },
+            _ => owner,
+        };
+        let kind = match &*workload.kind {
+            "Deployment" => WorkloadKind::Deployment,
+            "StatefulSet" => WorkloadKind::StatefulSet,
+            "DaemonSet" => WorkloadKind::DaemonSet,
+            _ => return,
+        };
+        if self.workloads.contains_key(&(kind, workload.name.clone())) {
+            affected.workloads.insert(WorkloadId::new(
+                kind,
+                namespace.clone(),
+                workload.name.clone(),
+            ));
+        }
+    }
+
+    /// A Deployment's Pods, and whether the ReplicaSet of its template exists.
+    /// The Pods of the current template are those of the ReplicaSet whose
+    /// template equals the Deployment's.
+    pub(super) fn pods_of_deployment(&self, deployment: &Workload) -> (Vec<(&Pod, bool)>, bool) {
+        let mut pods = Vec::new();
+        let mut current = false;
+        for set in self.replica_sets.of(&deployment.uid) {
+            let is_current = set.template == deployment.template;
+            current |= is_current;
+            pods.extend(self.pods.of(&set.uid).map(|pod| (pod, is_current)));
+        }
+        (pods, current)
+    }
+
+    /// A StatefulSet's or DaemonSet's Pods, and whether its newest revision is known.
+    pub(super) fn pods_of_set(
+        &self,
+        set: &Workload,
+        newest: Option<&Arc<str>>,
+    ) -> (Vec<(&Pod, bool)>, bool) {
+        let is_current = |pod: &Pod| newest.is_some() && pod.revision_hash.as_ref() == newest;
+        let pods = self.pods.of(&set.uid).map(|pod| (pod, is_current(pod)));
+        (pods.collect(), newest.is_some())
+    }
+
+    /// The hash of the ControllerRevision with the highest revision.
+    pub(super) fn newest_revision(&self, uid: &Arc<str>) -> Option<&Arc<str>> {
+        self.revisions
+            .of(uid)
+            .max_by_key(|revision| revision.revision)
+            .map(|revision| &revision.hash)
+    }
+}
