@@ -29,7 +29,7 @@ RESTRICTED_INSTALLER = { \
 
 # What `make generate` writes.
 CHART_FILES := charts/projsync/files
-GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md $(CHART_FILES)
+GENERATED := crds docs/api.md docs/cli.md docs/metrics.md docs/reasons.md $(CHART_FILES)
 
 ##@ General
 
