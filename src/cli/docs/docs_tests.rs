@@ -46,7 +46,7 @@ fn root() -> &'static Path {
 fn documents() -> Vec<(PathBuf, String)> {
     let docs = fs::read_dir(root().join("docs")).unwrap();
     let mut files: Vec<_> = docs.map(|entry| entry.unwrap().path()).collect();
-    files.extend(["README.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    files.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
     files.retain(|file| file.extension().is_some_and(|ending| ending == "md"));
     assert!(files.len() > 10, "{files:?}");
     let read = |file: PathBuf| {
@@ -96,9 +96,10 @@ fn every_link_leads_somewhere() {
     assert!(count > 20, "{count} links");
 }
 
-/// `src/core/plan/mod.rs` in a document is a file that there is, and so is `tests/core`.
+/// `src/core/plan/mod.rs` in a document is a file that there is, and so is `tests/core`;
+/// `tests/integration/aba.rs::name` is a function in it.
 #[test]
-fn every_path_of_the_source_exists() {
+fn every_path_and_test_that_is_named_exists() {
     let mut count = 0;
     for (file, text) in documents() {
         for code in text.split('`').skip(1).step_by(2) {
@@ -106,8 +107,12 @@ fn every_path_of_the_source_exists() {
             let is_path = folders.iter().any(|folder| code.starts_with(folder))
                 && !code.contains(['*', ' ', '<', '{', '\n']);
             if is_path {
-                let path = code.split("::").next().unwrap();
+                let (path, item) = code.split_once("::").unwrap_or((code, ""));
                 assert!(root().join(path).exists(), "{}: {code}", file.display());
+                let found = item.is_empty()
+                    || fs::read_to_string(root().join(path))
+                        .is_ok_and(|text| text.contains(&format!("fn {item}(")));
+                assert!(found, "{}: {code}", file.display());
                 count += 1;
             }
         }
