@@ -7,15 +7,20 @@ SHELL := bash
 CARGO ?= cargo
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/projsync/tools
 
-CARGO_DENY_VERSION := 0.20.2
-CARGO_DENY_ROOT := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)
-CARGO_DENY := $(CARGO_DENY_ROOT)/bin/cargo-deny
+# Tools that cargo builds, each in a folder of its name and version.
+CARGO_DENY := $(TOOLS)/cargo-deny-0.20.2/bin/cargo-deny
+CARGO_MACHETE := $(TOOLS)/cargo-machete-0.9.2/bin/cargo-machete
+CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-0.5.9/bin/cargo-cyclonedx
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # The operator's image.
 IMG ?= projsync:$(VERSION)
 PLATFORMS ?= linux/amd64,linux/arm64
 STATIC_TARGET ?= $(shell uname -m)-unknown-linux-gnu
+# The same bytes wherever it is built: the folders of this machine are not part of them.
+PREFIXES := $(CURDIR)=/projsync $(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+STATIC_ENV := RUSTFLAGS="-C target-feature=+crt-static $(PREFIXES:%=--remap-path-prefix=%)" \
+	CFLAGS="$(PREFIXES:%=-ffile-prefix-map=%)"
 KUBECTL ?= kubectl
 # What is installed, as one YAML. The image is the only one that is named so.
 INSTALLER = $(KUBECTL) kustomize config/default | sed 's|image: projsync:.*|image: $(IMG)|'
@@ -29,7 +34,7 @@ RESTRICTED_INSTALLER = { \
 
 # What `make generate` writes.
 CHART_FILES := charts/projsync/files
-GENERATED := crds docs/cli.md docs/metrics.md docs/reasons.md $(CHART_FILES)
+GENERATED := crds docs/api.md docs/cli.md docs/metrics.md docs/reasons.md $(CHART_FILES)
 
 ##@ General
 
@@ -99,7 +104,31 @@ e2e: ## Run the end-to-end tests on a kind cluster of their own (KEEP=1, USE_EXI
 
 .PHONY: static
 static: ## Build the operator as one static binary, for an image or a plain host.
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --locked --release --target $(STATIC_TARGET) --bin projsync
+	$(STATIC_ENV) $(CARGO) build --locked --release --target $(STATIC_TARGET) --bin projsync
+
+.PHONY: reproducible
+reproducible: ## Build the commit twice as `make static` does, in two folders, and compare (10 minutes).
+	@folder="$$(mktemp -d)"; trap 'rm -rf "$$folder"' EXIT; \
+	for copy in one/projsync another/place/to-build-in; do \
+		mkdir -p "$$folder/$$copy"; \
+		git archive HEAD | tar --extract --directory "$$folder/$$copy"; \
+		env --unset=CARGO_TARGET_DIR $(MAKE) --no-print-directory -C "$$folder/$$copy" static; \
+	done; \
+	cd "$$folder"; sha256sum */*/target/$(STATIC_TARGET)/release/projsync */*/*/target/$(STATIC_TARGET)/release/projsync; \
+	cmp */*/target/$(STATIC_TARGET)/release/projsync */*/*/target/$(STATIC_TARGET)/release/projsync; \
+	echo "The same bytes."
+
+.PHONY: sbom
+sbom: $(CARGO_CYCLONEDX) ## Write what the binary is made of to dist/projsync.cdx.json (CycloneDX).
+	@mkdir -p dist
+	@# In a copy without what only tests need: its features would count as the binary's.
+	@folder="$$(mktemp -d)"; trap 'rm -rf "$$folder"' EXIT; \
+	cp -r Cargo.lock src rust-toolchain.toml "$$folder"; \
+	awk '/^\[/ { tests = /^\[(dev-dependencies|\[test)\]/ } /^members = / { next } !tests' Cargo.toml >"$$folder/Cargo.toml"; \
+	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(CARGO_CYCLONEDX) cyclonedx --quiet --format json --spec-version 1.5 \
+		--describe binaries --target $(STATIC_TARGET) --no-build-deps --manifest-path "$$folder/Cargo.toml"; \
+	sed "s|file://$$folder#|file:///projsync#|" "$$folder/projsync_bin.cdx.json" >dist/projsync.cdx.json; \
+	echo "$$(grep -c '"type": "library"' dist/projsync.cdx.json) libraries in dist/projsync.cdx.json"
 
 .PHONY: image
 image: static ## Make the image IMG from a static binary; pulls nothing.
@@ -173,13 +202,17 @@ deny: $(CARGO_DENY) ## Check dependencies: bans, licences, sources; advisories w
 		echo "advisories: not checked, their database can't be reached"; \
 	fi
 
-$(CARGO_DENY): # About 2 minutes on 2 idle cores, once for each version.
-	@echo "Building cargo-deny $(CARGO_DENY_VERSION) into $(CARGO_DENY_ROOT): some minutes, once."
-	$(CARGO) install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(CARGO_DENY_ROOT) \
-		--config 'profile.release.lto=false'
+.PHONY: unused
+unused: $(CARGO_MACHETE) ## Find dependencies that nothing uses.
+	$(CARGO_MACHETE) .
+
+$(CARGO_DENY) $(CARGO_MACHETE) $(CARGO_CYCLONEDX): # 1 to 3 minutes each on 2 idle cores, once for each version.
+	@root='$(patsubst %/bin/,%,$(dir $@))'; version="$${root##*-}"; \
+	echo "Building $(@F) $$version into $$root: some minutes, once."; \
+	$(CARGO) install $(@F) --locked --version "$$version" --root "$$root" --config 'profile.release.lto=false'
 
 .PHONY: verify
-verify: generate lint doc deny ## Check everything but the tests: generated files, format, lints, docs, dependencies.
+verify: generate lint doc deny unused ## Check everything but the tests: generated files, format, lints, docs, dependencies.
 	@changed=$$(git status --porcelain -- $(GENERATED)); \
 	if [ -n "$$changed" ]; then \
 		git --no-pager diff -- $(GENERATED); \

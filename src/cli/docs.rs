@@ -1,5 +1,7 @@
 //! `projsync docs`: the documents that are made from code.
 
+mod api;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -33,7 +35,7 @@ pub fn run(args: &DocsArgs) -> anyhow::Result<Exit> {
     let directory = &args.output_dir;
     fs::create_dir_all(directory)
         .with_context(|| format!("can't create {}", directory.display()))?;
-    for (name, text) in all() {
+    for (name, text) in all()? {
         let file = directory.join(name);
         fs::write(&file, text).with_context(|| format!("can't write {}", file.display()))?;
     }
@@ -41,13 +43,16 @@ pub fn run(args: &DocsArgs) -> anyhow::Result<Exit> {
 }
 
 /// Each document's file name and text.
-#[must_use]
-pub fn all() -> [(&'static str, String); 3] {
-    [
+///
+/// # Errors
+/// When a definition can't be told as JSON.
+pub fn all() -> anyhow::Result<[(&'static str, String); 4]> {
+    Ok([
+        ("api.md", api::text()?),
         ("cli.md", cli()),
         ("metrics.md", metrics()),
         ("reasons.md", reasons()),
-    ]
+    ])
 }
 
 /// The help of every command.
@@ -123,42 +128,5 @@ fn reasons() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    /// `make generate` writes them.
-    #[test]
-    fn the_committed_documents_are_what_is_generated() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        for (name, generated) in all() {
-            let committed = fs::read_to_string(directory.join(name)).unwrap_or_default();
-            assert!(
-                committed == generated,
-                "docs/{name} is old: run `make generate`"
-            );
-        }
-    }
-
-    #[test]
-    fn every_command_and_reason_is_in_them() {
-        let [(_, cli), _, (_, reasons)] = all();
-        for command in ["run", "crds", "status", "tree", "explain", "completions"] {
-            assert!(
-                cli.contains(&format!("\n### projsync {command}\n")),
-                "{command}"
-            );
-        }
-        assert!(!cli.contains("projsync docs"), "hidden");
-        for reason in Reason::ALL {
-            assert!(reasons.contains(&format!("`{reason}`")), "{reason}");
-        }
-    }
-
-    #[test]
-    fn documents_do_not_depend_on_the_environment() {
-        let [(_, cli), ..] = all();
-        assert!(!cli.contains("[env: POD_NAMESPACE="), "no values");
-    }
-}
+#[path = "docs/docs_tests.rs"]
+mod tests;

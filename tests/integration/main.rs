@@ -20,5 +20,6 @@ mod rbac;
 mod replicas;
 mod secrecy;
 mod starts;
+mod tenants;
 mod updates;
 mod uses;

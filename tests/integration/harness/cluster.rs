@@ -42,10 +42,20 @@ impl Cluster {
 
     /// An administrator's client, of this test's runtime.
     pub(crate) async fn client(&self) -> Result<Client> {
+        Ok(Client::try_from(self.config().await?)?)
+    }
+
+    /// A client of this user, who may do what is bound to the name.
+    pub(crate) async fn client_as(&self, user: &str) -> Result<Client> {
+        let mut config = self.config().await?;
+        config.auth_info.impersonate = Some(user.to_owned());
+        Ok(Client::try_from(config)?)
+    }
+
+    async fn config(&self) -> Result<Config> {
         let kubeconfig = Kubeconfig::read_from(self.plane.kubeconfig())?;
         let options = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        Ok(Client::try_from(config)?)
+        Ok(Config::from_custom_kubeconfig(kubeconfig, &options).await?)
     }
 
     /// Stops, starts, kills, pauses or resumes a component. For a test's own only.

@@ -238,6 +238,24 @@ impl Env {
         Ok(Client::try_from(config)?)
     }
 
+    /// One of the namespaces in the hands of somebody who has this ClusterRole there,
+    /// and no right anywhere else.
+    pub(crate) async fn in_hands_of(&self, space: &Space, user: &str, role: &str) -> Result<Space> {
+        let user = format!("{user}-{}", space.namespace);
+        space
+            .create(&json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+                "metadata": {"name": user},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+            }))
+            .await?;
+        Ok(Space {
+            client: self.cluster.client_as(&user).await?,
+            ..space.clone()
+        })
+    }
+
     /// All requests of the operator's account so far, refused ones too.
     pub(crate) fn requests(&self) -> Result<Vec<Request>> {
         Ok(self.audit.lock().requests()?.to_vec())

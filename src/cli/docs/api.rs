@@ -1,0 +1,358 @@
+//! `api.md`: the reference of the custom resources, made from their definitions.
+
+use std::fmt::Write as _;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionVersion,
+};
+use serde_json::Value;
+
+use super::HEADER;
+use crate::api::{crd, names};
+
+/// An example of each kind, as a user would write or see it.
+const EXAMPLES: [(&str, &str); 3] = [
+    (
+        "SyncPolicy",
+        include_str!("../../../config/samples/projsync.dev_v1alpha1_syncpolicy.yaml"),
+    ),
+    (
+        "ClusterSyncPolicy",
+        include_str!("../../../config/samples/projsync.dev_v1alpha1_clustersyncpolicy.yaml"),
+    ),
+    ("Projection", include_str!("projection.yaml")),
+];
+
+/// The document.
+///
+/// # Errors
+/// When a schema can't be told as JSON.
+pub(super) fn text() -> serde_json::Result<String> {
+    let mut text = format!(
+        "{HEADER}# API reference\n\n\
+        Custom resources of group `{}`. A field is optional unless it says *required*; a field with a default has it \
+        where it is left out. A rule is in [CEL](https://kubernetes.io/docs/reference/using-api/cel/); what breaks it \
+        is refused with the message beside it. `[]` stands for each item of a list, `.*` for each value of a map. \
+        Reasons are told in [reasons.md](reasons.md), Pod states and classes in [concepts.md](concepts.md). The \
+        definitions themselves are in [crds](../crds), and `kubectl explain` knows them too.\n",
+        names::GROUP
+    );
+    let definitions = crd::all();
+    for (kind, example) in EXAMPLES {
+        let of_kind = |crd: &&CustomResourceDefinition| crd.spec.names.kind == kind;
+        for crd in definitions.iter().filter(of_kind) {
+            definition(&mut text, crd, example)?;
+        }
+    }
+    annotations(&mut text);
+    Ok(text)
+}
+
+// Writing to a String doesn't fail, so its results are dropped below.
+
+fn definition(
+    text: &mut String,
+    crd: &CustomResourceDefinition,
+    example: &str,
+) -> serde_json::Result<()> {
+    let names = &crd.spec.names;
+    for version in &crd.spec.versions {
+        let schema = match version
+            .schema
+            .as_ref()
+            .and_then(|s| s.open_api_v3_schema.as_ref())
+        {
+            Some(schema) => serde_json::to_value(schema)?,
+            None => Value::Null,
+        };
+        let _ = write!(
+            text,
+            "\n## {}\n\n{}\n\n`apiVersion: {}/{}`, {}, `kubectl get {}`{}.\n",
+            names.kind,
+            schema["description"].as_str().unwrap_or_default(),
+            crd.spec.group,
+            version.name,
+            if crd.spec.scope == "Namespaced" {
+                "namespaced"
+            } else {
+                "of the cluster"
+            },
+            names.plural,
+            names
+                .short_names
+                .iter()
+                .flatten()
+                .fold(String::new(), |all, short| format!("{all} or `{short}`")),
+        );
+        for rule in rules(&schema) {
+            let _ = write!(text, "\n{}.\n", capital(&rule));
+        }
+        let _ = write!(text, "\n```yaml\n{}\n```\n", example.trim_end());
+        for part in ["spec", "status"] {
+            let properties = &schema["properties"][part];
+            if !properties.is_object() {
+                continue;
+            }
+            let _ = write!(
+                text,
+                "\n### {} `{part}`\n\n\
+                | Field | Type | Default | Constraints | Meaning |\n|---|---|---|---|---|\n",
+                names.kind
+            );
+            fields(text, "", properties);
+        }
+        columns(text, &names.kind, version);
+    }
+    Ok(())
+}
+
+/// A row for each field below this object, those inside of a field right after it.
+fn fields(text: &mut String, path: &str, object: &Value) {
+    let required = object["required"].as_array();
+    for (name, schema) in object["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}{name}");
+        let mut constraints = Vec::new();
+        if required.is_some_and(|all| all.iter().any(|one| one == name)) {
+            constraints.push("*required*".to_owned());
+        }
+        constraints.extend(self::constraints(schema));
+        let default = match &schema["default"] {
+            Value::Null => String::new(),
+            default => format!("`{}`", cell(&default.to_string())),
+        };
+        let _ = writeln!(
+            text,
+            "| `{path}` | {} | {default} | {} | {} |",
+            kind(schema),
+            constraints.join("; "),
+            cell(schema["description"].as_str().unwrap_or_default()),
+        );
+        inside(text, &path, schema);
+    }
+}
+
+/// The fields inside of a field, be it an object, a list or a map.
+fn inside(text: &mut String, path: &str, schema: &Value) {
+    fields(text, &format!("{path}."), schema);
+    for (part, mark) in [("items", "[]"), ("additionalProperties", ".*")] {
+        if schema[part].is_object() {
+            inside(text, &format!("{path}{mark}"), &schema[part]);
+        }
+    }
+}
+
+/// The type, as Kubernetes' own reference writes it.
+fn kind(schema: &Value) -> String {
+    let format = schema["format"].as_str();
+    match schema["type"].as_str().unwrap_or_default() {
+        "array" => format!("[]{}", kind(&schema["items"])),
+        "object" if schema["additionalProperties"].is_object() => {
+            format!("map[string]{}", kind(&schema["additionalProperties"]))
+        }
+        "string" if format == Some("date-time") => "time".to_owned(),
+        "integer" => format.unwrap_or("integer").to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// What the API server holds a value to, in words.
+fn constraints(schema: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(values) = schema["enum"].as_array() {
+        let values: Vec<_> = values
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|value| format!("`{value}`"))
+            .collect();
+        all.push(format!("one of {}", values.join(", ")));
+    }
+    for (least, most, what) in [
+        ("minimum", "maximum", ""),
+        ("minLength", "maxLength", " characters"),
+        ("minItems", "maxItems", " items"),
+        ("minProperties", "maxProperties", " entries"),
+    ] {
+        // A number may be written as 0 or 0.0.
+        let bound = |name: &str| schema[name].as_f64();
+        match (bound(least), bound(most)) {
+            (Some(least), Some(most)) => all.push(format!("{least} to {most}{what}")),
+            (Some(least), None) => all.push(format!("at least {least}{what}")),
+            (None, Some(most)) => all.push(format!("at most {most}{what}")),
+            (None, None) => {}
+        }
+    }
+    if let Some(pattern) = schema["pattern"].as_str() {
+        all.push(format!("matches `{}`", cell(pattern)));
+    }
+    match schema["x-kubernetes-list-type"].as_str() {
+        Some("set") => all.push("no item twice".to_owned()),
+        Some("map") => {
+            let keys = schema["x-kubernetes-list-map-keys"].as_array();
+            let keys: Vec<_> = keys
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            all.push(format!("one item for each `{}`", keys.join(", ")));
+        }
+        _ => {}
+    }
+    all.extend(rules(schema));
+    for (part, what) in [("items", "each"), ("additionalProperties", "each value")] {
+        if schema[part].is_object() {
+            let inner = constraints(&schema[part]);
+            if !inner.is_empty() {
+                all.push(format!("{what}: {}", inner.join(", ")));
+            }
+        }
+    }
+    all
+}
+
+/// The CEL rules of a schema, each with what is said to whoever breaks it.
+fn rules(schema: &Value) -> Vec<String> {
+    let rules = schema["x-kubernetes-validations"].as_array();
+    rules
+        .into_iter()
+        .flatten()
+        .map(|rule| {
+            let text = |name: &str| rule[name].as_str().unwrap_or_default();
+            format!(
+                "rule `{}` (*{}*)",
+                cell(text("rule")),
+                cell(text("message"))
+            )
+        })
+        .collect()
+}
+
+fn columns(text: &mut String, kind: &str, version: &CustomResourceDefinitionVersion) {
+    let _ = write!(
+        text,
+        "\n### {kind} columns\n\n| Column | Shows | |\n|---|---|---|\n"
+    );
+    for column in version.additional_printer_columns.iter().flatten() {
+        let notes = [
+            column.description.clone(),
+            column.priority.map(|_| "with `-o wide`".to_owned()),
+        ];
+        let notes: Vec<_> = notes.into_iter().flatten().collect();
+        let _ = writeln!(
+            text,
+            "| {} | `{}` | {} |",
+            column.name,
+            cell(&column.json_path),
+            cell(&notes.join("; "))
+        );
+    }
+}
+
+fn annotations(text: &mut String) {
+    let _ = write!(
+        text,
+        "\n## Annotations\n\n\
+        | Annotation | On | Written by | Value |\n|---|---|---|---|\n\
+        | `{}` | a workload | its owner | `\"true\"`: managed, under the policy that selects it, else under the defaults. \
+        `\"false\"`: never managed. Else the name of a policy: managed under that one |\n\
+        | `{}` | a workload's Pod template | Projsync alone, as field manager `{}` | the content that its Pods are to \
+        start with. A new value rolls the workload; it is no memory, and removing it loses nothing |\n",
+        names::SYNC_ANNOTATION,
+        names::REVISION_ANNOTATION,
+        names::FIELD_MANAGER,
+    );
+}
+
+/// Text inside of a table: a bar ends the cell even between backticks.
+fn cell(text: &str) -> String {
+    text.replace('|', r"\|")
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Serialize, de::DeserializeOwned};
+
+    use super::*;
+    use crate::api::{ClusterSyncPolicy, Projection, SyncPolicy};
+
+    /// Whether all of the first is in the second, which may have more.
+    fn is_in(part: &Value, whole: &Value) -> bool {
+        match (part, whole) {
+            (Value::Object(part), Value::Object(whole)) => part
+                .iter()
+                .all(|(name, value)| whole.get(name).is_some_and(|other| is_in(value, other))),
+            (Value::Array(part), Value::Array(whole)) => {
+                part.len() == whole.len() && part.iter().zip(whole).all(|(a, b)| is_in(a, b))
+            }
+            _ => part == whole,
+        }
+    }
+
+    fn assert_whole<T: Serialize + DeserializeOwned>(kind: &str) {
+        let (_, example) = EXAMPLES.iter().find(|(of, _)| *of == kind).unwrap();
+        let written: Value = serde_saphyr::from_str(example).unwrap();
+        assert_eq!(written["kind"], kind);
+        let read: T = serde_saphyr::from_str(example).unwrap();
+        let read = serde_json::to_value(read).unwrap();
+        assert!(is_in(&written, &read), "{written:#}\nis read as\n{read:#}");
+    }
+
+    #[test]
+    fn examples_have_only_fields_that_exist() {
+        assert_whole::<SyncPolicy>("SyncPolicy");
+        assert_whole::<ClusterSyncPolicy>("ClusterSyncPolicy");
+        assert_whole::<Projection>("Projection");
+    }
+
+    #[test]
+    fn every_kind_field_and_column_is_told() {
+        let text = text().unwrap();
+        for crd in crd::all() {
+            let kind = &crd.spec.names.kind;
+            let (_, section) = text.split_once(&format!("\n## {kind}\n")).unwrap();
+            let section = section.split("\n## ").next().unwrap();
+            let version = serde_json::to_value(&crd.spec.versions[0]).unwrap();
+            // Every schema's properties, wherever they are, have a row by their name.
+            let mut count = 0;
+            let mut todo = vec![&version["schema"]["openAPIV3Schema"]];
+            while let Some(schema) = todo.pop() {
+                for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                    let told = ["`", ".", "].", "*."]
+                        .iter()
+                        .any(|before| section.contains(&format!("{before}{name}`")));
+                    assert!(told, "{kind}: {name}");
+                    count += 1;
+                    todo.push(property);
+                }
+                let below = [&schema["items"], &schema["additionalProperties"]];
+                todo.extend(below.into_iter().filter(|below| below.is_object()));
+            }
+            assert!(count > 20, "{kind}: {count} fields");
+            for column in version["additionalPrinterColumns"].as_array().unwrap() {
+                let row = format!("\n| {} | ", column["name"].as_str().unwrap());
+                assert!(section.contains(&row), "{kind}: {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn constraints_are_told_in_words() {
+        let schema = serde_json::json!({
+            "type": "array", "minItems": 1, "maxItems": 3, "x-kubernetes-list-type": "set",
+            "items": {"type": "string", "pattern": "^(a|b)$", "maxLength": 5},
+            "x-kubernetes-validations": [{"rule": "self.a || self.b", "message": "one of them"}],
+        });
+        assert_eq!(
+            constraints(&schema).join("; "),
+            r"1 to 3 items; no item twice; rule `self.a \|\| self.b` (*one of them*); each: at most 5 characters, matches `^(a\|b)$`"
+        );
+        assert_eq!(kind(&schema), "[]string");
+    }
+}
