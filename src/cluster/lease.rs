@@ -142,12 +142,6 @@ impl Leadership {
     pub fn is_leading(&self, now: Instant) -> bool {
         matches!(self, Self::Leader { until } if now < *until)
     }
-
-    /// Whether the API server has told who leads.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        *self != Self::Unknown
-    }
 }
 
 /// A candidate for the Lease.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::{ObjectMeta, Request};
 use kube::{Client, Resource};
 use serde::Deserialize;
@@ -119,10 +119,14 @@ fn revision_body(target: Target<'_>, revision: &str) -> Value {
 }
 
 /// A Projection, owned by its workload without blocking the deletion of that.
+///
+/// With a `version` it takes the place of that one and of no other: a leader that
+/// was replaced meanwhile can't write over what the next has written.
 #[must_use]
 pub fn projection(
     namespace: &str,
     name: &str,
+    version: Option<Rv>,
     owner: Owner<'_>,
     spec: &ProjectionSpec,
     status: &ProjectionStatus,
@@ -138,6 +142,7 @@ pub fn projection(
         metadata: ObjectMeta {
             namespace: Some(namespace.to_owned()),
             name: Some(name.to_owned()),
+            resource_version: version.map(|version| version.to_string()),
             labels: Some([(MANAGED_BY_LABEL.to_owned(), MANAGED_BY.to_owned())].into()),
             owner_references: Some(vec![owner]),
             ..ObjectMeta::default()
@@ -160,15 +165,23 @@ pub async fn apply_projection(
     send(&client, metadata_only(request, "patch"), timeout).await
 }
 
-/// Deletes a Projection.
+/// Deletes a Projection; with a `version`, only if it is still that one.
 pub async fn delete_projection(
     client: Client,
     namespace: &str,
     name: &str,
+    version: Option<Rv>,
     timeout: Duration,
 ) -> Patched {
     let url = Projection::url_path(&(), Some(namespace));
-    let request = Request::new(url).delete(name, &DeleteParams::default());
+    let only = DeleteParams {
+        preconditions: version.map(|version| Preconditions {
+            resource_version: Some(version.to_string()),
+            uid: None,
+        }),
+        ..DeleteParams::default()
+    };
+    let request = Request::new(url).delete(name, &only);
     send(&client, metadata_only(request, "delete"), timeout).await
 }
 

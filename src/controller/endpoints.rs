@@ -8,8 +8,10 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::cluster::lease::Leadership;
 use crate::cluster::watch::{Health, Report};
 use crate::controller::context::Context;
 use crate::controller::operator::{Options, stopped};
@@ -140,9 +142,7 @@ impl Insight {
         let synced = context.state.lock().synced;
         let problem = (!synced).then(|| "the first lists are not complete".to_owned());
         checks.push(Check::new("caches", problem));
-        let known = context.leadership.borrow().is_known();
-        let problem = (!known).then(|| "who leads is not known yet".to_owned());
-        checks.push(Check::new("lease", problem));
+        checks.push(lease_check(&context.leadership.borrow(), Instant::now()));
         checks
     }
 
@@ -213,6 +213,25 @@ impl Insight {
             leader: Box::new(move || leader.get().is_some_and(|context| context.is_leading())),
         }
     }
+}
+
+/// A standby is as ready as the leader; it is told which of them this is.
+fn lease_check(leadership: &Leadership, now: Instant) -> Check {
+    let note = match leadership {
+        Leadership::Unknown => {
+            let problem = "who leads is not known yet".to_owned();
+            return Check::new("lease", Some(problem));
+        }
+        Leadership::Leader { .. } if leadership.is_leading(now) => "leading".to_owned(),
+        Leadership::Leader { .. } => "standing by, the lease was not renewed in time".to_owned(),
+        Leadership::Standby {
+            holder: Some(holder),
+        } => {
+            format!("standing by, the lease is held by {holder}")
+        }
+        Leadership::Standby { holder: None } => "standing by, nobody holds the lease".to_owned(),
+    };
+    Check::noted("lease", note)
 }
 
 /// What is wrong with a watch, if anything is.
@@ -336,6 +355,32 @@ mod tests {
                 problem,
                 "{report:?}"
             );
+        }
+    }
+
+    #[test]
+    fn readiness_tells_who_leads() {
+        let now = Instant::now();
+        let standby = |holder: Option<&str>| Leadership::Standby {
+            holder: holder.map(str::to_owned),
+        };
+        let until = now + Duration::from_secs(1);
+        for (leadership, told) in [
+            (Leadership::Unknown, Err("who leads is not known yet")),
+            (Leadership::Leader { until }, Ok("leading")),
+            (
+                Leadership::Leader { until: now },
+                Ok("standing by, the lease was not renewed in time"),
+            ),
+            (
+                standby(Some("b")),
+                Ok("standing by, the lease is held by b"),
+            ),
+            (standby(None), Ok("standing by, nobody holds the lease")),
+        ] {
+            let result = lease_check(&leadership, now).result;
+            let wanted = told.map(|note| Some(note.to_owned()));
+            assert_eq!(result, wanted.map_err(str::to_owned), "{leadership:?}");
         }
     }
 

@@ -39,22 +39,29 @@ async fn projection(context: &Context, id: &WorkloadId) -> Outcome {
     let (outcome, done) = match report {
         Report::Unchanged => return Outcome::Done,
         Report::After(delay) => return Outcome::After(delay),
-        Report::Delete => {
+        Report::Delete { version } => {
             let outcome =
-                patch::delete_projection(client, &id.namespace, &name, context.timeout).await;
+                patch::delete_projection(client, &id.namespace, &name, version, context.timeout)
+                    .await;
             let done = matches!(outcome, Patched::Done { .. } | Patched::Gone);
             if done {
                 context.state.lock().forget(id);
             }
             (outcome, done)
         }
-        Report::Write { spec, status, hash } => {
+        Report::Write {
+            spec,
+            status,
+            hash,
+            version,
+        } => {
             let owner = patch::Owner {
                 kind: id.kind,
                 name: &id.name,
                 uid: &spec.workload.uid,
             };
-            let projection = patch::projection(&id.namespace, &name, owner, &spec, &status);
+            let projection =
+                patch::projection(&id.namespace, &name, version, owner, &spec, &status);
             let outcome =
                 patch::apply_projection(client, &id.namespace, &name, &projection, context.timeout)
                     .await;

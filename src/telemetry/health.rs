@@ -12,8 +12,8 @@ use tokio::time::Instant;
 pub struct Check {
     /// Such as `watch/Pod`.
     pub name: String,
-    /// Why it fails, in a few words.
-    pub result: Result<(), String>,
+    /// Why it fails, in a few words; what there is to tell where it holds.
+    pub result: Result<Option<String>, String>,
 }
 
 impl Check {
@@ -22,7 +22,16 @@ impl Check {
     pub fn new(name: impl Into<String>, problem: Option<String>) -> Self {
         Self {
             name: name.into(),
-            result: problem.map_or(Ok(()), Err),
+            result: problem.map_or(Ok(None), Err),
+        }
+    }
+
+    /// A check that holds, with something to tell.
+    #[must_use]
+    pub fn noted(name: impl Into<String>, note: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            result: Ok(Some(note.into())),
         }
     }
 }
@@ -35,7 +44,8 @@ pub fn report(endpoint: &str, checks: &[Check]) -> (bool, String) {
     for Check { name, result } in checks {
         // Writing to a String can't fail.
         let _ = match result {
-            Ok(()) => writeln!(text, "[+]{name} ok"),
+            Ok(None) => writeln!(text, "[+]{name} ok"),
+            Ok(Some(note)) => writeln!(text, "[+]{name} ok: {note}"),
             Err(why) => writeln!(text, "[-]{name} failed: {why}"),
         };
         passed &= result.is_ok();
@@ -121,6 +131,11 @@ mod tests {
         assert_eq!(
             report("livez", &checks[..1]),
             (true, "[+]watch/Pod ok\nlivez check passed\n".into())
+        );
+        let note = Check::noted("lease", "leading");
+        assert_eq!(
+            report("readyz", &[note]),
+            (true, "[+]lease ok: leading\nreadyz check passed\n".into())
         );
         assert_eq!(report("livez", &[]), (true, "livez check passed\n".into()));
     }

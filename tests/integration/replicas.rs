@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::events::v1::Event;
 use projsync::api::names::{REVISION_ANNOTATION, projection_name};
@@ -17,12 +18,19 @@ use crate::harness::{
     eventually, object, policy, secret, until,
 };
 
+/// The lease duration of [`SHORT_LEASE`].
+const LEASE: Duration = Duration::from_secs(4);
+
 /// A lease that is short, and long enough for a machine with more to do.
 const SHORT_LEASE: [&str; 3] = [
     "--lease-duration=4s",
     "--lease-renew-deadline=3s",
     "--lease-retry-period=500ms",
 ];
+
+/// After a leader went, and where it is dead its lease has lapsed, the next one's
+/// first roll comes within this.
+const TAKEOVER: Duration = Duration::from_secs(2);
 
 /// Time between two edits of a stream.
 const PACE: Duration = Duration::from_millis(100);
@@ -179,14 +187,16 @@ async fn handover(end: End) -> Result {
 
     let go = async {
         env.rolls(&fleet.pairs[1].1, 1).await?;
+        let went = Timestamp::now();
         match end {
-            End::Stop => leader.stop().await,
-            End::Kill => leader.kill(),
-            End::Sleep => leader.pause(),
+            End::Stop => leader.stop().await?,
+            End::Kill => leader.kill()?,
+            End::Sleep => leader.pause()?,
         }
+        anyhow::Ok(went)
     };
-    let (edits, gone) = tokio::join!(fleet.stream(&env), go);
-    gone?;
+    let (edits, went) = tokio::join!(fleet.stream(&env), go);
+    let went = went?;
     let edits: Vec<Edit> = edits?;
     let last = edits.last().expect("there are edits");
 
@@ -238,7 +248,21 @@ async fn handover(end: End) -> Result {
     let rolled = |writes: Vec<Request>| writes.iter().any(|write| write.resource == "deployments");
     ensure!(rolled(writes_of(&env, &leader)?) && rolled(writes_of(&env, &standby)?));
     ensure!(in_turn(&env, &leader, &standby)?);
+    let within = match end {
+        End::Stop => TAKEOVER,
+        End::Kill | End::Sleep => LEASE + TAKEOVER,
+    };
+    let took = first_roll(&env, &standby)?.duration_since(went);
+    println!("the first roll came {took:#} after the leader went");
+    ensure!(took.unsigned_abs() <= within, "{took:#}, not {within:?}");
     Ok(())
+}
+
+/// When the first roll of a replica reached the API server.
+fn first_roll(env: &Env, operator: &Operator) -> Result<Timestamp> {
+    let writes = writes_of(env, operator)?.into_iter();
+    let mut rolls = writes.filter(|write| write.resource == "deployments");
+    Ok(rolls.next().context("no roll")?.at)
 }
 
 /// Whether all rolls of the first came before all of the second.

@@ -246,7 +246,7 @@ async fn pair() -> (Shared, Replica, Replica) {
 async fn the_first_creates_the_lease_and_renews_it() {
     let server = Shared::default();
     let mut a = start(&server, "a");
-    assert!(!a.leadership.borrow().is_known());
+    assert_eq!(*a.leadership.borrow(), Leadership::Unknown);
     assert!(a.until_leading().await < Duration::from_millis(100));
     pass(60).await;
     assert!(a.leads());

@@ -172,13 +172,9 @@ async fn a_projection_is_one_write() {
         name: "web",
         uid: "u-1",
     };
-    let object = projection(
-        "shop",
-        "deployment-web",
-        owner,
-        &spec,
-        &ProjectionStatus::default(),
-    );
+    let status = ProjectionStatus::default();
+    let version = Some(Rv(49));
+    let object = projection("shop", "deployment-web", version, owner, &spec, &status);
     let outcome =
         apply_projection(server.client(), "shop", "deployment-web", &object, TIMEOUT).await;
     assert_eq!(outcome, done(Some(50)));
@@ -197,6 +193,7 @@ async fn a_projection_is_one_write() {
         json!({
             "namespace": "shop",
             "name": "deployment-web",
+            "resourceVersion": "49",
             "labels": {"app.kubernetes.io/managed-by": "projsync"},
             "ownerReferences": [
                 {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u-1"},
@@ -210,11 +207,16 @@ async fn a_projection_is_deleted() {
     let server = TestServer::default();
     server.answer(200, json!({"kind": "Status", "status": "Success"}));
     server.answer(404, status(404, "NotFound", "why"));
-    let delete = || delete_projection(server.client(), "shop", "deployment-web", TIMEOUT);
-    assert_eq!(delete().await, done(None));
-    assert_eq!(delete().await, Patched::Gone);
+    let delete =
+        |version| delete_projection(server.client(), "shop", "deployment-web", version, TIMEOUT);
+    assert_eq!(delete(Some(Rv(49))).await, done(None));
+    assert_eq!(delete(None).await, Patched::Gone);
     let asked = server.asked().remove(0);
     assert_eq!(asked.method, "DELETE");
+    assert_eq!(
+        asked.body["preconditions"],
+        json!({"resourceVersion": "49"})
+    );
     assert_eq!(
         asked.path,
         "/apis/projsync.dev/v1alpha1/namespaces/shop/projections/deployment-web"

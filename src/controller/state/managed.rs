@@ -33,7 +33,7 @@ pub(super) struct Managed {
 /// What has to be remembered of a Projection that was written.
 #[derive(Clone, Debug)]
 pub(super) struct Reported {
-    /// Of what it says; `None` where somebody else wrote or deleted it.
+    /// Of what it says; `None` where somebody deleted it.
     pub(super) hash: Option<u64>,
     /// The version that says so.
     pub(super) rv: Option<Rv>,
@@ -110,6 +110,12 @@ impl Managed {
         } else {
             wait
         })
+    }
+
+    /// The newest version of its Projection that we wrote or saw.
+    pub(super) fn version(&self) -> Option<Rv> {
+        let written = self.reported.as_ref().and_then(|reported| reported.rv);
+        self.shown.max(written)
     }
 
     /// Whether its Projection is in a later version than the one we know.

@@ -23,9 +23,14 @@ pub enum Report {
         status: Box<ProjectionStatus>,
         /// Identifies what it says.
         hash: u64,
+        /// The version that it takes the place of, as far as one is known.
+        version: Option<Rv>,
     },
     /// Deleted.
-    Delete,
+    Delete {
+        /// The version that goes, as far as one is known.
+        version: Option<Rv>,
+    },
     /// Looked at again after this time.
     After(Duration),
 }
@@ -33,14 +38,18 @@ pub enum Report {
 // === impl State ===
 
 impl State {
-    /// Notes that somebody else wrote or deleted a Projection of ours.
+    /// Notes that somebody deleted a Projection of ours.
     pub fn disown_report(&mut self, id: &WorkloadId) -> bool {
-        let managed = self.managed.get_mut(id);
-        if let Some(reported) = managed.and_then(|managed| managed.reported.as_mut()) {
-            reported.hash = None;
-            return true;
-        }
-        false
+        let Some(managed) = self.managed.get_mut(id) else {
+            return false;
+        };
+        managed.shown = None;
+        let Some(reported) = managed.reported.as_mut() else {
+            return false;
+        };
+        reported.hash = None;
+        reported.rv = None;
+        true
     }
 
     /// Notes that the watch has shown a version of a Projection. If somebody else
@@ -62,7 +71,9 @@ impl State {
             let age = clock.now.since(since);
             return match RETIRE_AFTER.checked_sub(age).filter(|left| !left.is_zero()) {
                 Some(left) => Report::After(left),
-                None => Report::Delete,
+                None => Report::Delete {
+                    version: managed.version(),
+                },
             };
         }
         let (Some(view), Some(decision)) = (self.index.view(id), &managed.decision) else {
@@ -93,6 +104,7 @@ impl State {
             spec: spec(id, &view.workload.uid),
             status: Box::new(status),
             hash,
+            version: managed.version(),
         }
     }
 

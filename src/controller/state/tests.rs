@@ -67,6 +67,14 @@ impl Scene {
         self.with(|state, now| state.report(&World::id(), Clock { now, server }))
     }
 
+    /// Which version the Projection would be written over.
+    fn version(&mut self) -> Option<Rv> {
+        let Report::Write { version, .. } = self.report() else {
+            panic!("nothing to write");
+        };
+        version
+    }
+
     fn written(&mut self) {
         let Report::Write { status, hash, .. } = self.report() else {
             panic!("nothing to write");
@@ -94,7 +102,7 @@ fn a_projection_outlives_the_management_of_its_workload_by_five_minutes() {
     };
     assert_eq!(left, Duration::from_secs(1));
     scene.world.wait(left);
-    assert!(matches!(scene.report(), Report::Delete));
+    assert!(matches!(scene.report(), Report::Delete { .. }));
     scene.state.forget(&World::id());
     assert_eq!(scene.state.remembered(), []);
 }
@@ -111,7 +119,7 @@ fn a_workload_that_is_managed_again_in_time_keeps_its_history() {
     // What went by meanwhile is a change all the same.
     let planned = scene.plan();
     assert_eq!(planned.decision.reason, Reason::ContentChanged);
-    assert!(!matches!(scene.report(), Report::Delete));
+    assert!(!matches!(scene.report(), Report::Delete { .. }));
     scene.state.forget(&World::id());
     assert_eq!(scene.state.remembered(), [World::id()]);
 }
@@ -121,7 +129,26 @@ fn a_projection_is_written_again_where_somebody_deleted_it() {
     let mut scene = Scene::new();
     assert!(matches!(scene.report(), Report::Unchanged));
     assert!(scene.state.disown_report(&World::id()));
-    assert!(matches!(scene.report(), Report::Write { .. }));
+    // There is no version that it could take the place of.
+    let version = scene.version();
+    assert_eq!(version, None);
+}
+
+#[test]
+fn a_projection_takes_the_place_of_the_newest_version_that_is_known() {
+    let mut scene = Scene::new();
+    let shown = |scene: &mut Scene, rv| {
+        scene.with(|state, now| state.shown(&World::id(), Some(Rv(rv)), now));
+    };
+    shown(&mut scene, 6);
+    scene.world.write("app", &[("a", "2")]);
+    scene.seen();
+    scene.world.wait_secs(5);
+    scene.plan();
+    // Our own, though the watch has not shown it yet.
+    assert_eq!(scene.version(), Some(Rv(7)));
+    shown(&mut scene, 8);
+    assert_eq!(scene.version(), Some(Rv(8)));
 }
 
 #[test]

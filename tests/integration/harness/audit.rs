@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Result;
@@ -26,6 +27,8 @@ pub(crate) struct Request {
     pub(crate) code: u16,
     /// Of which token: [`super::Operator::credential`] of the replica that asked.
     pub(crate) credential: String,
+    /// When it reached the API server.
+    pub(crate) at: Timestamp,
 }
 
 impl Request {
@@ -100,6 +103,7 @@ struct Event {
     stage: String,
     verb: String,
     user: User,
+    request_received_timestamp: Timestamp,
     object_ref: Option<ObjectRef>,
     #[serde(default)]
     response_status: Status,
@@ -145,6 +149,7 @@ impl Event {
             namespace: object.namespace,
             name: object.name,
             code: self.response_status.code,
+            at: self.request_received_timestamp,
             credential: self
                 .user
                 .extra
