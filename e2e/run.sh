@@ -61,16 +61,23 @@ else
     existing=$cluster
 fi
 
+# The operator, and what runs in the containers of the tests.
 if [[ -z ${IMG:-} ]]; then
-    export IMG=projsync:e2e
+    [[ -n $existing ]] || fail "IMG and E2E_WORKLOAD_IMAGE must name images that this cluster can pull"
+    export IMG=projsync:e2e E2E_WORKLOAD_IMAGE=projsync-e2e-workload:e2e
     make --no-print-directory image IMG="$IMG" >&2 8>&-
-    [[ -n $existing ]] || fail "IMG must name an image that this cluster can pull"
-    docker save "$IMG" >"target/e2e-image.tar"
-    "$KIND_SCRIPTS/cluster.sh" load "$existing" target/e2e-image.tar 8>&-
+    mkdir -p target/e2e
+    install "$(go_build workload "$ROOT/e2e/workload" . -ldflags "-s -w")" target/e2e/workload
+    DOCKER_BUILDKIT=0 docker build --quiet --tag "$E2E_WORKLOAD_IMAGE" --file e2e/workload/Dockerfile target/e2e >&2
+    docker save "$IMG" "$E2E_WORKLOAD_IMAGE" >target/e2e/images.tar
+    "$KIND_SCRIPTS/cluster.sh" load "$existing" target/e2e/images.tar 8>&-
 fi
 make --no-print-directory deploy IMG="$IMG" >&2 8>&-
 kubectl --namespace projsync-system rollout status deployment/projsync --timeout 2m >&2
 
 say "ready after $((SECONDS - started)) s; testing ..."
-cargo test --locked --manifest-path e2e/Cargo.toml -- "$@" 8>&-
+export PROJSYNC=$ROOT/target/image/projsync
 outcome=passed
+# --workspace, as `make test` does, so that libraries are built once for both.
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-12} cargo test --locked --workspace --test parallel -- "$@" 8>&- || outcome=failed
+RUST_TEST_THREADS=1 cargo test --locked --workspace --test serial -- "$@" 8>&- || outcome=failed
