@@ -24,7 +24,7 @@ const REFUSED: [(&str, &str); 6] = [
     ),
     (
         r#"{"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}}"#,
-        "no metadata but its annotations",
+        "metadata but its annotations",
     ),
     (
         r#"{"spec": {"template": {"metadata": {"annotations": {"a": "b"}}}}}"#,
