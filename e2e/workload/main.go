@@ -6,8 +6,8 @@
 //	workload probe URL    gets URL over and over, each time on a connection of its own, and
 //	                      tells at /probe how that went
 //
-// With BEHAVIOR=crash in its environment it fails at once; with BEHAVIOR=unready it never
-// becomes ready; a POST to /crash makes it fail later.
+// With BEHAVIOR=crash in its environment it fails at once; with BEHAVIOR=spoil too, and it leaves
+// something in /shared with which it fails forever after. A POST to /crash makes it fail later.
 package main
 
 import (
@@ -159,11 +159,7 @@ func answer(writer http.ResponseWriter, value any) {
 }
 
 func serve() error {
-	http.HandleFunc("GET /ready", func(writer http.ResponseWriter, _ *http.Request) {
-		if os.Getenv("BEHAVIOR") == "unready" {
-			http.Error(writer, "told not to be ready", http.StatusServiceUnavailable)
-		}
-	})
+	http.HandleFunc("GET /ready", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("GET /report", func(writer http.ResponseWriter, _ *http.Request) {
 		seen, err := look()
 		if err != nil {
@@ -200,9 +196,28 @@ func serve() error {
 	}
 }
 
-func run(arguments []string) error {
-	if os.Getenv("BEHAVIOR") == "crash" {
+// spoilt is what a process that was told to spoil its data leaves behind.
+const spoilt = "/shared/spoilt"
+
+// behave fails where it was told to.
+func behave() error {
+	switch os.Getenv("BEHAVIOR") {
+	case "crash":
 		return errors.New("told to fail")
+	case "spoil":
+		if err := os.WriteFile(spoilt, nil, 0o644); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(spoilt); err == nil {
+		return fmt.Errorf("%s exists", spoilt)
+	}
+	return nil
+}
+
+func run(arguments []string) error {
+	if err := behave(); err != nil {
+		return err
 	}
 	switch {
 	case len(arguments) == 1 && arguments[0] == "serve":

@@ -56,11 +56,17 @@ fn an_ordered_stateful_set_takes_it_once_the_pod_that_is_named_is_deleted() -> R
     let namespace = Namespace::create("ordered")?;
     namespace.policy(&json!({"settle": "1s", "minInterval": "1s"}))?;
     let app = namespace.config_map("app", &json!({"behavior": "good"}))?;
-    let spec = pod(&json!({"env": [app.env("BEHAVIOR", "behavior")]}));
+    // A container that restarts has its variables anew, so another value alone may heal the Pod;
+    // but not where the bad one has spoilt data that live as long as the Pod.
+    let mut spec = pod(&json!({
+        "env": [app.env("BEHAVIOR", "behavior")],
+        "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
+    }));
+    spec["volumes"] = json!([{"name": "shared", "emptyDir": {}}]);
     let web = namespace.stateful_set("web", 2, &spec)?;
     web.in_sync()?;
 
-    app.set("behavior", "crash")?;
+    app.set("behavior", "spoil")?;
     assert_eq!(blocked_by(&namespace, &web, "StatefulSet")?, "web-1");
 
     app.set("behavior", "better")?;

@@ -12,7 +12,10 @@ fn the_log_has_no_error() -> Result<()> {
         let metrics = operator.metrics(&operator.leader()?)?;
         let idle = |line: &&str| line.starts_with("projsync_queue_depth{");
         let depths: Vec<&str> = metrics.lines().filter(idle).collect();
-        ensure!(depths.iter().all(|line| line.ends_with(" 0")), "{depths:?}");
+        ensure!(
+            depths.iter().all(|line| line.ends_with(" 0.0")),
+            "{depths:?}"
+        );
         Ok((!depths.is_empty()).then_some(()))
     })?;
     for pod in operator.pods()? {
