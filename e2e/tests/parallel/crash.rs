@@ -10,8 +10,8 @@ fn blocked_by(namespace: &Namespace, web: &Workload, kind: &str) -> Result<Strin
     let (pod, message) = eventually("a Pod that blocks the roll", || {
         let message = web.decided("Blocked")?;
         let pods = web.pod_names()?.into_iter();
-        let named = pods.filter(|name| message.contains(&format!("Pod {name},")));
-        Ok(named.last().map(|name| (name, message)))
+        let mut named = pods.filter(|name| message.contains(&format!("Pod {name},")));
+        Ok(named.next_back().map(|name| (name, message)))
     })?;
     ensure!(message.contains("CrashLoopBackOff"), "{message}");
     eventually("an Event that names it", || {

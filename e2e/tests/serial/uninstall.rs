@@ -1,36 +1,36 @@
 //! `make undeploy` leaves nothing of Projsync, and users' workloads alone.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use e2e::{Operator, eventually, kubectl, make};
+use serde_json::Value;
 
 use crate::users::Users;
 
-/// All that could be of Projsync: objects with its labels or its name, of whatever kind.
+/// All that could be of Projsync: objects with its name or its labels, of whatever kind.
 pub(crate) fn remains() -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    let kinds = ["api-resources", "--verbs=list", "--output=name"];
-    for kind in kubectl(&kinds, "")?.lines() {
-        // They expire, and tell what once was.
-        if kind.starts_with("events") {
-            continue;
-        }
-        let list = [
-            "get",
-            kind,
-            "--all-namespaces",
-            "--ignore-not-found",
-            "--output=name",
-        ];
-        let objects = kubectl(&list, "")?;
-        let ours = objects.lines().filter(|name| name.contains("projsync"));
-        found.extend(ours.map(str::to_owned));
-        for label in ["app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"] {
-            let selector = format!("--selector={label}=projsync");
-            let objects = kubectl(&[&list[..], &[&selector]].concat(), "")?;
-            found.extend(objects.lines().map(str::to_owned));
-        }
-    }
-    Ok(found)
+    // A node is named after the cluster, and some objects after the node.
+    let cluster = std::env::var("KIND_CLUSTER").ok();
+    let kinds = kubectl(&["api-resources", "--verbs=list", "--output=name"], "")?;
+    // Events expire, and tell what once was.
+    let kinds: Vec<&str> = kinds
+        .lines()
+        .filter(|kind| !kind.starts_with("events"))
+        .collect();
+    let get = ["get", &kinds.join(","), "--all-namespaces", "--output=json"];
+    let all: Value = serde_json::from_str(&kubectl(&get, "")?)?;
+    let all = all["items"].as_array().context("a list")?;
+    Ok(all
+        .iter()
+        .filter_map(|object| {
+            let name = object["metadata"]["name"].as_str()?;
+            let of_node = cluster.as_ref().is_some_and(|node| name.contains(node));
+            let labelled = ["part-of", "managed-by"].iter().any(|label| {
+                object["metadata"]["labels"][format!("app.kubernetes.io/{label}")] == "projsync"
+            });
+            let ours = labelled || (name.contains("projsync") && !of_node);
+            ours.then(|| format!("{} {name}", object["kind"]))
+        })
+        .collect())
 }
 
 #[test]
