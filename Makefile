@@ -187,6 +187,8 @@ lint: ## Check format and clippy.
 	$(CARGO) fmt --all --check
 	@# The core compiled alone is the same code again.
 	$(CARGO) clippy --locked --workspace --exclude projsync-core-alone --all-targets -- -D warnings
+	@# These are no default targets: they need a cluster to run.
+	$(CARGO) clippy --locked --workspace --test parallel --test serial -- -D warnings
 
 .PHONY: doc
 doc: ## Build the documentation; a warning is an error.

@@ -22,3 +22,10 @@ pub mod controller;
 pub mod core;
 mod random;
 pub mod telemetry;
+
+/// The version of this build: that of the crate, unless `PROJSYNC_VERSION` gave another when it
+/// was compiled.
+pub const VERSION: &str = match option_env!("PROJSYNC_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};

@@ -11,6 +11,8 @@ start() {
     ((EUID == 0)) || sudo --non-interactive true 2>/dev/null ||
         fail "no Docker daemon answers, and only root may start one"
     install_missing dockerd=docker.io docker=docker.io iptables=iptables
+    # Where there is an init, the package has started it.
+    docker version >/dev/null 2>&1 && return
 
     mkdir -p "$RUN"
     # Where the machine withholds capabilities, privileged containers need our runc.

@@ -1,119 +1,194 @@
-//! The cluster, through kubectl.
+//! The API server of the cluster, in an administrator's hands.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, bail};
+use http::{Method, Request};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
-/// Where the operator is installed.
-pub(crate) const OPERATOR_NAMESPACE: &str = "projsync-system";
+use crate::Result;
 
-/// An image that does nothing, and that each node has: kubelets can't be without it.
-pub(crate) const IDLE_IMAGE: &str = "registry.k8s.io/pause:3.10";
+/// The most that an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What kubectl prints; an error has what it complains of.
-pub(crate) fn kubectl<const N: usize>(arguments: [&str; N]) -> Result<String> {
-    run(&arguments, None)
+/// The field manager of what a test writes.
+const MANAGER: &str = "test";
+
+static CLUSTER: LazyLock<Result<Cluster>> = LazyLock::new(|| Cluster::connect(None));
+
+/// The API server. Everything is JSON, as a user sees it.
+pub struct Cluster {
+    runtime: Runtime,
+    client: Client,
 }
 
-/// An object, as the API server has it.
-pub(crate) fn get(namespace: &str, kind: &str, name: &str) -> Result<Value> {
-    let text = kubectl(["--namespace", namespace, "get", kind, name, "--output=json"])?;
-    Ok(serde_json::from_str(&text)?)
+/// Where an object is (or with an empty name, all of its kind).
+///
+/// # Panics
+/// Of a kind that no test has used yet.
+#[must_use]
+pub fn path(namespace: &str, kind: &str, name: &str) -> String {
+    let (group, plural) = match kind {
+        "ConfigMap" => ("api/v1", "configmaps"),
+        "Event" => ("apis/events.k8s.io/v1", "events"),
+        "Pod" => ("api/v1", "pods"),
+        "Secret" => ("api/v1", "secrets"),
+        "Service" => ("api/v1", "services"),
+        "Deployment" => ("apis/apps/v1", "deployments"),
+        "StatefulSet" => ("apis/apps/v1", "statefulsets"),
+        "DaemonSet" => ("apis/apps/v1", "daemonsets"),
+        "ReplicaSet" => ("apis/apps/v1", "replicasets"),
+        "ControllerRevision" => ("apis/apps/v1", "controllerrevisions"),
+        "Job" => ("apis/batch/v1", "jobs"),
+        "Lease" => ("apis/coordination.k8s.io/v1", "leases"),
+        "Projection" => ("apis/projsync.dev/v1alpha1", "projections"),
+        "SyncPolicy" => ("apis/projsync.dev/v1alpha1", "syncpolicies"),
+        _ => panic!("where are objects of kind {kind}? Add it here."),
+    };
+    let path = format!("/{group}/namespaces/{namespace}/{plural}");
+    if name.is_empty() {
+        path
+    } else {
+        format!("{path}/{name}")
+    }
 }
 
-/// The objects of a kind that have a label.
-pub(crate) fn list(namespace: &str, kind: &str, selector: &str) -> Result<Vec<Value>> {
-    let text = kubectl([
-        "--namespace",
-        namespace,
-        "get",
-        kind,
-        "--selector",
-        selector,
-        "--output=json",
-    ])?;
-    let list: Value = serde_json::from_str(&text)?;
-    Ok(list["items"].as_array().cloned().unwrap_or_default())
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cluster")
+    }
 }
 
-fn run(arguments: &[&str], stdin: Option<&str>) -> Result<String> {
-    let mut kubectl = Command::new("kubectl")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("kubectl")?;
-    kubectl
-        .stdin
-        .take()
-        .context("no stdin")?
-        .write_all(stdin.unwrap_or_default().as_bytes())?;
-    let output = kubectl.wait_with_output()?;
-    ensure!(
-        output.status.success(),
-        "kubectl {}: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-/// Asks until there is an answer. `None` and errors mean not yet; a timeout tells the last error.
-pub(crate) fn eventually<T>(
-    what: &str,
-    within: Duration,
-    mut ask: impl FnMut() -> Result<Option<T>>,
-) -> Result<T> {
-    let end = Instant::now() + within;
-    loop {
-        let last = match ask() {
-            Ok(Some(found)) => return Ok(found),
-            Ok(None) => None,
-            Err(error) => Some(error),
-        };
-        if Instant::now() >= end {
-            match last {
-                Some(error) => return Err(error.context(format!("not within {within:?}: {what}"))),
-                None => bail!("not within {within:?}: {what}"),
-            }
+impl Cluster {
+    /// The cluster of `$KUBECONFIG`.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn get() -> Result<&'static Self> {
+        match &*CLUSTER {
+            Ok(cluster) => Ok(cluster),
+            Err(error) => bail!("{error:#}"),
         }
-        std::thread::sleep(Duration::from_millis(250));
-    }
-}
-
-/// A namespace of a case. One of a failed case stays, to be looked at.
-#[derive(Debug)]
-pub(crate) struct Namespace {
-    name: String,
-}
-
-impl Namespace {
-    pub(crate) fn create(case: &str) -> Result<Self> {
-        let name = format!("e2e-{case}-{}", std::process::id());
-        kubectl(["create", "namespace", &name])?;
-        Ok(Self { name })
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    pub(crate) fn connect(kubeconfig: Option<Kubeconfig>) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let client = runtime.block_on(async {
+            let mut config = match kubeconfig {
+                Some(given) => {
+                    Config::from_custom_kubeconfig(given, &KubeConfigOptions::default()).await?
+                }
+                None => Config::infer().await?,
+            };
+            // A condition is looked at again anyway.
+            config.default_retry = false;
+            anyhow::Ok(Client::try_from(config)?)
+        })?;
+        Ok(Self { runtime, client })
     }
 
-    /// Applies objects that name no namespace.
-    pub(crate) fn apply(&self, objects: &Value) -> Result<()> {
-        run(
-            &["--namespace", &self.name, "apply", "--filename=-"],
-            Some(&objects.to_string()),
-        )?;
+    /// What a request is answered.
+    ///
+    /// # Errors
+    /// The API server's, where it is no success.
+    pub fn request(&self, request: Request<Vec<u8>>) -> Result<String> {
+        let what = format!("{} {}", request.method(), request.uri());
+        let answer = async {
+            tokio::time::timeout(TIMEOUT, self.client.request_text(request))
+                .await
+                .context("no answer in time")?
+                .map_err(anyhow::Error::from)
+        };
+        self.runtime.block_on(answer).context(what)
+    }
+
+    /// The text at a path: metrics, a log, what a Pod's server answers through a proxy.
+    ///
+    /// # Errors
+    /// As [`Cluster::request`].
+    pub fn text(&self, path: &str) -> Result<String> {
+        self.request(Request::get(path).body(Vec::new())?)
+    }
+
+    /// An object, or a list of them.
+    ///
+    /// # Errors
+    /// As [`Cluster::request`].
+    pub fn read(&self, path: &str) -> Result<Value> {
+        Ok(serde_json::from_str(&self.text(path)?)?)
+    }
+
+    /// An object, if it exists.
+    ///
+    /// # Errors
+    /// As [`Cluster::request`].
+    pub fn find(&self, path: &str) -> Result<Option<Value>> {
+        match self.read(path) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) => match error.downcast_ref::<kube::Error>() {
+                Some(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// The objects of a kind in a namespace that have a label; all with an empty selector.
+    ///
+    /// # Errors
+    /// As [`Cluster::request`].
+    pub fn list(&self, namespace: &str, kind: &str, selector: &str) -> Result<Vec<Value>> {
+        let path = path(namespace, kind, "");
+        let mut list = self.read(&format!("{path}?labelSelector={selector}"))?;
+        match list["items"].take() {
+            Value::Array(items) => Ok(items),
+            other => bail!("{path}: no list, but {other}"),
+        }
+    }
+
+    /// Creates an object at the path of its kind.
+    ///
+    /// # Errors
+    /// As [`Cluster::request`].
+    pub fn create(&self, path: &str, object: &Value) -> Result<Value> {
+        self.send(Method::POST, path, "application/json", object)
+    }
+
+    /// Merges into an object (a JSON merge patch).
+    ///
+    /// # Errors
+    /// As [`Cluster::request`].
+    pub fn merge(&self, path: &str, patch: &Value) -> Result<Value> {
+        self.send(Method::PATCH, path, "application/merge-patch+json", patch)
+    }
+
+    /// Deletes an object; what it owns goes with it, in the background.
+    ///
+    /// # Errors
+    /// As [`Cluster::request`].
+    pub fn delete(&self, path: &str) -> Result<()> {
+        let options = serde_json::json!({"propagationPolicy": "Background"});
+        self.send(Method::DELETE, path, "application/json", &options)?;
         Ok(())
     }
 
-    /// The case has passed: deletes it, without waiting for that.
-    pub(crate) fn done(self) -> Result<()> {
-        kubectl(["delete", "namespace", &self.name, "--wait=false"])?;
-        Ok(())
+    fn send(&self, method: Method, path: &str, media: &str, body: &Value) -> Result<Value> {
+        let manager = match method {
+            Method::DELETE => String::new(),
+            _ => format!("?fieldManager={MANAGER}"),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{path}{manager}"))
+            .header("content-type", media)
+            .body(body.to_string().into_bytes())?;
+        Ok(serde_json::from_str(&self.request(request)?)?)
     }
 }

@@ -40,7 +40,7 @@ const PLUGIN_FILE: &str = "kubectl-projsync";
 
 /// Keeps running Pods in step with the ConfigMaps and Secrets projected into them.
 #[derive(Debug, Parser)]
-#[command(name = "projsync", version, propagate_version = true)]
+#[command(name = "projsync", version = crate::VERSION, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

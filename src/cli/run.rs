@@ -24,7 +24,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         .identity()
         .context("no random identity could be made; use --identity")?;
     info!(
-        version = env!("CARGO_PKG_VERSION"),
+        version = crate::VERSION,
         identity,
         operator_namespace = target.operator_namespace,
         namespaces = ?args.scope.namespaces(),

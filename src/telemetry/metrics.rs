@@ -298,7 +298,7 @@ impl Declarations<'_> {
         self.registry.register(
             "projsync_build",
             HELP,
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+            Info::new([("version", crate::VERSION)]),
         );
     }
 

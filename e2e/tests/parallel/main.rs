@@ -1,0 +1,10 @@
+//! Tests that leave the operator alone; all at the same time, each in a namespace of its own.
+
+mod account;
+mod changes;
+mod crash;
+mod gitops;
+mod installed;
+mod kinds;
+mod observe;
+mod ways;

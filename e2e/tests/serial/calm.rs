@@ -1,0 +1,31 @@
+//! The operator's log, after all that the other tests asked of it.
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::{Operator, eventually};
+use serde_json::Value;
+
+#[test]
+fn the_log_has_no_error() -> Result<()> {
+    let operator = Operator::INSTALLED;
+    operator.ready(2)?;
+    eventually("all work is done", || {
+        let metrics = operator.metrics(&operator.leader()?)?;
+        let idle = |line: &&str| line.starts_with("projsync_queue_depth{");
+        let depths: Vec<&str> = metrics.lines().filter(idle).collect();
+        ensure!(
+            depths.iter().all(|line| line.ends_with(" 0.0")),
+            "{depths:?}"
+        );
+        Ok((!depths.is_empty()).then_some(()))
+    })?;
+    for pod in operator.pods()? {
+        let name = pod["metadata"]["name"].as_str().context("a name")?;
+        let log = operator.log(name)?;
+        ensure!(!log.is_empty(), "{name} has logged nothing");
+        for line in log.lines() {
+            let entry: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+            ensure!(entry["level"] != "ERROR", "{name}: {line}");
+        }
+    }
+    Ok(())
+}
