@@ -11,6 +11,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::manifests::NAMESPACE;
+
 /// A request of the operator's that was answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -18,6 +20,7 @@ pub(crate) struct Request {
     pub(crate) verb: String,
     /// `<resource>[/<subresource>]`.
     pub(crate) resource: String,
+    pub(crate) namespace: String,
     /// Empty for `list`, `watch` and `create`.
     pub(crate) name: String,
     /// The HTTP status.
@@ -136,9 +139,12 @@ impl Requests<'_> {
             .filter(move |one| one.verb == verb && one.resource == resource && one.succeeded())
     }
 
-    /// Reads of the content of sources.
+    /// Reads of the content of sources; the digest key is elsewhere.
     pub(crate) fn reads(&self) -> usize {
-        self.of("get", "configmaps").count() + self.of("get", "secrets").count()
+        let reads = self
+            .of("get", "configmaps")
+            .chain(self.of("get", "secrets"));
+        reads.filter(|one| one.namespace == NAMESPACE).count()
     }
 
     /// Patches of workloads: as only the revision is patched, these are the rolls.
@@ -235,6 +241,7 @@ struct Status {
 struct ObjectRef {
     resource: String,
     subresource: Option<String>,
+    namespace: String,
     name: String,
 }
 
@@ -253,6 +260,7 @@ impl Event {
                 Some(part) => format!("{}/{part}", object.resource),
                 None => object.resource,
             },
+            namespace: object.namespace,
             name: object.name,
             code: self.response_status.code,
             received: self.request_received_timestamp,
@@ -270,7 +278,7 @@ mod tests {
     fn line(stage: &str, user: &str, verb: &str, resource: &str, code: u16) -> String {
         let event = serde_json::json!({
             "stage": stage, "verb": verb, "user": {"username": user},
-            "objectRef": {"resource": resource, "name": "app"}, "responseStatus": {"code": code},
+            "objectRef": {"resource": resource, "namespace": NAMESPACE, "name": "app"}, "responseStatus": {"code": code},
             "requestReceivedTimestamp": "2026-01-01T00:00:00.000001Z",
             "stageTimestamp": "2026-01-01T00:00:00.002001Z",
         });
