@@ -96,6 +96,16 @@ demo: ## See it work on a real control plane (KEEP=1 leaves that for exploring).
 	@target="$${CARGO_TARGET_DIR:-target}/debug"; \
 		CONTROLPLANE_BIN="$$target/controlplane" exec "$$target/examples/demo"
 
+# Deployments in the cluster; 5011 and 10000 take longer.
+SCALE ?= 1201
+
+.PHONY: bench
+bench: controlplane ## Measure what the operator costs, with SCALE Deployments (target/bench/: table, JSON, plot).
+	$(CARGO) build --locked --release -p projsync -p bench -p controlplane --bins
+	@target="$${CARGO_TARGET_DIR:-target}/release"; \
+		CONTROLPLANE_BIN="$$target/controlplane" \
+		"$$target/bench" --scale $(SCALE) --operator "$$target/projsync" --output target/bench
+
 .PHONY: e2e
 e2e: ## Run the end-to-end tests on a kind cluster of their own (KEEP=1, USE_EXISTING=1: see e2e/run.sh).
 	e2e/run.sh

@@ -1,5 +1,6 @@
 //! What the reconcile loops share.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,12 @@ use crate::telemetry::metrics::Metrics;
 /// How long before the operator's start its clock has its zero.
 const ZERO: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How old a server time must be for everything before it to be seen.
-const SETTLED: Duration = Duration::from_secs(3);
+/// Between two samples of the server's time.
+pub const SAMPLING: Duration = Duration::from_secs(1);
+
+/// What happened before a sample has been seen once so many, it included, were
+/// taken: after three seconds in which the process ran.
+const SETTLED: usize = 4;
 
 /// What the reconcile loops share.
 pub struct Context {
@@ -68,9 +73,8 @@ pub enum Subject {
 #[derive(Debug)]
 pub struct OperatorClock {
     start: Instant,
-    /// Server times with our time of them: the newest that is surely in the
-    /// past of everything seen, and a later one on its way to be that.
-    dates: Mutex<[Option<(ServerTime, Mono)>; 2]>,
+    /// Server times with our time of them, oldest first; at most [`SETTLED`].
+    samples: Mutex<VecDeque<(ServerTime, Mono)>>,
 }
 
 // === impl Context ===
@@ -169,7 +173,7 @@ impl Default for OperatorClock {
     fn default() -> Self {
         Self {
             start: Instant::now(),
-            dates: Mutex::new([None, None]),
+            samples: Mutex::default(),
         }
     }
 }
@@ -181,21 +185,48 @@ impl OperatorClock {
         Mono(ZERO + self.start.elapsed())
     }
 
-    /// A server time before which everything has been seen, with our time of it,
-    /// given the server's time now.
+    /// Takes a sample of the server's time. To be called each [`SAMPLING`] while
+    /// the process runs: one that was suspended has yet to see what happened.
+    pub fn sample(&self, server: Option<ServerTime>) {
+        let Some(date) = server else { return };
+        let mut samples = self.samples.lock();
+        if samples.len() >= SETTLED {
+            samples.pop_front();
+        }
+        samples.push_back((date, self.now()));
+    }
+
+    /// A server time before which everything has been seen, with our time of it.
     #[must_use]
-    pub fn settled(&self, server: Option<ServerTime>) -> Option<(ServerTime, Mono)> {
-        let now = self.now();
-        let newest = server.map(|date| (date, now));
-        let mut dates = self.dates.lock();
-        if let [_, Some((_, at))] = *dates
-            && now.since(at) >= SETTLED
-        {
-            dates[0] = dates[1].take();
+    pub fn settled(&self) -> Option<(ServerTime, Mono)> {
+        let samples = self.samples.lock();
+        samples
+            .front()
+            .filter(|_| samples.len() >= SETTLED)
+            .copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happened_is_seen_after_three_seconds_in_which_the_process_ran() {
+        let clock = OperatorClock::default();
+        let date = |second| ServerTime::from_second(second).ok();
+        clock.sample(None);
+        let begun = clock.now();
+        for second in 0..3 {
+            clock.sample(date(second));
+            assert_eq!(clock.settled(), None);
+            tokio::time::advance(SAMPLING).await;
         }
-        if dates[1].is_none() {
-            dates[1] = newest;
-        }
-        dates[0]
+        clock.sample(date(3));
+        assert_eq!(clock.settled(), date(0).map(|date| (date, begun)));
+        // Suspended for a minute: what happened meanwhile has yet to be seen.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        clock.sample(date(63));
+        assert_eq!(clock.settled().map(|(date, _)| date), date(1));
     }
 }

@@ -17,14 +17,14 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::cluster::lease::{self, Candidate, Leadership};
 use crate::cluster::patch;
 use crate::cluster::pulse::PulseLayer;
 use crate::cluster::watch::{Change, Options as WatchOptions, Watch, Watched};
-use crate::controller::context::{Context, OperatorClock, Subject};
+use crate::controller::context::{Context, OperatorClock, SAMPLING};
 use crate::controller::endpoints::{self, Insight};
 use crate::controller::ingest::Scope;
 use crate::controller::queue::{self, Backoff, Queue};
@@ -191,6 +191,7 @@ impl Operator {
     /// Watches, and works until something ends that must not.
     async fn work(&mut self) -> anyhow::Result<()> {
         self.spawn_heartbeat();
+        self.spawn_sampling();
         // What is remembered comes first: without it every workload would be new.
         self.watch_each_namespace(|context: &Context, scope, change| {
             context.ingest_projection(scope, change);
@@ -374,6 +375,19 @@ impl Operator {
         });
     }
 
+    /// Follows the API server's time.
+    fn spawn_sampling(&mut self) {
+        let context = self.context.clone();
+        self.tasks.spawn(async move {
+            let mut tick = interval(SAMPLING);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                context.clock.sample(context.server.now());
+            }
+        });
+    }
+
     fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         stopped(&self.stop_work)
     }
@@ -419,7 +433,7 @@ async fn remember(context: &Arc<Context>) {
     let remembered = context.state.lock().remembered();
     let writes = remembered
         .into_iter()
-        .map(|id| reports::reconcile(context.clone(), Subject::Workload(id)));
+        .map(|id| reports::remember(context.clone(), id));
     let mut writes = futures::stream::iter(writes).buffer_unordered(REMEMBERED_AT_ONCE);
     while writes.next().await.is_some() {}
 }

@@ -10,7 +10,7 @@ use crate::cluster::patch::{self, Patched};
 use crate::controller::context::{Context, Subject};
 use crate::controller::policies;
 use crate::controller::queue::Outcome;
-use crate::controller::state::Report;
+use crate::controller::state::{Pace, Report};
 use crate::core::object::WorkloadId;
 use crate::telemetry::metrics;
 
@@ -23,7 +23,7 @@ pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Outcome {
         return Outcome::Done;
     }
     match subject {
-        Subject::Workload(id) => projection(&context, &id).await,
+        Subject::Workload(id) => projection(&context, &id, Pace::Coalesced).await,
         Subject::Policies => match policies::report(&context).await {
             true => Outcome::After(POLICIES_INTERVAL),
             false => Outcome::Done,
@@ -31,9 +31,16 @@ pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Outcome {
     }
 }
 
-async fn projection(context: &Context, id: &WorkloadId) -> Outcome {
+/// Writes what a workload's Projection should be, without waiting for more.
+pub async fn remember(context: Arc<Context>, id: WorkloadId) {
+    if context.is_leading() {
+        projection(&context, &id, Pace::AtOnce).await;
+    }
+}
+
+async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Outcome {
     let clock = context.now();
-    let report = context.state.lock().report(id, clock);
+    let report = context.state.lock().report(id, clock, pace);
     let client = context.clients.requests.clone();
     let name = projection_name(id.kind, &id.name);
     let (outcome, done) = match report {

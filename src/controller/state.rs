@@ -24,15 +24,16 @@ mod step;
 mod summary;
 
 use managed::{Managed, Reported, newest_change};
-pub use report::Report;
 use report::fingerprint;
+pub use report::{Pace, Report};
 pub use step::{Need, Order, Planned, Step};
 pub use summary::PolicyCounts;
 
 /// How long a Projection outlives the management of its workload.
 pub const RETIRE_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// A Projection is written at most once in this time, except for a roll.
+/// A Projection is written at most once in this time, except for a roll. What passes
+/// within it is not written at all.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What does not change while the operator runs.
@@ -301,6 +302,9 @@ impl State {
             managed.record.note_in_sync(in_sync.filter(|_| read));
         }
         let news = managed.is_news(&decision);
+        if news {
+            managed.decided = now;
+        }
         let step = match &decision.verdict {
             // Only being in sync moves `lastInSync`; else an event has it planned again.
             Verdict::Nothing
@@ -327,7 +331,7 @@ impl State {
             step,
             news,
             uid,
-            report: managed.report_in(&decision, now),
+            report: managed.report_in(now),
             decision,
         }
     }
@@ -363,9 +367,8 @@ impl State {
             reason: Reason::RollFailed,
             message,
         };
-        let delay = managed.report_in(&decision, now);
         managed.decision = Some(decision);
-        delay
+        managed.report_in(now)
     }
 }
 

@@ -23,7 +23,7 @@ const POLICIES_DELAY: Duration = Duration::from_secs(1);
 /// Plans one workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     let now = context.clock.now();
-    let settled = context.clock.settled(context.server.now());
+    let settled = context.clock.settled();
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, settled);
     announce(&context, &id, &planned, leading);

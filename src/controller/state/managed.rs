@@ -17,6 +17,8 @@ use crate::core::time::{Mono, ServerTime};
 pub(super) struct Managed {
     pub(super) record: Record,
     pub(super) decision: Option<Decision>,
+    /// Since when its reason and outcome are those.
+    pub(super) decided: Mono,
     pub(super) pods: Vec<PodFacts>,
     /// What was last written of it.
     pub(super) reported: Option<Reported>,
@@ -41,6 +43,8 @@ pub(super) struct Reported {
     pub(super) decision: Option<DecisionRecord>,
     pub(super) conditions: Vec<Condition>,
     pub(super) last_in_sync: Option<ServerTime>,
+    /// Revision and time of the last roll.
+    last_roll: Option<(String, ServerTime)>,
 }
 
 // === impl Reported ===
@@ -54,6 +58,10 @@ impl Reported {
             decision: status.decision.clone(),
             conditions: slim(&status.conditions),
             last_in_sync: status.last_in_sync.as_ref().map(|last| last.time.0),
+            last_roll: status
+                .rolls
+                .first()
+                .map(|roll| (roll.revision.clone(), roll.time.0)),
         }
     }
 }
@@ -65,6 +73,7 @@ impl Managed {
         Self {
             record,
             decision: None,
+            decided: Mono::default(),
             pods: Vec::new(),
             reported: None,
             report_after: Mono::default(),
@@ -90,25 +99,55 @@ impl Managed {
         })
     }
 
-    /// In how long the Projection should be looked at.
-    pub(super) fn report_in(&self, decision: &Decision, now: Mono) -> Option<Duration> {
+    /// In how long the Projection should be looked at, if at all.
+    pub(super) fn report_in(&self, now: Mono) -> Option<Duration> {
         if self.retired.is_some() {
             return Some(RETIRE_AFTER);
         }
+        let decision = self.decision.as_ref()?;
+        // A roll is reported once it is made.
+        let silent = matches!(decision.verdict, Verdict::Roll(_))
+            || decision.reason == Reason::CachesNotSynced;
+        (!silent).then(|| self.report_at(now).since(now))
+    }
+
+    /// From when the Projection may be written: at once for a roll; what passes only
+    /// if it lasts; and being in sync together with the `lastInSync` that covers the
+    /// newest Pod, as far as that comes soon.
+    pub(super) fn report_at(&self, now: Mono) -> Mono {
+        let Some(decision) = self.decision.as_ref() else {
+            return now;
+        };
+        if self.has_unreported_roll() {
+            return now;
+        }
         let passing = match (&decision.verdict, decision.reason) {
-            // The roll is reported once it is made.
-            (Verdict::Roll(_), _) | (_, Reason::CachesNotSynced) => return None,
+            // That is being made.
+            (Verdict::Roll(_), _) => true,
             (_, Reason::OwnWriteNotSeen | Reason::SourceNotRead | Reason::TemplateNotObserved) => {
                 true
             }
             (Verdict::Wait(Some(until)), _) => until.since(now) < REPORT_INTERVAL,
             _ => false,
         };
-        let wait = self.report_after.since(now);
-        Some(if passing {
-            wait.max(REPORT_INTERVAL)
-        } else {
-            wait
+        let incomplete = decision.reason == Reason::InSync
+            && self.reported.is_some()
+            && self.must_cover_newest_pod()
+            && !self.can_cover_newest_pod();
+        let lasting = match (passing, incomplete) {
+            (true, _) => self.decided + REPORT_INTERVAL,
+            (_, true) => self.decided + REPORT_INTERVAL * 2,
+            _ => Mono::default(),
+        };
+        self.report_after.max(lasting)
+    }
+
+    fn has_unreported_roll(&self) -> bool {
+        let reported = self.reported.as_ref();
+        let reported = reported.and_then(|reported| reported.last_roll.as_ref());
+        self.record.rolls.last().is_some_and(|roll| {
+            reported
+                .is_none_or(|(revision, time)| (&**revision, *time) != (&roll.revision, roll.time))
         })
     }
 

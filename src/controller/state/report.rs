@@ -35,6 +35,15 @@ pub enum Report {
     After(Duration),
 }
 
+/// How soon a Projection is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// With what follows shortly.
+    Coalesced,
+    /// As it is now.
+    AtOnce,
+}
+
 // === impl State ===
 
 impl State {
@@ -63,7 +72,7 @@ impl State {
 
     /// What a workload's Projection should be.
     #[must_use]
-    pub fn report(&self, id: &WorkloadId, clock: Clock) -> Report {
+    pub fn report(&self, id: &WorkloadId, clock: Clock, pace: Pace) -> Report {
         let Some(managed) = self.managed.get(id) else {
             return Report::Unchanged;
         };
@@ -79,6 +88,10 @@ impl State {
         let (Some(view), Some(decision)) = (self.index.view(id), &managed.decision) else {
             return Report::Unchanged;
         };
+        let wait = managed.report_at(clock.now).since(clock.now);
+        if pace == Pace::Coalesced && !wait.is_zero() {
+            return Report::After(wait);
+        }
         let before = managed.reported.as_ref().map(|reported| ProjectionStatus {
             decision: reported.decision.clone(),
             conditions: reported.conditions.clone(),

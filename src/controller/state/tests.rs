@@ -63,20 +63,48 @@ impl Scene {
     }
 
     fn report(&mut self) -> Report {
+        self.report_at(Pace::Coalesced)
+    }
+
+    fn report_at(&mut self, pace: Pace) -> Report {
         let server = self.world.time();
-        self.with(|state, now| state.report(&World::id(), Clock { now, server }))
+        self.with(|state, now| state.report(&World::id(), Clock { now, server }, pace))
+    }
+
+    /// Changes the content and rolls: what the workload's controller does follows.
+    fn roll(&mut self) {
+        self.world.write("app", &[("a", "2")]);
+        self.seen();
+        self.world.wait_secs(5);
+        let planned = self.plan();
+        let Step::Roll(Order { plan, .. }) = planned.step else {
+            panic!("{planned:?}");
+        };
+        self.world.patch(&plan);
+        let Some(roll) = self.world.record.rolls.last().cloned() else {
+            panic!("not rolled");
+        };
+        self.with(|state, now| state.rolled(&World::id(), roll, &plan.base, now));
+    }
+
+    /// How long a Projection that is to be written has to wait.
+    fn wait(&mut self) -> Duration {
+        match self.report() {
+            Report::After(wait) => wait,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Which version the Projection would be written over.
     fn version(&mut self) -> Option<Rv> {
-        let Report::Write { version, .. } = self.report() else {
+        let Report::Write { version, .. } = self.report_at(Pace::AtOnce) else {
             panic!("nothing to write");
         };
         version
     }
 
     fn written(&mut self) {
-        let Report::Write { status, hash, .. } = self.report() else {
+        let Report::Write { status, hash, .. } = self.report_at(Pace::AtOnce) else {
             panic!("nothing to write");
         };
         self.with(|state, now| state.reported(&World::id(), hash, &status, Some(Rv(7)), now));
@@ -125,8 +153,125 @@ fn a_workload_that_is_managed_again_in_time_keeps_its_history() {
 }
 
 #[test]
+fn a_roll_is_written_at_once_and_once_more_with_the_last_in_sync_that_covers_its_pods() {
+    let mut scene = Scene::new();
+    scene.roll();
+    assert!(matches!(scene.report(), Report::Write { .. }));
+    scene.written();
+    let rolled = scene.world.now();
+    scene.seen();
+    assert_eq!(scene.plan().decision.reason, Reason::BeingReplaced);
+    assert_eq!(scene.wait(), REPORT_INTERVAL);
+    scene.world.wait_secs(1);
+    scene.world.replace_pods();
+    scene.seen();
+    let created = scene.world.time();
+    assert_eq!(scene.plan().decision.reason, Reason::InSync);
+    assert!(!scene.wait().is_zero());
+    // Planned by its own clock, not by an event.
+    scene.world.wait_secs(4);
+    assert_eq!(scene.world.now().since(rolled), REPORT_INTERVAL);
+    assert!(matches!(scene.plan().step, Step::At(_)));
+    assert!(!scene.wait().is_zero());
+    scene.world.wait_secs(1);
+    scene.plan();
+    let Report::Write { status, .. } = scene.report() else {
+        panic!("not written");
+    };
+    assert!(
+        status
+            .last_in_sync
+            .is_some_and(|last| last.time.0 >= created)
+    );
+    scene.written();
+    scene.world.wait(REPORT_INTERVAL);
+    assert!(matches!(scene.plan().step, Step::Rest));
+    assert!(matches!(scene.report(), Report::Unchanged));
+}
+
+#[test]
+fn being_in_sync_is_told_even_where_the_last_in_sync_does_not_follow() {
+    let mut scene = Scene::new();
+    scene.roll();
+    scene.written();
+    scene.world.replace_pods();
+    scene.seen();
+    let plan = |scene: &mut Scene| scene.with(|state, now| state.plan(&World::id(), now, None));
+    assert_eq!(plan(&mut scene).decision.reason, Reason::InSync);
+    assert_eq!(scene.wait(), REPORT_INTERVAL * 2);
+    scene.world.wait(REPORT_INTERVAL * 2);
+    plan(&mut scene);
+    assert!(matches!(scene.report(), Report::Write { .. }));
+}
+
+#[test]
+fn what_lasts_after_a_roll_is_told_in_time() {
+    let mut scene = Scene::new();
+    scene.roll();
+    scene.written();
+    scene.seen();
+    // Its Pods take their time.
+    scene.plan();
+    scene.world.wait(REPORT_INTERVAL);
+    scene.plan();
+    assert!(matches!(scene.report(), Report::Write { .. }));
+    scene.written();
+    // Now it needs somebody.
+    scene.world.workload.stuck = Some("quota".into());
+    scene.world.put_workload();
+    scene.seen();
+    assert_eq!(scene.plan().decision.reason, Reason::Blocked);
+    assert_eq!(scene.wait(), REPORT_INTERVAL);
+    scene.world.wait(REPORT_INTERVAL);
+    let Report::Write { status, .. } = scene.report() else {
+        panic!("not written");
+    };
+    let told = status.decision.map(|decision| decision.reason);
+    assert_eq!(told.as_deref(), Some(Reason::Blocked.as_str()));
+}
+
+#[test]
+fn a_roll_that_was_made_while_another_was_written_is_written_at_once() {
+    let mut scene = Scene::new();
+    scene.roll();
+    let Report::Write { status, hash, .. } = scene.report() else {
+        panic!("not written");
+    };
+    scene.world.wait_secs(1);
+    scene.world.record.rolls.clear();
+    scene.seen();
+    let again = crate::core::record::Roll {
+        revision: "v1.key.other".into(),
+        time: scene.world.time(),
+        rv: None,
+        causes: Vec::new(),
+    };
+    scene.with(|state, now| state.rolled(&World::id(), again, "v1.key.other", now));
+    scene.with(|state, now| state.reported(&World::id(), hash, &status, Some(Rv(7)), now));
+    assert!(matches!(scene.report(), Report::Write { .. }));
+    scene.written();
+    assert_eq!(scene.wait(), REPORT_INTERVAL);
+}
+
+#[test]
+fn a_process_that_ends_writes_without_waiting() {
+    let mut scene = Scene::new();
+    scene.roll();
+    scene.written();
+    scene.world.replace_pods();
+    scene.seen();
+    scene.plan();
+    assert!(!scene.wait().is_zero());
+    assert!(matches!(
+        scene.report_at(Pace::AtOnce),
+        Report::Write { .. }
+    ));
+}
+
+#[test]
 fn a_projection_is_written_again_where_somebody_deleted_it() {
     let mut scene = Scene::new();
+    scene.world.wait(REPORT_INTERVAL);
     assert!(matches!(scene.report(), Report::Unchanged));
     assert!(scene.state.disown_report(&World::id()));
     // There is no version that it could take the place of.
@@ -157,14 +302,14 @@ fn a_projection_that_somebody_wrote_over_is_written_again() {
     let mut shown = |rv| scene.with(|state, now| state.shown(&World::id(), Some(Rv(rv)), now));
     // What came before our write, and our write itself.
     assert_eq!((shown(6), shown(7)), (None, None));
-    assert!(matches!(scene.report(), Report::Unchanged));
+    assert!(matches!(scene.report_at(Pace::AtOnce), Report::Unchanged));
     let delay = scene.with(|state, now| state.shown(&World::id(), Some(Rv(8)), now));
     assert_eq!(delay, Some(REPORT_INTERVAL));
-    let Report::Write { status, hash, .. } = scene.report() else {
+    let Report::Write { status, hash, .. } = scene.report_at(Pace::AtOnce) else {
         panic!("left as it is");
     };
     scene.with(|state, now| state.reported(&World::id(), hash, &status, Some(Rv(9)), now));
-    assert!(matches!(scene.report(), Report::Unchanged));
+    assert!(matches!(scene.report_at(Pace::AtOnce), Report::Unchanged));
 }
 
 #[test]
@@ -188,7 +333,7 @@ fn a_refused_roll_is_told_until_it_is_made() {
     assert!(matches!(scene.plan().step, Step::Roll(_)));
     let note = told.message.clone();
     scene.with(|state, now| state.refused(&World::id(), note, now));
-    assert!(matches!(scene.report(), Report::Unchanged));
+    assert!(matches!(scene.report_at(Pace::AtOnce), Report::Unchanged));
 }
 
 #[test]

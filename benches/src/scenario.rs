@@ -1,0 +1,216 @@
+//! What is done, and what is measured of it, in order.
+
+mod bare;
+mod burst;
+mod downtime;
+mod fan_out;
+mod first_start;
+mod rest;
+mod restart;
+mod single;
+mod unprojected;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use tokio::time::sleep;
+
+use crate::Arguments;
+use crate::audit::{Audit, Mark};
+use crate::cluster::{Cluster, Footprint};
+use crate::figure::Figure;
+use crate::manifests::{self, NAMESPACE};
+use crate::operator::{Operator, Running};
+use crate::progress::Progress;
+use crate::report::Results;
+use crate::sampler::Sampler;
+use crate::scale::Scale;
+
+/// The operator is done once it asked for nothing for so long: a Projection is written at
+/// most once in 5 s.
+const QUIET: Duration = Duration::from_secs(7);
+/// How long it may take to be done.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The stage of all scenarios.
+pub(crate) struct Bench<'a> {
+    cluster: &'a Cluster,
+    progress: &'a Progress,
+    operator: Operator,
+    running: Option<Running>,
+    audit: Audit,
+    sampler: Sampler,
+    results: Results,
+    /// What the cluster took before there were Projections.
+    before: Option<Footprint>,
+    /// Makes each edit another one.
+    edits: u64,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) async fn new(
+        cluster: &'a Cluster,
+        progress: &'a Progress,
+        arguments: &Arguments,
+    ) -> Result<Self> {
+        let operator = Operator::new(
+            &cluster.plane,
+            &cluster.token()?,
+            &arguments.operator,
+            &arguments.run_argument,
+            &arguments.output,
+        )?;
+        let log = cluster.plane.audit_log().context("no audit log")?;
+        let version = cluster.client.apiserver_version().await?.git_version;
+        Ok(Self {
+            cluster,
+            progress,
+            operator,
+            running: None,
+            audit: Audit::follow(log.to_owned(), &Cluster::user())?,
+            sampler: Sampler::start(cluster.api_server),
+            results: Results::new(cluster.scale, version, arguments.run_argument.clone()),
+            before: None,
+            edits: 0,
+        })
+    }
+
+    /// Runs all scenarios.
+    pub(crate) async fn run(&mut self) -> Result<()> {
+        bare::run(self).await?;
+        first_start::run(self).await?;
+        single::run(self).await?;
+        unprojected::run(self).await?;
+        fan_out::run(self).await?;
+        burst::run(self).await?;
+        rest::run(self).await?;
+        restart::run(self).await?;
+        downtime::run(self).await
+    }
+
+    /// What was measured.
+    pub(crate) fn finish(mut self) -> Results {
+        (self.results.samples, self.results.phases) = self.sampler.seen();
+        self.results
+    }
+
+    fn scale(&self) -> Scale {
+        self.cluster.scale
+    }
+
+    fn add(&mut self, figure: Figure) {
+        if figure.is_broken() {
+            eprintln!("BROKEN: {}", crate::report::table::line(&figure));
+        }
+        self.results.figures.push(figure);
+    }
+
+    // === The operator ===
+
+    /// Starts the operator. Returns when that was begun.
+    async fn start(&mut self) -> Result<Instant> {
+        let begun = Instant::now();
+        let running = self.operator.start().await?;
+        self.sampler.follow(Some(running.process));
+        self.running = Some(running);
+        Ok(begun)
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        self.sampler.follow(None);
+        let running = self.running.take().context("the operator does not run")?;
+        running.stop().await
+    }
+
+    fn running(&self) -> Result<&Running> {
+        self.running.as_ref().context("the operator does not run")
+    }
+
+    fn cpu(&self) -> Result<Duration> {
+        self.running()?.process.cpu()
+    }
+
+    /// Waits until the operator has nothing more to do.
+    async fn settle(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let mut active = Instant::now();
+        let mut mark = self.audit.mark()?;
+        while active.elapsed() < QUIET {
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "the operator does not come to rest: {:?}",
+                self.audit.since(mark)?.tally()
+            );
+            sleep(Duration::from_millis(250)).await;
+            if !self.audit.since(mark)?.is_rest() {
+                active = Instant::now();
+                mark = self.audit.mark()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps which requests a scenario took.
+    fn note_requests(&mut self, scenario: &'static str, mark: Mark) -> Result<()> {
+        let tally = self.audit.since(mark)?.tally();
+        self.results.requests.push((scenario, tally));
+        Ok(())
+    }
+
+    // === The cluster ===
+
+    /// Changes a key of a ConfigMap. Returns when that was answered.
+    async fn edit(&mut self, config_map: &str, key: &str) -> Result<Instant> {
+        self.edits += 1;
+        let api: Api<ConfigMap> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
+        let patch = Patch::Merge(manifests::edit(key, &self.edits.to_string()));
+        api.patch(config_map, &PatchParams::default(), &patch)
+            .await?;
+        Ok(Instant::now())
+    }
+
+    /// Applies to a Deployment what Projsync would. Returns how long the answer took, and
+    /// the generation before.
+    async fn apply(&self, deployment: &str, value: &str) -> Result<(Duration, i64)> {
+        let state = self.cluster.fleet.get(deployment)?;
+        let api: Api<Deployment> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
+        let body = manifests::roll(deployment, &state.uid, &state.resource_version, value);
+        let parameters = PatchParams::apply("bench").force();
+        let begun = Instant::now();
+        api.patch_metadata(deployment, &parameters, &Patch::Apply(&body))
+            .await?;
+        Ok((begun.elapsed(), state.generation))
+    }
+
+    /// Applies to several, some at once. Returns how long it took in all.
+    async fn apply_all(
+        &self,
+        deployments: &[String],
+        value: &str,
+        at_once: usize,
+    ) -> Result<Duration> {
+        let begun = Instant::now();
+        stream::iter(deployments)
+            .map(|name| self.apply(name, value))
+            .buffer_unordered(at_once)
+            .try_for_each(async |_| Ok(()))
+            .await?;
+        Ok(begun.elapsed())
+    }
+
+    /// Waits until all Deployments are rolled out.
+    async fn all_rolled_out(&self) -> Result<()> {
+        let deployments = self.scale().deployments + 1;
+        self.cluster.fleet.all_rolled_out(deployments, |_| {}).await
+    }
+}
+
+/// Milliseconds.
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
