@@ -41,6 +41,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         comparable: args.scope.resource_versions_comparable,
         watch: watch::Options {
             idle_timeout: args.scope.watch_idle_timeout,
+            streaming_lists: args.scope.streaming_lists,
             ..watch::Options::default()
         },
         timeout: args.scope.write_timeout,

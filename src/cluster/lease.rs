@@ -121,7 +121,7 @@ pub enum ConfigError {
 /// Who leads, as far as this replica knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leadership {
-    /// The API server has not told yet.
+    /// The API server has not told yet, or not for two lease durations.
     Unknown,
     /// Not we.
     Standby {

@@ -12,6 +12,7 @@
 
 pub mod error;
 pub mod lease;
+pub mod pace;
 pub mod patch;
 pub mod pulse;
 pub mod read;

@@ -219,7 +219,8 @@ impl Insight {
 fn lease_check(leadership: &Leadership, now: Instant) -> Check {
     let note = match leadership {
         Leadership::Unknown => {
-            let problem = "who leads is not known yet".to_owned();
+            let problem =
+                "who leads is not known: the API server does not tell of the lease".to_owned();
             return Check::new("lease", Some(problem));
         }
         Leadership::Leader { .. } if leadership.is_leading(now) => "leading".to_owned(),
@@ -366,7 +367,10 @@ mod tests {
         };
         let until = now + Duration::from_secs(1);
         for (leadership, told) in [
-            (Leadership::Unknown, Err("who leads is not known yet")),
+            (
+                Leadership::Unknown,
+                Err("who leads is not known: the API server does not tell of the lease"),
+            ),
             (Leadership::Leader { until }, Ok("leading")),
             (
                 Leadership::Leader { until: now },

@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 
 use super::metrics::{ApiMetrics, Verb, VerbCode};
 use crate::cluster::error::describe;
+use crate::cluster::pace::PaceLayer;
 use crate::cluster::pulse::PulseLayer;
 
 /// How many requests may wait for the rate limit before more are held back.
@@ -104,6 +105,7 @@ impl Clients {
             watches: builder(watches)?
                 .with_layer(&metrics)
                 .with_layer(pulses)
+                .with_layer(&PaceLayer::default())
                 .build(),
             requests: builder(config.clone())?
                 .with_layer(&metrics)
@@ -116,6 +118,7 @@ impl Clients {
             lease: builder(config)?
                 .with_layer(&metrics)
                 .with_layer(pulses)
+                .with_layer(&PaceLayer::default())
                 .build(),
         })
     }

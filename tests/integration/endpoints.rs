@@ -81,6 +81,23 @@ async fn is_not_ready_before_every_list_is_complete() -> Result {
 }
 
 #[tokio::test]
+async fn takes_its_lists_as_streams_where_told() -> Result {
+    let env = Env::new().await?;
+    let (app, web) = make(&env).await?;
+    let operator = env.operator(&["--streaming-lists"]).await?;
+    operator.decided(&web, "InSync").await?;
+    let edit = env.set(&app, "key-with-a-name", "2").await?;
+    env.rolls(&web, 1).await?;
+    env.rolled_out(&web).await?;
+    operator.caught_up(&[&edit]).await?;
+    env.assert_only(&[(&web, 1)]).await?;
+    let requests = env.requests()?;
+    let lists: Vec<_> = requests.iter().filter(|one| one.verb == "list").collect();
+    ensure!(lists.is_empty(), "{lists:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn waits_for_the_api_server_at_start() -> Result {
     let env = Env::new().await?;
     let (_, web) = make(&env).await?;

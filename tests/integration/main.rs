@@ -8,6 +8,7 @@ mod bursts;
 mod cli;
 mod downtime;
 mod endpoints;
+mod faults;
 mod harness;
 mod limits;
 mod lost_key;

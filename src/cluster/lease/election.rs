@@ -15,6 +15,8 @@ use super::{Config, Leadership};
 pub(super) struct Election {
     config: Config,
     seen: Seen,
+    /// When the API server last told of the Lease.
+    heard: Option<Instant>,
     /// Until when we may act as the leader, unless renewed.
     leading_until: Option<Instant>,
 }
@@ -45,6 +47,7 @@ impl Election {
         Self {
             config,
             seen: Seen::Nothing,
+            heard: None,
             leading_until: None,
         }
     }
@@ -55,6 +58,7 @@ impl Election {
     /// Lease's own times come from another machine's clock and are never
     /// compared with ours.
     pub(super) fn observe(&mut self, lease: Option<Lease>, now: Instant) {
+        self.heard = Some(now);
         let Some(lease) = lease else {
             self.seen = Seen::Absent;
             self.leading_until = None;
@@ -154,9 +158,13 @@ impl Election {
     }
 
     pub(super) fn leadership(&self, now: Instant) -> Leadership {
-        match (&self.seen, self.leading_until) {
-            (Seen::Nothing, _) => Leadership::Unknown,
-            (_, Some(until)) if now < until => Leadership::Leader { until },
+        // A standby asks less often than it is told.
+        let fresh = self
+            .heard
+            .is_some_and(|heard| now < heard + self.config.lease_duration * 2);
+        match self.leading_until {
+            Some(until) if now < until => Leadership::Leader { until },
+            _ if !fresh => Leadership::Unknown,
             _ => Leadership::Standby {
                 holder: self.holder().cloned(),
             },

@@ -263,3 +263,19 @@ fn durations_round_up_to_whole_seconds() {
     assert_eq!(whole_seconds(Duration::from_millis(1001)), 2);
     assert_eq!(whole_seconds(Duration::MAX), i32::MAX);
 }
+
+#[test]
+fn who_leads_is_not_known_for_ever() {
+    let start = Instant::now();
+    let mut election = Election::new(config());
+    assert_eq!(election.leadership(start), Leadership::Unknown);
+    election.observe(Some(lease(Some(OTHER), 0, "1")), start);
+    let standby = Leadership::Standby {
+        holder: Some(OTHER.into()),
+    };
+    assert_eq!(election.leadership(start + secs(29)), standby);
+    assert_eq!(election.leadership(start + secs(30)), Leadership::Unknown);
+    // The same record again says that nothing changed.
+    election.observe(Some(lease(Some(OTHER), 0, "1")), start + secs(31));
+    assert_eq!(election.leadership(start + secs(32)), standby);
+}

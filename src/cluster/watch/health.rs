@@ -117,24 +117,28 @@ impl Health {
                 state.synced = true;
                 state.unavailable = false;
             }
-            Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
+            Event::InitApply(_) => {}
+            // A list shows nothing yet of the watch that follows it.
+            Event::Apply(_) | Event::Delete(_) => {
+                state.errors = 0;
+                state.failed = None;
+            }
         }
         state.last_event = Some(Instant::now());
-        state.errors = 0;
-        state.failed = None;
     }
 
     /// Notes a failure; returns how many there were in a row.
     pub(super) fn failed(&self, failure: &str) -> u32 {
         let mut state = self.state.lock();
-        let last = self.pulse.last();
-        if state.failed.as_ref().is_some_and(|(_, at)| *at < last) {
-            state.errors = 0;
-        }
         state.errors = state.errors.saturating_add(1);
         state.failures += 1;
         state.failed = Some((failure.to_owned(), Instant::now()));
         state.errors
+    }
+
+    /// Notes that it went on for a while: the next failure is the first of a row.
+    pub(super) fn lasted(&self) {
+        self.state.lock().errors = 0;
     }
 
     pub(super) fn stalled(&self) {

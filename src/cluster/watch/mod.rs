@@ -6,6 +6,7 @@
 //! begun anew, with a new list. And its health can be told at any time.
 
 mod health;
+mod retry;
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -15,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use kube::runtime::utils::Backoff;
-use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -27,9 +27,11 @@ use crate::cluster::pulse::{Pulse, PulseLayer};
 use crate::cluster::views::Key;
 
 pub use health::{Health, Report};
+use retry::{Retry, is_unavailable, must_list};
 
-/// How often a watch that the API server doesn't offer is asked for again.
-const UNAVAILABLE_RETRY: Duration = Duration::from_secs(60);
+/// A watch that went on for so long had overcome what failed before it. A shorter one
+/// had not: lists that each lead to the next failure cost the most of all requests.
+const LASTING: Duration = Duration::from_secs(10);
 
 /// An API type that can be watched: a [`View`](crate::cluster::views::View), or
 /// a custom resource.
@@ -78,6 +80,9 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How many objects are listed by one request.
     pub page_size: u32,
+    /// Whether a list is taken as a stream of watch events, which must be enabled
+    /// in the API server.
+    pub streaming_lists: bool,
     /// Whether the operator can do without: if the API server denies it or
     /// doesn't know the type, there are no objects.
     pub optional: bool,
@@ -98,6 +103,7 @@ impl Default for Options {
         Self {
             idle_timeout: Duration::from_secs(120),
             page_size: 500,
+            streaming_lists: false,
             optional: false,
         }
     }
@@ -106,9 +112,13 @@ impl Default for Options {
 impl Options {
     fn config(&self) -> watcher::Config {
         let seconds = self.idle_timeout.as_secs() * 2 / 3;
-        watcher::Config::default()
+        let config = watcher::Config::default()
             .timeout(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
-            .page_size(self.page_size)
+            .page_size(self.page_size);
+        match self.streaming_lists {
+            true => config.streaming_lists(),
+            false => config,
+        }
     }
 }
 
@@ -137,42 +147,55 @@ impl<K: Watched> Watch<K> {
     /// Watches for ever. Should the task end all the same, the process must:
     /// without one of its watches it would decide on what once was.
     pub async fn run(self, mut ingest: impl Ingest<K>) -> Infallible {
+        let mut retry = Retry::default();
         loop {
             let stream = watcher(self.api.clone(), self.options.config());
-            self.follow(stream, &mut ingest).await;
-            warn!(watch = %self.health, silence = ?self.pulse.silence(), "watch is silent; listing anew");
-            self.health.stalled();
+            self.follow(stream, &mut retry, &mut ingest).await;
         }
     }
 
-    /// Follows a stream of events until nothing comes any more.
+    /// Follows a stream of events until nothing comes any more, or until it has to be
+    /// begun anew.
     async fn follow(
         &self,
         stream: impl Stream<Item = watcher::Result<Event<K>>>,
+        retry: &mut Retry,
         ingest: &mut impl Ingest<K>,
     ) {
         let mut stream = pin!(stream);
         let mut listed = HashSet::new();
-        let mut backoff = DefaultBackoff::default();
         let mut since = Instant::now();
         loop {
             let item = tokio::select! {
                 item = stream.next() => item,
-                () = self.silence(since) => return,
+                () = self.silence(since) => {
+                    warn!(watch = %self.health, silence = ?self.pulse.silence(), "watch is silent; listing anew");
+                    self.health.stalled();
+                    return;
+                }
             };
             let Some(item) = item else { return };
             match item {
                 Ok(event) => {
-                    // An Init only says that a list will be tried.
-                    if !matches!(event, Event::Init | Event::InitApply(_)) {
-                        backoff.reset();
+                    match event {
+                        Event::Apply(_) | Event::Delete(_) => retry.reset(),
+                        // A list shows nothing yet of the watch that follows it.
+                        Event::InitDone => since = Instant::now(),
+                        Event::Init | Event::InitApply(_) => {}
                     }
                     self.health.event(&event);
                     ingest.ingest(change(event, &mut listed));
                 }
                 Err(error) => {
+                    if since.elapsed() >= LASTING {
+                        retry.reset();
+                        self.health.lasted();
+                    }
                     self.failed(&error, ingest);
-                    sleep(self.delay(&error, &mut backoff)).await;
+                    sleep(retry.delay(&error, self.options.optional)).await;
+                    if must_list(&error) {
+                        return;
+                    }
                     since = Instant::now();
                 }
             }
@@ -205,26 +228,6 @@ impl<K: Watched> Watch<K> {
             self.health.unavailable();
         }
     }
-
-    fn delay(&self, error: &watcher::Error, backoff: &mut DefaultBackoff) -> Duration {
-        let delay = backoff.next().unwrap_or(UNAVAILABLE_RETRY);
-        if self.options.optional && is_unavailable(error) {
-            return delay.max(UNAVAILABLE_RETRY);
-        }
-        delay
-    }
-}
-
-/// Whether the API server denies the watch or doesn't know the type.
-fn is_unavailable(error: &watcher::Error) -> bool {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status,
-        _ => return false,
-    };
-    status.is_forbidden() || status.is_not_found()
 }
 
 /// Turns an event into what is told; `listed` gathers the names of a list.

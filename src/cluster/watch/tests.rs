@@ -82,7 +82,10 @@ async fn follow(
     items: Vec<watcher::Result<Event<SecretView>>>,
 ) -> Vec<String> {
     let mut told = Told::default();
-    watch.follow(stream::iter(items), &mut told).await;
+    let mut retry = Retry::default();
+    watch
+        .follow(stream::iter(items), &mut retry, &mut told)
+        .await;
     told.take()
 }
 
@@ -165,6 +168,40 @@ async fn failures_back_off_though_each_try_begins_a_list() {
     assert!(!report.synced);
 }
 
+/// Listing again and again costs the API server more than anything else.
+#[tokio::test(start_paused = true)]
+async fn lists_that_nothing_follows_back_off() {
+    let watch = idle(false);
+    let start = Instant::now();
+    let gone = || {
+        let status = kube::core::Status::failure("too old", "Expired").with_code(410);
+        watcher::Error::WatchError(status.boxed())
+    };
+    let tries = (0..8).flat_map(|_| [Ok(Event::Init), Ok(Event::InitDone), Err(gone())]);
+    follow(&watch, tries.collect()).await;
+    assert!(
+        start.elapsed() > Duration::from_secs(80),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+/// An API server may say it by the status of its answer, too.
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_gone_is_not_asked_for_again() {
+    let watch = idle(false);
+    let status = kube::core::Status::failure("too old", "Expired").with_code(410);
+    let gone = watcher::Error::WatchStartFailed(kube::Error::Api(status.boxed()));
+    let items = vec![
+        Ok(Event::Init),
+        Ok(Event::InitDone),
+        Err(gone),
+        Ok(Event::Apply(view("never"))),
+    ];
+    let told = follow(&watch, items).await;
+    assert_eq!(told, ["listing", "synced "]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_over_once_something_comes() {
     let watch = idle(false);
@@ -174,7 +211,15 @@ async fn a_failure_is_over_once_something_comes() {
     watch.pulse.beat();
     let report = watch.health().report();
     assert_eq!((report.errors, report.failure), (0, None));
+    // But if the next comes at once it was not: an answer may break off, too.
     follow(&watch, vec![Err(refused(500))]).await;
+    assert_eq!(watch.health().report().errors, 2);
+    let later = stream::once(async {
+        tokio::time::sleep(LASTING).await;
+        Err(refused(500))
+    });
+    let mut retry = Retry::default();
+    watch.follow(later, &mut retry, &mut Told::default()).await;
     assert_eq!(watch.health().report().errors, 1);
 }
 
@@ -191,7 +236,7 @@ async fn what_the_operator_can_do_without_is_empty_where_it_is_denied() {
         ];
         let told = follow(&watch, tries).await;
         assert_eq!(told, ["listing", "listing", "synced ", "listing"], "{code}");
-        assert!(start.elapsed() >= 2 * UNAVAILABLE_RETRY);
+        assert!(start.elapsed() >= 2 * retry::UNAVAILABLE_RETRY);
         let report = watch.health().report();
         assert!(report.synced);
         assert!(report.unavailable && report.failure.is_some());
@@ -218,7 +263,10 @@ async fn what_was_listed_stays_though_it_is_denied_later() {
 async fn a_silent_watch_is_given_up() {
     let watch = idle(false);
     let start = Instant::now();
-    watch.follow(stream::pending(), &mut Told::default()).await;
+    let mut retry = Retry::default();
+    watch
+        .follow(stream::pending(), &mut retry, &mut Told::default())
+        .await;
     assert_eq!(start.elapsed(), Duration::from_secs(120));
 }
 
@@ -234,7 +282,9 @@ async fn bookmarks_keep_a_quiet_watch_going() {
             pulse.beat();
         }
     };
-    tokio::join!(watch.follow(stream::pending(), &mut told), bookmarks);
+    let mut retry = Retry::default();
+    let follow = watch.follow(stream::pending(), &mut retry, &mut told);
+    tokio::join!(follow, bookmarks);
     assert_eq!(start.elapsed(), Duration::from_secs(720));
 }
 

@@ -187,16 +187,19 @@ impl Env {
 
     /// An operator that has not been started.
     pub(crate) async fn replica(&self, arguments: &[&str]) -> Result<Operator> {
-        Operator::new(self, self.cluster.plane().server(), arguments).await
+        let plane = self.cluster.plane();
+        Operator::new(self, plane.server(), plane.ca(), arguments).await
     }
 
     /// An operator that has not been started, and reaches the API server only so.
     pub(crate) async fn behind(&self, proxy: &Proxy, arguments: &[&str]) -> Result<Operator> {
-        Operator::new(self, &proxy.url, arguments).await
+        let authority = proxy.authority.as_ref();
+        let ca = authority.map_or(self.cluster.plane().ca(), |authority| &authority.file);
+        Operator::new(self, &proxy.url, ca, arguments).await
     }
 
     /// A kubeconfig of the operator's account, and what the audit log calls its token.
-    pub(super) async fn credentials(&self, file: &Path, server: &str) -> Result<String> {
+    pub(super) async fn credentials(&self, file: &Path, server: &str, ca: &Path) -> Result<String> {
         let accounts: Api<ServiceAccount> =
             Api::namespaced(self.home.client.clone(), &self.home.namespace);
         let request = TokenRequest {
@@ -210,11 +213,10 @@ impl Env {
             .create_token_request(ACCOUNT, &PostParams::default(), &request)
             .await?;
         let token = answer.status.context("no token")?.token;
-        let plane = self.cluster.plane();
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster":
-                {"server": server, "certificate-authority": plane.ca()}}],
+                {"server": server, "certificate-authority": ca}}],
             "users": [{"name": "test", "user": {"token": token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         });
@@ -230,8 +232,8 @@ impl Env {
     /// Another client of the operator's account: what it may do.
     pub(crate) async fn account_client(&self) -> Result<Client> {
         let file = self.folder.path().join("account.kubeconfig");
-        self.credentials(&file, self.cluster.plane().server())
-            .await?;
+        let plane = self.cluster.plane();
+        self.credentials(&file, plane.server(), plane.ca()).await?;
         let kubeconfig = Kubeconfig::read_from(&file)?;
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;

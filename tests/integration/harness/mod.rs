@@ -60,7 +60,7 @@ pub(crate) use self::{
     env::Env,
     objects::{Object, Policy, Source, cluster_policy, config_map, object, policy, secret},
     operator::{Index, Operator, QUICK_LEASE},
-    proxy::{Act, Falsify, Passed, Proxy},
+    proxy::{Act, Authority, Falsify, Line, Passed, Proxy, status},
     space::{Edit, Space},
     wait::{DEADLINE, eventually, until},
     workload::{Use, Workload, daemon_set, deployment, projected, stateful_set},

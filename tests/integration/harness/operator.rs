@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -112,12 +112,12 @@ struct Addresses {
 }
 
 impl Operator {
-    pub(super) async fn new(env: &Env, server: &str, extra: &[&str]) -> Result<Self> {
+    pub(super) async fn new(env: &Env, server: &str, ca: &Path, extra: &[&str]) -> Result<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("operator-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let file = |ending: &str| env.folder.path().join(format!("{name}.{ending}"));
         let (kubeconfig, addresses) = (file("kubeconfig"), file("addresses"));
-        let credential = env.credentials(&kubeconfig, server).await?;
+        let credential = env.credentials(&kubeconfig, server, ca).await?;
         let mut arguments = vec![
             "run".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
