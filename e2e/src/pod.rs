@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What a process has.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Report {
-    /// When it started, by its own clock (RFC 3339).
-    pub started: String,
+    /// When it started, by its own clock.
+    pub started: Timestamp,
     /// Its environment.
     pub env: BTreeMap<String, String>,
     /// The files below /config and /shared, now, by their paths.

@@ -1,5 +1,8 @@
 //! Workloads and Pods in the few facts that reports show.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::DynamicObject;
 use kube::core::Selector;
@@ -52,6 +55,8 @@ pub struct Pod {
     pub uses: Vec<Uses>,
     /// Whether it counts.
     pub life: Life,
+    /// When its containers started, init containers too, by the node's clock.
+    pub starts: BTreeMap<String, Timestamp>,
 }
 
 /// Whose a Pod is.
@@ -248,8 +253,26 @@ impl Pod {
             owner: owner(object),
             uses: Uses::of(&template.spec),
             life,
+            starts: starts(object),
         }
     }
+}
+
+/// The last start of each container.
+fn starts(pod: &DynamicObject) -> BTreeMap<String, Timestamp> {
+    let lists = ["initContainerStatuses", "containerStatuses"];
+    let statuses = lists
+        .iter()
+        .filter_map(|list| pod.data.pointer(&format!("/status/{list}")));
+    let statuses = statuses.filter_map(|list| list.as_array()).flatten();
+    statuses
+        .filter_map(|status| {
+            let state = &status["state"];
+            let of = |state: &serde_json::Value| state["startedAt"].as_str()?.parse().ok();
+            let start = of(&state["running"]).or_else(|| of(&state["terminated"]))?;
+            Some((status["name"].as_str()?.to_owned(), start))
+        })
+        .collect()
 }
 
 /// The top owner of a Pod. A Deployment's ReplicaSet is named after it and the hash

@@ -209,6 +209,12 @@ impl Line {
         self
     }
 
+    /// Whether there is no text.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn width(&self) -> usize {
         self.0.iter().map(|span| span.text.chars().count()).sum()
     }

@@ -107,6 +107,18 @@ pub(super) fn other_pod(name: &str, owner: Option<(&str, &str)>, phase: &str, sp
     })))
 }
 
+/// The same, of one container that started then.
+pub(super) fn started_pod(name: &str, spec: Value, started: &str) -> Pod {
+    let container = spec["containers"][0]["name"].clone();
+    Pod::new(&object(json!({
+        "metadata": {"name": name},
+        "spec": spec,
+        "status": {"phase": "Running", "containerStatuses": [
+            {"name": container, "state": {"running": {"startedAt": started}}},
+        ]},
+    })))
+}
+
 /// A PodSpec that sees ConfigMap `app` in many ways, and Secret `db`.
 pub(super) fn rich_spec() -> Value {
     json!({

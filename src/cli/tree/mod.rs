@@ -5,6 +5,7 @@ pub mod render;
 pub mod source;
 #[cfg(test)]
 mod tests;
+mod unmanaged;
 pub mod workload;
 
 use super::connect::ConnectArgs;
@@ -25,7 +26,8 @@ Show what projects a ConfigMap or Secret, or what a workload projects.
 
 From a source it goes to the ways in which it is seen (Live: the kubelet refreshes the files of running \
 containers; Frozen: fixed when a container starts), to the workloads, Jobs and Pods that see it so, and to \
-what each Pod has. With --keys it tells who sees these keys and what a change of them asks of whom.
+what each Pod has; of a Pod that nobody manages, where a managed workload projects the same keys. With \
+--keys it tells who sees these keys and what a change of them asks of whom.
 
 It reads workloads, Pods and Projections of the namespace; never a ConfigMap or Secret.";
 

@@ -126,6 +126,15 @@ fn consumer(consumer: &Consumer, effects: bool, containers: bool) -> Node {
         (false, true) => line.beside(Tone::Faint, "not managed"),
         (false, false) => line,
     };
+    // One that nobody owns is a Pod itself.
+    let itself = |pod: &&PodLine| consumer.name == format!("pod/{}", pod.name);
+    let (itself, pods): (Vec<_>, Vec<_>) = consumer.pods.iter().partition(itself);
+    for pod in &itself {
+        let state = pod_state(pod);
+        if !state.is_empty() {
+            line = line.then(Tone::Plain, "  ").join(state);
+        }
+    }
     for one in &consumer.uses {
         line = line.beside(Tone::Plain, one.names());
         if one.optional {
@@ -138,9 +147,12 @@ fn consumer(consumer: &Consumer, effects: bool, containers: bool) -> Node {
     if effects {
         line = line.beside(tone(consumer.effect), consumer.effect.describe());
     }
+    for pod in itself {
+        line = line.beside(Tone::Faint, &pod.reason);
+    }
     Node {
         line,
-        below: consumer.pods.iter().map(pod).collect(),
+        below: pods.into_iter().map(pod).collect(),
     }
 }
 

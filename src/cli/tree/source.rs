@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::effect::{Effect, of_pod, of_workload};
-use crate::api::projection::{ReferenceRecord, State};
+use super::unmanaged;
+use crate::api::projection::{PodState, ReferenceRecord, State};
 use crate::cli::gather::Namespace;
 use crate::cli::name::SourceName;
 use crate::cli::objects::{Life, Owner, Pod, PodLine, Workload};
@@ -64,7 +65,7 @@ pub struct Consumer {
     pub uses: Vec<OneUse>,
     /// What happens when the source changes.
     pub effect: Effect,
-    /// Its Pods.
+    /// Its Pods; of a Pod that nobody owns, itself.
     pub pods: Vec<PodLine>,
 }
 
@@ -94,7 +95,10 @@ impl SourceTree {
                 continue;
             }
             for uses in of(&source, &pod.uses) {
-                add(&mut found, uses, &keys, || of_a_pod(pod, uses));
+                let state = unmanaged::state(pod, uses, &seen.workloads);
+                add(&mut found, uses, &keys, || {
+                    of_a_pod(pod, uses, state.clone())
+                });
             }
         }
         Self {
@@ -193,17 +197,18 @@ fn of_a_workload(
 }
 
 /// A Pod that no workload's template tells of.
-fn of_a_pod(pod: &Pod, uses: &Uses) -> Consumer {
+fn of_a_pod(pod: &Pod, uses: &Uses, state: Option<(PodState, String)>) -> Consumer {
+    let (state, reason) = state.unzip();
     let line = PodLine {
         name: pod.name.clone(),
-        state: None,
+        state,
         life: pod.life,
-        reason: String::new(),
+        reason: reason.unwrap_or_default(),
     };
     let (name, full_name, pods) = match &pod.owner {
         Owner::Nobody => {
             let name = format!("pod/{}", pod.name);
-            (name.clone(), name, Vec::new())
+            (name.clone(), name, vec![line])
         }
         Owner::Workload(name) => (name.to_string(), name.with_group(), vec![line]),
         owner @ Owner::Other { kind, name } => {

@@ -7,7 +7,9 @@ use crate::api::Projection;
 use crate::api::policy::Strategy;
 use crate::cli::gather::Namespace;
 use crate::cli::objects::{Owner, Pod, Workload};
-use crate::cli::samples::{other_pod, pod_of, projection, reference, rich_spec, workload};
+use crate::cli::samples::{
+    other_pod, pod_of, projection, reference, rich_spec, started_pod, workload,
+};
 use crate::core::object::WorkloadKind;
 use crate::core::reference::Class;
 
@@ -360,4 +362,47 @@ fn effects_follow_from_policy_and_class() {
     assert_eq!(effect::of_pod(&job, Frozen), Effect::NextRun);
     assert_eq!(effect::of_pod(&Owner::Nobody, Frozen), Effect::ToRecreate);
     assert_eq!(effect::of_pod(&Owner::Nobody, Live), Effect::Refreshed);
+}
+
+/// The sample's Projection says that key `a` of ConfigMap `app` changed at 11:55:00.
+#[test]
+fn a_pod_that_is_not_managed_is_stale_where_a_projection_tells_of_a_later_change() {
+    let env_of = |key: &str| {
+        let from = json!({"configMapKeyRef": {"name": "app", "key": key}});
+        json!({"containers": [{"name": "c", "env": [{"name": "A", "valueFrom": from}]}]})
+    };
+    let live = json!({
+        "containers": [{"name": "c", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
+        "volumes": [{"name": "v", "configMap": {"name": "app"}}],
+    });
+    let seen = Namespace {
+        workloads: vec![web()],
+        pods: Some(vec![
+            started_pod("before", env_of("a"), "2026-01-02T11:54:50Z"),
+            started_pod("before-all", env_from(), "2026-01-02T11:00:00Z"),
+            started_pod("close", env_of("a"), "2026-01-02T11:55:05Z"),
+            started_pod("after", env_of("a"), "2026-01-02T11:55:10Z"),
+            started_pod("other", env_of("b"), "2026-01-02T11:00:00Z"),
+            started_pod("live", live, "2026-01-02T11:00:00Z"),
+            other_pod("waiting", None, "Pending", env_of("a")),
+        ]),
+        notes: Vec::new(),
+    };
+    let text = render::source(&tree_of("cm/app", &[], seen), Format::Table).text(false);
+    let line = |name: &str| {
+        let name = format!("pod/{name}  ");
+        let line = text.lines().find_map(|line| line.split_once(&name));
+        line.map(|(_, rest)| rest)
+    };
+    let before = "It started before configmap/app changed.";
+    assert_eq!(line("before"), Some(&*format!("Stale  as A  {before}")));
+    assert_eq!(line("before-all"), Some(&*format!("Stale  {before}")));
+    assert_eq!(
+        line("close"),
+        Some("Unknown  as A  It started when configmap/app changed.")
+    );
+    for name in ["after", "other", "waiting"] {
+        assert_eq!(line(name), Some("as A"), "{name}");
+    }
+    assert_eq!(line("live"), None, "{text}");
 }
