@@ -141,10 +141,15 @@ impl Requests<'_> {
 
     /// Reads of the content of sources; the digest key is elsewhere.
     pub(crate) fn reads(&self) -> usize {
-        let reads = self
-            .of("get", "configmaps")
-            .chain(self.of("get", "secrets"));
-        reads.filter(|one| one.namespace == NAMESPACE).count()
+        self.sources_read().count()
+    }
+
+    /// Resource and name of each source that was read.
+    pub(crate) fn sources_read(&self) -> impl Iterator<Item = (&str, &str)> {
+        let config_maps = self.of("get", "configmaps");
+        let reads = config_maps.chain(self.of("get", "secrets"));
+        let sources = reads.filter(|one| one.namespace == NAMESPACE);
+        sources.map(|one| (one.resource.as_str(), one.name.as_str()))
     }
 
     /// Patches of workloads: as only the revision is patched, these are the rolls.

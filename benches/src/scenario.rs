@@ -10,6 +10,7 @@ mod restart;
 mod single;
 mod unprojected;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -31,9 +32,9 @@ use crate::report::Results;
 use crate::sampler::Sampler;
 use crate::scale::Scale;
 
-/// The operator is done once it asked for nothing for so long: a Projection is written at
-/// most once in 5 s.
-const QUIET: Duration = Duration::from_secs(7);
+/// The operator is done once it asked for nothing for so long: a Projection may wait 10 s
+/// to be written.
+const QUIET: Duration = Duration::from_secs(12);
 /// How long it may take to be done.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -50,6 +51,8 @@ pub(crate) struct Bench<'a> {
     before: Option<Footprint>,
     /// Makes each edit another one.
     edits: u64,
+    /// ConfigMaps that were edited without effect since a Projection told of them.
+    without_effect: BTreeSet<String>,
 }
 
 impl<'a> Bench<'a> {
@@ -77,6 +80,7 @@ impl<'a> Bench<'a> {
             results: Results::new(cluster.scale, version, arguments.run_argument.clone()),
             before: None,
             edits: 0,
+            without_effect: BTreeSet::new(),
         })
     }
 

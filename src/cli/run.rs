@@ -11,9 +11,11 @@ use crate::telemetry::logs;
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
+/// On one thread: it mostly waits, and each event would wake the others for nothing.
+///
 /// # Errors
 /// Where it can't start, or where a part of it ended that must not.
-#[tokio::main(worker_threads = 2)]
+#[tokio::main(flavor = "current_thread")]
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     logs::init(args.logs.log_format, &args.logs.log_level)?;
     let mut terminate = signal(SignalKind::terminate()).context("can't wait for SIGTERM")?;

@@ -76,12 +76,12 @@ pub struct ScopeArgs {
     /// The most a write may take
     #[arg(long, env = "PROJSYNC_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = positive)]
     pub write_timeout: Duration,
-    /// Reads and writes started in a second, at most; 0 is no limit
+    /// Reads and writes started in a second, at most, and at once after a pause; 0 is no limit
     #[arg(
         long,
         env = "PROJSYNC_REQUESTS_PER_SECOND",
         value_name = "N",
-        default_value_t = 200
+        default_value_t = 500
     )]
     pub requests_per_second: u64,
 }

@@ -33,7 +33,7 @@ fn defaults() {
         args.lease.config("ns", "me"),
         lease::Config::new("ns", "projsync", "me")
     );
-    assert_eq!(args.scope.client_options().requests_per_second, Some(200));
+    assert_eq!(args.scope.client_options().requests_per_second, Some(500));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The status of policies: what each is in force for, and what is wrong with it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tracing::{debug, warn};
@@ -10,6 +11,7 @@ use crate::api::policy::PolicyStatus;
 use crate::api::reasons::Reason;
 use crate::cluster::patch::{self, Patched};
 use crate::controller::context::Context;
+use crate::controller::queue::Outcome;
 use crate::controller::state::{PolicyCounts, State};
 use crate::core::policy::PolicyId;
 use crate::core::time::ServerTime;
@@ -24,15 +26,28 @@ pub struct PolicyMeta {
     pub status: PolicyStatus,
 }
 
-/// Writes the status of each policy whose status is not as it should be. Returns
-/// whether to look again: something was written, or workloads still have to be
-/// planned, before which there is nothing to count.
-pub async fn report(context: &Context) -> bool {
-    let server = context.now().server;
-    if !context.state.lock().is_planned() {
-        return true;
-    }
-    let wanted = wanted(&context.state.lock(), server);
+/// How long news of workloads is collected before the policies' status tells of it.
+pub const POLICIES_DELAY: Duration = Duration::from_secs(1);
+
+/// The least time between two looks at the policies' status: it counts all workloads.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Writes the status of each policy whose status is not as it should be.
+pub async fn report(context: &Context) -> Outcome {
+    let clock = context.now();
+    let wanted = {
+        let mut state = context.state.lock();
+        let wait = state.policies_after.since(clock.now);
+        if !wait.is_zero() {
+            return Outcome::After(wait);
+        }
+        state.policies_after = clock.now + INTERVAL;
+        if !state.is_planned() {
+            // Before that there is nothing to count.
+            return Outcome::After(INTERVAL);
+        }
+        wanted(&state, clock.server)
+    };
     let mut written = false;
     for (id, status) in wanted {
         let client = context.clients.requests.clone();
@@ -57,7 +72,10 @@ pub async fn report(context: &Context) -> bool {
         }
         written = true;
     }
-    written
+    match written {
+        true => Outcome::After(INTERVAL),
+        false => Outcome::Done,
+    }
 }
 
 fn wanted(state: &State, now: ServerTime) -> Vec<(PolicyId, PolicyStatus)> {

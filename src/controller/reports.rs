@@ -1,21 +1,17 @@
 //! Writes Projections and the status of policies, behind the patches and coalesced.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::{debug, warn};
 
 use crate::api::names::projection_name;
 use crate::cluster::patch::{self, Patched};
 use crate::controller::context::{Context, Subject};
-use crate::controller::policies;
+use crate::controller::policies::{self, POLICIES_DELAY};
 use crate::controller::queue::Outcome;
 use crate::controller::state::{Pace, Report};
 use crate::core::object::WorkloadId;
 use crate::telemetry::metrics;
-
-/// The least time between two writes of the policies' status.
-const POLICIES_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Writes what a subject's object should be.
 pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Outcome {
@@ -24,10 +20,7 @@ pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Outcome {
     }
     match subject {
         Subject::Workload(id) => projection(&context, &id, Pace::Coalesced).await,
-        Subject::Policies => match policies::report(&context).await {
-            true => Outcome::After(POLICIES_INTERVAL),
-            false => Outcome::Done,
-        },
+        Subject::Policies => policies::report(&context).await,
     }
 }
 
@@ -78,9 +71,7 @@ async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Outcome {
                 let mut state = context.state.lock();
                 state.reported(id, hash, &status, rv, now);
                 drop(state);
-                context
-                    .reports
-                    .add_after(Subject::Policies, POLICIES_INTERVAL);
+                context.reports.add_after(Subject::Policies, POLICIES_DELAY);
             }
             (outcome, done)
         }

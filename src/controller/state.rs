@@ -58,6 +58,8 @@ pub struct State {
     pub synced: bool,
     /// What the watches told of the policies besides their specs.
     pub policies: HashMap<PolicyId, PolicyMeta>,
+    /// Before that their status is not looked at again.
+    pub policies_after: Mono,
     settings: Settings,
     managed: HashMap<WorkloadId, Managed>,
     /// Workloads that ask to be managed in a way that can't be.
@@ -74,6 +76,7 @@ impl State {
             index: Index::default(),
             synced: false,
             policies: HashMap::new(),
+            policies_after: Mono::default(),
             settings,
             managed: HashMap::new(),
             refused: HashMap::new(),

@@ -1,13 +1,13 @@
 //! Plans a workload from current state, and rolls it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
 use crate::api::reasons::Reason;
 use crate::cluster::patch::{self, Patched};
 use crate::controller::context::{Context, Subject};
+use crate::controller::policies::POLICIES_DELAY;
 use crate::controller::queue::Outcome;
 use crate::controller::state::{Order, Planned, Step};
 use crate::core::object::WorkloadId;
@@ -16,9 +16,6 @@ use crate::core::projection::digests_lost;
 use crate::core::record::Roll;
 use crate::telemetry::events::{EventType, Notice, Regarding};
 use crate::telemetry::metrics;
-
-/// How long news of workloads is collected before the policies' status tells of it.
-const POLICIES_DELAY: Duration = Duration::from_secs(1);
 
 /// Plans one workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {

@@ -10,17 +10,17 @@ use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use tokio::time::Instant;
 use tower::buffer::BufferLayer;
-use tower::limit::RateLimitLayer;
 use tower::retry::RetryLayer;
 use tower::util::option_layer;
 use tower::{Layer, Service};
 
 use super::metrics::{ApiMetrics, Verb, VerbCode};
+use super::rate_limit::RateLimit;
 use crate::cluster::error::describe;
 use crate::cluster::pace::PaceLayer;
 use crate::cluster::pulse::PulseLayer;
 
-/// How many requests may wait for the rate limit before more are held back.
+/// How many requests may be on their way before more are held back.
 const BUFFERED_REQUESTS: usize = 1024;
 
 /// Tries after the first that a request of [`Clients::requests`] makes on 429,
@@ -45,7 +45,8 @@ pub struct Options {
     /// A watch connection on which nothing arrives for so long is closed.
     /// Bookmarks arrive about once a minute.
     pub watch_idle: Duration,
-    /// Reads and writes started in a second, at most. None: no limit.
+    /// Reads and writes started in a second, at most; after a pause so many at once.
+    /// None: no limit.
     pub requests_per_second: Option<u64>,
     /// The most a connection may take to be made.
     pub connect_timeout: Duration,
@@ -55,7 +56,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             watch_idle: Duration::from_secs(150),
-            requests_per_second: Some(200),
+            requests_per_second: Some(500),
             connect_timeout: Duration::from_secs(5),
         }
     }
@@ -89,9 +90,7 @@ impl Clients {
         watches.read_timeout = Some(options.watch_idle);
         watches.reset_reader_on_write = true;
 
-        let limit = options
-            .requests_per_second
-            .map(|n| RateLimitLayer::new(n.max(1), Duration::from_secs(1)));
+        let limit = options.requests_per_second.map(RateLimit::new);
         let retry = RetryPolicy::new(
             Duration::from_millis(200),
             Duration::from_secs(5),
@@ -109,9 +108,9 @@ impl Clients {
                 .build(),
             requests: builder(config.clone())?
                 .with_layer(&metrics)
-                .with_layer(&option_layer(limit))
-                // A retry needs a service that can be cloned.
+                // What follows needs a service that can be cloned.
                 .with_layer(&BufferLayer::new(BUFFERED_REQUESTS))
+                .with_layer(&option_layer(limit))
                 .with_layer(&RetryLayer::new(retry))
                 .with_layer(pulses)
                 .build(),

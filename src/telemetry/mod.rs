@@ -7,3 +7,4 @@ pub mod http;
 pub mod logs;
 pub mod metrics;
 mod process;
+mod rate_limit;

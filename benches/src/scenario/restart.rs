@@ -1,4 +1,5 @@
-//! A restart with nothing changed.
+//! A restart with nothing changed since, but for what no Projection tells of: versions of
+//! sources that differ in what nobody projects.
 
 use std::time::Duration;
 
@@ -22,7 +23,12 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let process = bench.running()?.process;
     let (resident, peak) = (process.resident()?, process.peak()?);
     let requests = bench.audit.since(mark)?;
-    let (rolls, reads, writes) = (requests.rolls(), requests.reads(), requests.projections());
+    let (rolls, writes) = (requests.rolls(), requests.projections());
+    let edited = |(resource, name): &(&str, &str)| {
+        *resource == "configmaps" && bench.without_effect.contains(*name)
+    };
+    let (again, unchanged): (Vec<_>, Vec<_>) = requests.sources_read().partition(edited);
+    let (again, unchanged) = (again.len(), unchanged.len());
     bench.note_requests(NAME, mark)?;
     let scale = bench.scale();
     let count = |name: &str, value: usize| Figure::new(NAME, name, value as f64, Unit::Count);
@@ -31,7 +37,9 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let memory = |name, bytes| Figure::new(NAME, name, megabytes(bytes), Unit::Megabytes);
     bench.add(count("rollouts", rolls).exactly(0.0).must());
     bench.add(seconds("ready", ready).at_most_if(scale.limit(3.0, None)));
-    bench.add(count("reads of sources", reads).exactly(0.0));
+    bench.add(count("reads of unchanged sources", unchanged).exactly(0.0));
+    let name = "reads of sources edited without effect before";
+    bench.add(count(name, again));
     bench.add(count("writes of Projections", writes));
     bench.add(seconds("CPU", cpu));
     bench.add(memory("resident after it", resident));

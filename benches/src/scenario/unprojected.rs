@@ -18,6 +18,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
         step.at(number);
         let name = manifests::name(number % config_maps);
         bench.edit(&name, UNUSED).await?;
+        bench.without_effect.insert(name);
     }
     bench.settle().await?;
     drop(step);

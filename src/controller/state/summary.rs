@@ -43,10 +43,7 @@ impl State {
     pub fn policy_counts(&self) -> HashMap<PolicyId, PolicyCounts> {
         let mut counts: HashMap<PolicyId, PolicyCounts> = HashMap::new();
         for (id, managed) in &self.managed {
-            let Some(view) = self.index.view(id) else {
-                continue;
-            };
-            let Selected::Managed(policy) = view.selected else {
+            let Some(Selected::Managed(policy)) = self.index.selected(id) else {
                 continue;
             };
             if let Some(policy) = &policy.policy {

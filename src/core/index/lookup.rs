@@ -82,6 +82,14 @@ impl Index {
         })
     }
 
+    /// Whether and how a workload is managed.
+    #[must_use]
+    pub fn selected(&self, id: &WorkloadId) -> Option<&Selected> {
+        let space = self.spaces.get(&id.namespace)?;
+        let node = space.workloads.get(&(id.kind, id.name.clone()))?;
+        Some(&node.selected)
+    }
+
     /// Every policy that selects a workload, the one in force first.
     #[must_use]
     pub fn selecting(&self, id: &WorkloadId) -> Vec<PolicyId> {
