@@ -4,7 +4,7 @@
 //! that is, and doesn't say so. An API server, or a proxy before it, that ends every
 //! watch at once would be asked as fast as it answers, and nobody would know that
 //! nothing is watched. So an answer is held back where the one before, on the same
-//! path, is younger than [`SHORT`]; and after [`ROW`] watches that were so short the
+//! path, is younger than `SHORT`; and after `ROW` watches that were so short the
 //! library is told 410 Gone in place of the next, which is a failure, and has it list.
 
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! Who projects what, and which Pods are whose: source ↔ workload ↔ Pod.
 //!
 //! The index holds the newest view of every object and the edges between them.
-//! Nothing relates objects of two namespaces, so it is a map of [`Space`]s.
+//! Nothing relates objects of two namespaces, so it is a map of spaces.
 //! Each change gives the set of sources and workloads [`Affected`] by it; what
 //! to do about them is planned from the index's current state.
 
