@@ -17,6 +17,14 @@ pub struct Report {
     pub files: BTreeMap<String, String>,
 }
 
+impl Report {
+    /// Whether a file has this content. While the kubelet replaces it there is none.
+    #[must_use]
+    pub fn has(&self, path: &str, content: &str) -> bool {
+        self.files.get(path).is_some_and(|found| found == content)
+    }
+}
+
 /// The image of `e2e/workload`, which each node has.
 #[must_use]
 pub fn workload_image() -> String {

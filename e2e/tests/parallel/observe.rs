@@ -5,8 +5,8 @@ use anyhow::{Context as _, ensure};
 use e2e::{Namespace, Result, Workload, eventually, pod};
 use serde_json::{Value, json};
 
-/// The class of the only source's references, and the state of each Pod.
-fn state(web: &Workload) -> Result<Value> {
+/// How many of the Pods are in which state.
+fn states(web: &Workload) -> Result<Value> {
     let projection = web.projection()?;
     let pods = &projection["pods"];
     let counts =
@@ -14,10 +14,11 @@ fn state(web: &Workload) -> Result<Value> {
     Ok(Value::Object(counts.into_iter().collect()))
 }
 
-fn await_state(web: &Workload, state_: &str) -> Result<()> {
-    eventually(state_, || {
-        let seen = state(web)?;
-        ensure!(seen[state_] == 1, "{seen}");
+/// Waits until the only Pod is in this state.
+fn await_state(web: &Workload, state: &str) -> Result<()> {
+    eventually(state, || {
+        let seen = states(web)?;
+        ensure!(seen[state] == 1, "{seen}");
         Ok(Some(()))
     })
 }
@@ -27,20 +28,31 @@ fn files_are_refreshed_in_the_running_container() -> Result<()> {
     let namespace = Namespace::create("live")?;
     namespace.policy(&json!({"strategy": "Observe", "settle": "100ms"}))?;
     let app = namespace.config_map("app", &json!({"key": "old"}))?;
-    let mut spec = pod(&json!({"volumeMounts": [{"name": "app", "mountPath": "/config"}]}));
-    spec["volumes"] = json!([app.volume()]);
+    let mut spec = pod(&json!({"volumeMounts": [
+        {"name": "app", "mountPath": "/config/plain"},
+        {"name": "projected", "mountPath": "/config/projected"},
+    ]}));
+    spec["volumes"] = json!([
+        app.volume(),
+        {"name": "projected", "projected": {"sources": [{"configMap": {"name": "app"}}]}},
+    ]);
     let web = namespace.deployment("web", 1, &spec)?;
     web.in_sync()?;
     let before = web.reports()?;
+    let refreshed = || {
+        let report = web.reports()?.pop().context("a report")?;
+        let volumes = ["/config/plain/key", "/config/projected/key"];
+        anyhow::Ok(volumes.iter().all(|path| report.has(path, "new")))
+    };
 
     app.set("key", "new")?;
     await_state(&web, "refreshing")?;
-    eventually("the kubelet refreshes the file", || {
-        Ok((web.reports()?[0].files["/config/key"] == "new").then_some(()))
+    eventually("the kubelet refreshes the files", || {
+        Ok(refreshed()?.then_some(()))
     })?;
     await_state(&web, "fresh")?;
+    ensure!(refreshed()?);
     let after = web.reports()?;
-    assert_eq!(after[0].files["/config/key"], "new");
     assert_eq!(after[0].started, before[0].started, "the same process");
     assert_eq!(web.templates()?, 1);
     namespace.done()
@@ -80,10 +92,10 @@ fn what_is_frozen_stays_old_until_the_container_starts_again() -> Result<()> {
     assert_eq!(projection["pods"]["notFresh"][0]["name"], json!(pod));
     assert_eq!(projection["decision"]["reason"], "ObserveOnly");
     eventually("the kubelet refreshes the file", || {
-        Ok((web.reports()?[0].files["/config/live/key"] == "new").then_some(()))
+        Ok((web.reports()?[0].has("/config/live/key", "new")).then_some(()))
     })?;
     assert_eq!(frozen()?, ["old"; 3].map(str::to_owned));
-    assert_eq!(state(&web)?["stale"], 1);
+    assert_eq!(states(&web)?["stale"], 1);
 
     namespace.crash(&pod, 8080)?;
     eventually("the container starts again", || {

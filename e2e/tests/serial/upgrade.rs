@@ -38,7 +38,7 @@ fn another_version_rolls_nothing_and_goes_on() -> Result<()> {
         eventually("the new leader knows them", || {
             let known = operator.metrics(&operator.leader()?)?;
             let in_sync = known.lines().any(|line| {
-                line.starts_with("projsync_workloads{") && line.contains("in_sync=\"true\"")
+                line.starts_with("projsync_workloads{") && line.contains("state=\"in_sync\"")
             });
             Ok(in_sync.then_some(()))
         })?;

@@ -38,10 +38,15 @@ impl Users {
         self.changes
     }
 
+    /// Puts all of them under a policy.
+    pub(crate) fn policy(&self) -> Result<()> {
+        self.namespace
+            .policy(&json!({"settle": "500ms", "minInterval": "0s"}))
+    }
+
     /// Puts all of them under a policy, and waits until they are known.
     pub(crate) fn managed(&self) -> Result<()> {
-        self.namespace
-            .policy(&json!({"settle": "500ms", "minInterval": "0s"}))?;
+        self.policy()?;
         self.in_sync()
     }
 
