@@ -1,5 +1,8 @@
 //! Several replicas: one writes. One goes: nothing is missed, nothing is done twice.
 
+mod cut_off;
+mod many;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
