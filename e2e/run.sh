@@ -52,6 +52,8 @@ images() {
     local built package=profile.release.package.projsync
     export IMG=projsync:e2e NEXT_IMG=projsync:e2e-next E2E_WORKLOAD_IMAGE=projsync-e2e-workload:e2e
     mkdir -p "$WORK/next" "$WORK/workload"
+    # Those of earlier runs would stay without a name.
+    docker rmi "$IMG" "$NEXT_IMG" "$E2E_WORKLOAD_IMAGE" >/dev/null 2>&1 || true
     built=target/$(uname -m)-unknown-linux-gnu/release/projsync
     # Of its own code only, and not optimized, as that takes minutes.
     PROJSYNC_VERSION=next make --no-print-directory static >&2 \
