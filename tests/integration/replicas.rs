@@ -265,7 +265,7 @@ async fn handover(end: End) -> Result {
 fn first_roll(env: &Env, operator: &Operator) -> Result<Timestamp> {
     let writes = writes_of(env, operator)?.into_iter();
     let mut rolls = writes.filter(|write| write.resource == "deployments");
-    Ok(rolls.next().context("no roll")?.at)
+    Ok(rolls.next().context("no roll")?.received)
 }
 
 /// Whether all rolls of the first came before all of the second.

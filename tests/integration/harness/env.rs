@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::audit::Audit;
+use super::audit::{Audit, ask_the_same, is_allowed, is_write};
 use super::space::owned_by;
 use super::{
     Cluster, Object, Operator, Proxy, Request, Result, Space, Workload, eventually, manifests,
@@ -266,7 +266,7 @@ impl Env {
     /// All writes of the operator's account that were accepted.
     pub(crate) fn writes(&self) -> Result<Vec<Request>> {
         let mut requests = self.requests()?;
-        requests.retain(|request| request.is_write() && request.succeeded());
+        requests.retain(|request| is_write(request) && request.succeeded());
         Ok(requests)
     }
 
@@ -341,18 +341,18 @@ impl Env {
         let requests = self.requests()?;
         for request in &requests {
             ensure!(
-                !request.is_write() || self.is_own(request),
+                !is_write(request) || self.is_own(request),
                 "the operator must not: {request:?}"
             );
             let fine = match request.code {
                 // An API server that starts knows no roles yet, and forbids everything.
                 403 => requests
                     .iter()
-                    .any(|other| other.allowed() && request.asks_the_same_as(other)),
+                    .any(|other| is_allowed(other) && ask_the_same(request, other)),
                 // Gone meanwhile; another version or another leader; an API server
                 // that starts or stops.
                 404 | 409 | 500.. => true,
-                _ => request.succeeded() || !request.is_write(),
+                _ => request.succeeded() || !is_write(request),
             };
             ensure!(fine, "the operator was refused: {request:?}");
         }
