@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::Results;
 use crate::figure::megabytes;
@@ -115,8 +116,14 @@ fn paint_memory(results: &Results, area: &Area<'_>) -> Painted {
         chart.draw_series([PathElement::new(line, PHASE)])?;
         // Neighbours are written at different heights.
         let height = most * (1.33 - 0.07 * (number % 4) as f64);
+        // What would not fit to the right of its line stands to the left.
+        let side = match at > (end - begin) * 0.8 {
+            true => HPos::Right,
+            false => HPos::Left,
+        };
         let style = (FONT, 12).into_font().color(&BLACK);
-        let text = format!(" {}", phase.name);
+        let style = style.pos(Pos::new(side, VPos::Top));
+        let text = format!(" {} ", phase.name);
         chart.draw_series([Text::new(text, (at, height), style)])?;
     }
     let runs = samples.split(|sample| sample.operator.is_none());
