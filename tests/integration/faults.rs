@@ -10,14 +10,17 @@ mod reads;
 mod watches;
 mod writes;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use http::Method;
 use http::request::Parts;
 use tokio::time::Instant;
 
 use crate::harness::{
-    Env, Operator, Passed, Proxy, Result, Source, Workload, config_map, deployment, policy,
+    Act, Edit, Env, Operator, Passed, Proxy, Result, Source, Workload, config_map, deployment,
+    policy, status,
 };
 
 /// How long a fault lasts, after the edit that it keeps from being carried out.
@@ -55,6 +58,102 @@ impl Lane {
             env.rolled_out(&lane.workload).await?;
         }
         Ok(lanes)
+    }
+}
+
+/// What may become of one request, by the name of its lane.
+type Faults = Vec<(&'static str, Act)>;
+
+/// What may become of any request.
+fn common() -> Faults {
+    vec![
+        ("reset", Act::Drop),
+        ("lost", Act::Lose),
+        (
+            "cut-short",
+            Act::Falsify(Arc::new(|code, mut body| {
+                body.truncate(body.len() / 2);
+                (code, body)
+            })),
+        ),
+        ("throttled", Act::Throttle(1)),
+        ("error", Act::Answer(500, status(500, "InternalError"))),
+        (
+            "unavailable",
+            Act::Answer(503, status(503, "ServiceUnavailable")),
+        ),
+        ("timeout", Act::Answer(504, status(504, "Timeout"))),
+        (
+            "unauthorized",
+            Act::Answer(401, status(401, "Unauthorized")),
+        ),
+    ]
+}
+
+/// The name of the lane to which nothing happens.
+const HEALTHY: &str = "healthy";
+
+/// A lane for each fault and a healthy one, and an operator behind a proxy.
+struct Scene {
+    env: Env,
+    lanes: Vec<Lane>,
+    proxy: Proxy,
+    operator: Operator,
+    meter: Meter,
+}
+
+impl Scene {
+    /// All is in sync.
+    async fn start(faults: &Faults) -> Result<Self> {
+        let env = Env::new().await?;
+        let names = faults.iter().map(|(name, _)| *name).chain([HEALTHY]);
+        let lanes = Lane::create(&env, &names.collect::<Vec<_>>()).await?;
+        let proxy = Proxy::start(&env.cluster).await?;
+        let mut operator = env.behind(&proxy, &[]).await?;
+        operator.start().await?;
+        operator.all_in_sync(lanes.len()).await?;
+        let meter = Meter::begin(&proxy, &operator).await?;
+        Ok(Self {
+            env,
+            lanes,
+            proxy,
+            operator,
+            meter,
+        })
+    }
+
+    /// From now on each request of this kind meets with the fault of its lane; and
+    /// what all lanes project changes.
+    async fn fail(&self, method: Method, path: &'static str, faults: &Faults) -> Result<Vec<Edit>> {
+        let faults = faults.clone();
+        self.proxy.rule(move |request| {
+            let meant = request.method == method && request.uri.path().contains(path);
+            let name = last(request);
+            let fault = faults.iter().find(|(fault, _)| meant && *fault == name);
+            fault.map_or(Act::Pass, |(_, act)| act.clone())
+        });
+        let mut edits = Vec::new();
+        for lane in &self.lanes {
+            edits.push(self.env.set(&lane.source, "a", "1").await?);
+        }
+        Ok(edits)
+    }
+
+    /// The faults end: each lane is rolled in time, once.
+    async fn recover(&mut self, what: &str, edits: &[Edit]) -> Result {
+        self.proxy.rule(|_| Act::Pass);
+        let workloads = || self.lanes.iter().map(|lane| &lane.workload);
+        heals(&self.env, what, workloads()).await?;
+        for workload in workloads() {
+            self.env.rolled_out(workload).await?;
+        }
+        let edits: Vec<_> = edits.iter().collect();
+        self.operator.seen(&edits).await?;
+        self.operator.all_in_sync(self.lanes.len()).await?;
+        let rolls: Vec<_> = workloads().map(|workload| (workload, 1)).collect();
+        self.env.assert_only(&rolls).await?;
+        ensure!(self.operator.probe("/livez").await?.0 == 200);
+        Ok(())
     }
 }
 
