@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::{Operator, eventually, kubectl, make, output};
+use e2e::{Operator, kubectl, make, output};
 
-use crate::uninstall::remains;
+use crate::uninstall::nothing_is_left;
 use crate::users::Users;
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/projsync");
@@ -62,11 +62,7 @@ fn the_chart_installs_upgrades_and_uninstalls() -> Result<()> {
     ensure!(kept.contains("policy"), "{kept}");
     make(&["uninstall"])?;
     kubectl(&["delete", "namespace", operator.namespace()], "")?;
-    eventually("nothing is left", || {
-        let found = remains()?;
-        ensure!(found.is_empty(), "{found:?}");
-        Ok(Some(()))
-    })?;
+    nothing_is_left()?;
     users.assert_untouched(&pods)?;
     operator.deploy(&image)?;
     users.namespace.done()

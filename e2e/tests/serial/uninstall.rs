@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::users::Users;
 
 /// All that could be of Projsync: objects with its name or its labels, of whatever kind.
-pub(crate) fn remains() -> Result<Vec<String>> {
+fn remains() -> Result<Vec<String>> {
     // A node is named after the cluster, and some objects after the node.
     let cluster = std::env::var("KIND_CLUSTER").ok();
     let kinds = kubectl(&["api-resources", "--verbs=list", "--output=name"], "")?;
@@ -33,6 +33,15 @@ pub(crate) fn remains() -> Result<Vec<String>> {
         .collect())
 }
 
+/// Waits until that is so.
+pub(crate) fn nothing_is_left() -> Result<()> {
+    eventually("nothing is left", || {
+        let found = remains()?;
+        ensure!(found.is_empty(), "{found:?}");
+        Ok(Some(()))
+    })
+}
+
 #[test]
 fn nothing_is_left_and_nothing_rolls() -> Result<()> {
     let operator = Operator::INSTALLED;
@@ -44,11 +53,7 @@ fn nothing_is_left_and_nothing_rolls() -> Result<()> {
     let pods = users.pods()?;
 
     make(&["undeploy"])?;
-    eventually("nothing is left", || {
-        let found = remains()?;
-        ensure!(found.is_empty(), "{found:?}");
-        Ok(Some(()))
-    })?;
+    nothing_is_left()?;
     users.assert_untouched(&pods)?;
 
     // Nor does it roll them when it comes back and sees them for the first time. What those have
