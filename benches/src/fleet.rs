@@ -92,6 +92,16 @@ impl Fleet {
         self.get(name)
     }
 
+    /// Waits until one has another version than `before`.
+    pub(crate) async fn changed(&self, name: &str, before: &str) -> Result<()> {
+        let what = format!("a newer version of {name}");
+        self.wait(&what, Duration::from_secs(60), |states| {
+            let state = states.by_name.get(name);
+            state.is_some_and(|state| state.resource_version != before)
+        })
+        .await
+    }
+
     /// Waits until the rollout of one is complete.
     pub(crate) async fn rolled_out(&self, name: &str) -> Result<()> {
         let what = format!("the rollout of {name}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// Where everything is.
 pub(crate) const NAMESPACE: &str = "bench";
-/// The ConfigMap that many Deployments project.
+/// The ConfigMap that all Deployments of the fan-out project.
 pub(crate) const SHARED: &str = "shared";
 /// That of the burst, and its Deployment.
 pub(crate) const BURST: &str = "burst";
@@ -26,6 +26,21 @@ pub(crate) fn name(number: usize) -> String {
 /// The name of a Deployment that projects [`SHARED`].
 pub(crate) fn shared_user(number: usize) -> String {
     format!("shared-{number:05}")
+}
+
+/// The ConfigMap that so many of them project besides.
+pub(crate) fn shared_by(width: usize) -> String {
+    format!("{SHARED}-by-{width:05}")
+}
+
+/// The name of a Secret that nobody projects.
+pub(crate) fn unused(number: usize) -> String {
+    format!("unused-{number:05}")
+}
+
+/// The name of a Secret of nearly 1 MiB.
+pub(crate) fn large(number: usize) -> String {
+    format!("large-{number:05}")
 }
 
 /// A ConfigMap of about 2 KiB.
@@ -50,14 +65,29 @@ fn text(bytes: usize) -> String {
     LINE.chars().cycle().take(bytes).collect()
 }
 
-/// A Deployment that projects one key of a ConfigMap, as a file and as a variable, and one
-/// of a Secret.
-pub(crate) fn deployment(name: &str, replicas: usize, config_map: &str, secret: &str) -> Value {
+/// A Deployment that projects one key of a ConfigMap, as a file and as a variable, one of a
+/// Secret, and one of each of `more` ConfigMaps.
+pub(crate) fn deployment(
+    name: &str,
+    replicas: usize,
+    config_map: &str,
+    secret: &str,
+    more: &[String],
+) -> Value {
     let label = match name {
         BURST => "burst",
         BARE => "none",
         _ => "load",
     };
+    let variable = |name: &str, kind: &str, source: &str| json!({"name": name, "valueFrom": {kind: {"name": source, "key": USED}}});
+    let mut variables = vec![
+        variable("USED", "configMapKeyRef", config_map),
+        variable("PASSWORD", "secretKeyRef", secret),
+    ];
+    for (number, config_map) in more.iter().enumerate() {
+        let name = format!("USED_{number}");
+        variables.push(variable(&name, "configMapKeyRef", config_map));
+    }
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": name, "labels": {"app": name, LABEL: label}},
@@ -70,12 +100,7 @@ pub(crate) fn deployment(name: &str, replicas: usize, config_map: &str, secret: 
                     "terminationGracePeriodSeconds": 0,
                     "containers": [{
                         "name": "app", "image": "app:1",
-                        "env": [
-                            {"name": "USED", "valueFrom":
-                                {"configMapKeyRef": {"name": config_map, "key": USED}}},
-                            {"name": "PASSWORD", "valueFrom":
-                                {"secretKeyRef": {"name": secret, "key": USED}}},
-                        ],
+                        "env": variables,
                         "volumeMounts": [{"name": "config", "mountPath": "/etc/app"}],
                     }],
                     "volumes": [{"name": "config", "projected": {"sources": [
@@ -105,6 +130,11 @@ pub(crate) fn policies() -> [Value; 2] {
 /// A patch of one key of a ConfigMap.
 pub(crate) fn edit(key: &str, value: &str) -> Value {
     json!({"data": {key: value}})
+}
+
+/// A patch of one key of a Secret.
+pub(crate) fn edit_secret(key: &str, value: &str) -> Value {
+    json!({"stringData": {key: value}})
 }
 
 /// What Projsync applies to a Deployment, here under another annotation's name.

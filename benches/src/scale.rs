@@ -8,6 +8,8 @@ const SMALL: usize = 1_201;
 const LARGE: usize = 5_011;
 /// From here on it is about growth: bigger objects, more Pods, a wider fan-out.
 const HUGE: usize = 10_000;
+/// How many Secrets of 1 MiB a huge cluster has.
+const LARGE_SECRETS: usize = 20;
 
 /// How many of what there are.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -27,8 +29,10 @@ pub(crate) struct Scale {
     pub(crate) secrets: usize,
     /// Secrets of 8 KiB that nobody uses.
     pub(crate) unused_secrets: usize,
-    /// Secrets of 1 MiB (nearly) that nobody uses.
+    /// Secrets of 1 MiB (nearly).
     pub(crate) large_secrets: usize,
+    /// How many of those are projected.
+    pub(crate) large_secrets_used: usize,
     /// How many changes are made one at a time.
     pub(crate) changes: usize,
 }
@@ -48,17 +52,34 @@ impl Scale {
             ..1_000 => singles,
             _ => deployments / 1_000 * 1_000,
         };
+        // Of a huge cluster's ConfigMaps and Secrets, two a Deployment, most are unprojected.
+        let (secrets, unused_secrets, large_secrets) = match huge {
+            true => (
+                sources / 5,
+                sources - sources / 5 - LARGE_SECRETS,
+                LARGE_SECRETS,
+            ),
+            false => (sources, sources, 0),
+        };
         Self {
             deployments,
             singles,
             fan_out,
             replicas: if huge { 2 } else { 1 },
             config_maps: sources,
-            secrets: if huge { sources / 2 } else { sources },
-            unused_secrets: if huge { sources / 2 } else { sources },
-            large_secrets: if huge { 20 } else { 0 },
+            secrets,
+            unused_secrets,
+            large_secrets,
+            large_secrets_used: large_secrets / 4,
             changes: singles.min(200),
         }
+    }
+
+    /// How many Deployments project each ConfigMap that only some of the fan-out project,
+    /// in rising order.
+    pub(crate) fn narrow_fan_outs(self) -> impl Iterator<Item = usize> {
+        let widths = [1, 10, 100, 1_000].into_iter();
+        widths.filter(move |width| *width < self.fan_out)
     }
 
     /// The Pods of all Deployments.
@@ -95,6 +116,12 @@ mod tests {
         assert_eq!((large.config_maps, secrets), (5_000, 10_000));
         let huge = Scale::of(10_000);
         assert_eq!((huge.fan_out, huge.pods()), (5_000, 20_000));
+        let secrets = huge.secrets + huge.unused_secrets + huge.large_secrets;
+        assert_eq!((huge.config_maps, secrets), (10_000, 10_000));
+        let projected = huge.singles + huge.secrets + huge.large_secrets_used;
+        assert!(projected < 10_000, "most are unprojected");
+        let widths: Vec<usize> = huge.narrow_fan_outs().collect();
+        assert_eq!(widths, [1, 10, 100, 1_000]);
     }
 
     #[test]

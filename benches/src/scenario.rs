@@ -2,23 +2,31 @@
 
 mod bare;
 mod burst;
+mod churn;
 mod downtime;
 mod fan_out;
 mod first_start;
+mod irrelevant;
+mod probe;
 mod rest;
 mod restart;
 mod single;
 mod unprojected;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::Arguments;
@@ -50,7 +58,7 @@ pub(crate) struct Bench<'a> {
     /// What the cluster took before there were Projections.
     before: Option<Footprint>,
     /// Makes each edit another one.
-    edits: u64,
+    edits: AtomicU64,
     /// ConfigMaps that were edited without effect since a Projection told of them.
     without_effect: BTreeSet<String>,
 }
@@ -79,7 +87,7 @@ impl<'a> Bench<'a> {
             sampler: Sampler::start(cluster.api_server),
             results: Results::new(cluster.scale, version, arguments.run_argument.clone()),
             before: None,
-            edits: 0,
+            edits: AtomicU64::new(0),
             without_effect: BTreeSet::new(),
         })
     }
@@ -90,7 +98,9 @@ impl<'a> Bench<'a> {
         first_start::run(self).await?;
         single::run(self).await?;
         unprojected::run(self).await?;
+        irrelevant::run(self).await?;
         fan_out::run(self).await?;
+        churn::run(self).await?;
         burst::run(self).await?;
         rest::run(self).await?;
         restart::run(self).await?;
@@ -169,11 +179,31 @@ impl<'a> Bench<'a> {
     // === The cluster ===
 
     /// Changes a key of a ConfigMap. Returns when that was answered.
-    async fn edit(&mut self, config_map: &str, key: &str) -> Result<Instant> {
-        self.edits += 1;
-        let api: Api<ConfigMap> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
-        let patch = Patch::Merge(manifests::edit(key, &self.edits.to_string()));
-        api.patch(config_map, &PatchParams::default(), &patch)
+    async fn edit(&self, config_map: &str, key: &str) -> Result<Instant> {
+        let patch = manifests::edit(key, &self.another());
+        self.patch::<ConfigMap>(config_map, patch).await
+    }
+
+    /// Changes a key of a Secret. Returns when that was answered.
+    async fn edit_secret(&self, secret: &str, key: &str) -> Result<Instant> {
+        let patch = manifests::edit_secret(key, &self.another());
+        self.patch::<Secret>(secret, patch).await
+    }
+
+    /// A value that none of the edits before has written.
+    fn another(&self) -> String {
+        let before = self.edits.fetch_add(1, Ordering::Relaxed);
+        (before + 1).to_string()
+    }
+
+    async fn patch<K>(&self, name: &str, patch: Value) -> Result<Instant>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Clone + Debug + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
+        let patch = Patch::Merge(patch);
+        api.patch_metadata(name, &PatchParams::default(), &patch)
             .await?;
         Ok(Instant::now())
     }
@@ -181,14 +211,25 @@ impl<'a> Bench<'a> {
     /// Applies to a Deployment what Projsync would. Returns how long the answer took, and
     /// the generation before.
     async fn apply(&self, deployment: &str, value: &str) -> Result<(Duration, i64)> {
-        let state = self.cluster.fleet.get(deployment)?;
         let api: Api<Deployment> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
-        let body = manifests::roll(deployment, &state.uid, &state.resource_version, value);
         let parameters = PatchParams::apply("bench").force();
-        let begun = Instant::now();
-        api.patch_metadata(deployment, &parameters, &Patch::Apply(&body))
-            .await?;
-        Ok((begun.elapsed(), state.generation))
+        loop {
+            let state = self.cluster.fleet.get(deployment)?;
+            let version = state.resource_version;
+            let body = manifests::roll(deployment, &state.uid, &version, value);
+            let begun = Instant::now();
+            let answer = api
+                .patch_metadata(deployment, &parameters, &Patch::Apply(&body))
+                .await;
+            match answer {
+                Ok(_) => return Ok((begun.elapsed(), state.generation)),
+                // Its status is written once more after its rollout.
+                Err(kube::Error::Api(status)) if status.is_conflict() => {
+                    self.cluster.fleet.changed(deployment, &version).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Applies to several, some at once. Returns how long it took in all.

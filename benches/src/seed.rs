@@ -42,31 +42,39 @@ pub(crate) async fn fill(client: &Client, scale: Scale, progress: &Progress) -> 
 fn sources(scale: Scale) -> Vec<Value> {
     let named = [SHARED, BURST, BARE];
     let mut sources: Vec<Value> = named.into_iter().map(manifests::config_map).collect();
+    let shared = scale.narrow_fan_outs().map(manifests::shared_by);
+    sources.extend(shared.map(|name| manifests::config_map(&name)));
     let config_maps = (0..scale.config_maps).map(manifests::name);
     sources.extend(config_maps.map(|name| manifests::config_map(&name)));
     let secrets = (0..scale.secrets).map(manifests::name);
     sources.extend(secrets.map(|name| manifests::secret(&name, 2 << 10)));
-    let unused = (0..scale.unused_secrets).map(|number| format!("unused-{number:05}"));
+    let unused = (0..scale.unused_secrets).map(manifests::unused);
     sources.extend(unused.map(|name| manifests::secret(&name, 8 << 10)));
-    let large = (0..scale.large_secrets).map(|number| format!("large-{number:05}"));
+    let large = (0..scale.large_secrets).map(manifests::large);
     sources.extend(large.map(|name| manifests::secret(&name, LARGE)));
     sources
 }
 
 /// Those that Projsync manages, and one that it doesn't.
 fn deployments(scale: Scale) -> Vec<Value> {
-    let secret = |number: usize| manifests::name(number % scale.secrets);
+    let secret = |number: usize| match number < scale.large_secrets_used {
+        true => manifests::large(number),
+        false => manifests::name(number % scale.secrets),
+    };
     let singles = (0..scale.singles).map(|number| {
         let config_map = manifests::name(number % scale.config_maps);
         let name = manifests::name(number);
-        manifests::deployment(&name, scale.replicas, &config_map, &secret(number))
+        manifests::deployment(&name, scale.replicas, &config_map, &secret(number), &[])
     });
     let shared = (0..scale.fan_out).map(|number| {
         let name = manifests::shared_user(number);
-        manifests::deployment(&name, scale.replicas, SHARED, &secret(number))
+        let more = scale.narrow_fan_outs().filter(|width| number < *width);
+        let more: Vec<String> = more.map(manifests::shared_by).collect();
+        manifests::deployment(&name, scale.replicas, SHARED, &secret(number), &more)
     });
     let named = [BURST, BARE];
-    let named = named.map(|name| manifests::deployment(name, scale.replicas, name, &secret(0)));
+    let named =
+        named.map(|name| manifests::deployment(name, scale.replicas, name, &secret(0), &[]));
     singles.chain(shared).chain(named).collect()
 }
 

@@ -18,13 +18,14 @@ pub(crate) fn table(results: &Results) -> String {
         machine.cores, machine.memory_gib, machine.processor, results.kubernetes
     ));
     say(format!(
-        "{} Deployments of {} Pods in all; {} ConfigMaps of 2 KiB; Secrets: {} of 2 KiB, {} of 8 KiB and {} of 1 MB that nobody uses\n",
+        "{} Deployments of {} Pods in all; {} ConfigMaps of 2 KiB; Secrets: {} of 2 KiB, {} of 8 KiB that nobody uses, {} of 1 MB of which {} are used\n",
         scale.deployments,
         scale.pods(),
         scale.config_maps,
         scale.secrets,
         scale.unused_secrets,
-        scale.large_secrets
+        scale.large_secrets,
+        scale.large_secrets_used
     ));
     let header = ["scenario", "figure", "measured", "limit", ""].map(str::to_owned);
     let mut rows = vec![header];

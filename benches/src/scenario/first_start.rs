@@ -10,6 +10,8 @@ use crate::figure::{Figure, Unit, megabytes};
 use crate::manifests::NAMESPACE;
 
 const NAME: &str = "first start";
+/// Between two looks at the audit log, which cost the more the more is in it.
+const STEP: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.sampler.phase(NAME);
@@ -25,7 +27,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
             break begun.elapsed();
         }
         ensure!(begun.elapsed() < PATIENCE, "only {names} Projections");
-        sleep(Duration::from_millis(10)).await;
+        sleep(STEP).await;
     };
     bench.settle().await?;
     drop(step);

@@ -17,7 +17,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.sampler.phase(NAME);
     let changes = bench.scale().changes;
     // Half before and half after: the operator sees a bare apply too.
-    bare(bench, 0..changes / 2).await?;
+    bares(bench, 0..changes / 2).await?;
     bench.settle().await?;
     let (mark, cpu) = (bench.audit.mark()?, bench.cpu()?);
     let step = bench.progress.step(NAME, changes);
@@ -31,7 +31,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let cpu = bench.cpu()? - cpu;
     let each = |count: usize| count as f64 / changes as f64;
     requests(bench, mark)?;
-    bare(bench, changes / 2..changes).await?;
+    bares(bench, changes / 2..changes).await?;
     latency(bench);
     bench.add(
         Figure::new(
@@ -46,22 +46,29 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
 }
 
 /// Bare applies of the same patch to compare with.
-async fn bare(bench: &mut Bench<'_>, numbers: Range<usize>) -> Result<()> {
+async fn bares(bench: &mut Bench<'_>, numbers: Range<usize>) -> Result<()> {
     let _step = bench
         .progress
         .step(format!("{} bare applies", numbers.len()), 0);
     for number in numbers {
-        let (took, before) = bench.apply(BARE, &number.to_string()).await?;
-        bench.results.bare.push(millis(took));
-        bench.cluster.fleet.patched(BARE, before).await?;
-        bench.cluster.fleet.rolled_out(BARE).await?;
+        let took = bare(bench, &number.to_string()).await?;
+        bench.results.bare.push(took);
     }
     Ok(())
 }
 
+/// One bare apply: how many milliseconds its answer took. The next comes when that is
+/// rolled out.
+pub(super) async fn bare(bench: &Bench<'_>, value: &str) -> Result<f64> {
+    let (took, before) = bench.apply(BARE, value).await?;
+    bench.cluster.fleet.patched(BARE, before).await?;
+    bench.cluster.fleet.rolled_out(BARE).await?;
+    Ok(millis(took))
+}
+
 /// One change: milliseconds until its workload is patched. The next comes when that is
 /// rolled out.
-async fn change(bench: &mut Bench<'_>, number: usize) -> Result<f64> {
+pub(super) async fn change(bench: &Bench<'_>, number: usize) -> Result<f64> {
     let name = manifests::name(number);
     let fleet = &bench.cluster.fleet;
     let before = fleet.get(&name)?.generation;

@@ -7,7 +7,8 @@ use crate::figure::{Figure, Unit};
 use crate::manifests::{self, UNUSED};
 
 const NAME: &str = "edits of an unprojected key";
-const EDITS: usize = 200;
+/// How many; as many ConfigMaps, where there are so many, are edited.
+pub(super) const EDITS: usize = 200;
 
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.sampler.phase(NAME);
