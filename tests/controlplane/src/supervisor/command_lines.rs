@@ -38,6 +38,9 @@ fn etcd() -> Vec<String> {
         "--data-dir=etcd".to_owned(),
         // The data need not outlive a crash of the machine.
         "--unsafe-no-fsync".to_owned(),
+        // Ten thousand workloads fill more than the 2 GiB of the default between two
+        // compactions.
+        "--quota-backend-bytes=8589934592".to_owned(),
         format!("--listen-client-urls={ETCD}"),
         format!("--advertise-client-urls={ETCD}"),
         format!("--listen-peer-urls={ETCD_PEER}"),
