@@ -56,7 +56,7 @@ reasons! {
     PolicyNotFound,
     /// The policy is invalid, so it selects nothing.
     PolicyInvalid,
-    /// A source that the workload projects has not been read yet.
+    /// A source that the workload projects has not been read yet, or not since its last edit.
     SourceNotRead,
     /// A required ConfigMap or Secret does not exist: Pods could not start.
     SourceMissing,

@@ -73,6 +73,7 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Out
             warn!(source = %id, %error, "a source can't be read; it is tried again");
             let users = context.state.lock().index.users(id);
             for user in users {
+                context.workloads.add(user.clone());
                 context.post(
                     &user,
                     EventType::Warning,

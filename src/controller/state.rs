@@ -36,6 +36,10 @@ pub const RETIRE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// within it is not written at all.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The same while a rollout goes on, of which the live Pods tell more: hundreds of
+/// rollouts at a time have the API server busy enough.
+pub const ROLLOUT_INTERVAL: Duration = Duration::from_secs(30);
+
 /// What does not change while the operator runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -288,7 +292,7 @@ impl State {
             managed.record.prune(&view);
         }
         let pods = assess(&view, &managed.record, self.settings.refresh_bound, now);
-        let decision = decide(&Facts {
+        let mut decision = decide(&Facts {
             synced: self.synced,
             view: &view,
             record: &managed.record,
@@ -298,11 +302,22 @@ impl State {
         });
         if decision.reason == Reason::InSync {
             managed.record.contest.removals = 0;
-            let read = managed.record.is_read(|(kind, name)| {
+            let unread = managed.record.unread(|(kind, name)| {
                 let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
                 self.index.source(&id)
             });
-            managed.record.note_in_sync(in_sync.filter(|_| read));
+            match unread {
+                // It may be all the same, or not.
+                Some((kind, name)) => {
+                    decision = Decision {
+                        verdict: Verdict::Wait(None),
+                        reason: Reason::SourceNotRead,
+                        message: format!("{kind}/{name} was edited and has not been read since."),
+                    };
+                    managed.record.note_in_sync(None);
+                }
+                None => managed.record.note_in_sync(in_sync),
+            }
         }
         let news = managed.is_news(&decision);
         if news {

@@ -250,12 +250,16 @@ impl Record {
         }
     }
 
-    /// Whether all of its sources have been read to the last version, given what
-    /// the index knows of each.
+    /// One of its sources that has not been read to the last version, given what the
+    /// index knows of each.
     #[must_use]
-    pub fn is_read<'a>(&self, source: impl Fn(&SourceName) -> Option<&'a Source>) -> bool {
+    pub fn unread<'a>(
+        &self,
+        source: impl Fn(&SourceName) -> Option<&'a Source>,
+    ) -> Option<&SourceName> {
         let mut tracks = self.tracks.iter();
-        tracks.all(|(key, track)| !track.lags(source(&key.source)))
+        let unread = tracks.find(|(key, track)| track.lags(source(&key.source)));
+        unread.map(|(key, _)| &key.source)
     }
 
     /// Notes that no Pod is outdated: each one created up to some time has the

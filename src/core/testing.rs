@@ -487,7 +487,8 @@ impl World {
             self.record.contest.removals = 0;
             let read = self
                 .record
-                .is_read(|(_, name)| self.index.source(&config_map(name)));
+                .unread(|(_, name)| self.index.source(&config_map(name)))
+                .is_none();
             self.record.note_in_sync(seen.filter(|_| read));
         }
         let status = render(&Input {

@@ -161,7 +161,7 @@ fn a_roll_is_written_at_once_and_once_more_with_the_last_in_sync_that_covers_its
     let rolled = scene.world.now();
     scene.seen();
     assert_eq!(scene.plan().decision.reason, Reason::BeingReplaced);
-    assert_eq!(scene.wait(), REPORT_INTERVAL);
+    assert_eq!(scene.wait(), ROLLOUT_INTERVAL);
     scene.world.wait_secs(1);
     scene.world.replace_pods();
     scene.seen();
@@ -212,7 +212,7 @@ fn what_lasts_after_a_roll_is_told_in_time() {
     scene.seen();
     // Its Pods take their time.
     scene.plan();
-    scene.world.wait(REPORT_INTERVAL);
+    scene.world.wait(ROLLOUT_INTERVAL);
     scene.plan();
     assert!(matches!(scene.report(), Report::Write { .. }));
     scene.written();
@@ -358,6 +358,25 @@ fn a_new_pod_is_planned_by_the_clock_only_while_in_sync() {
     assert_eq!(planned.decision.reason, Reason::BeingReplaced);
     // Until an event tells of a Pod there is nothing to look at.
     assert!(matches!(planned.step, Step::Rest));
+}
+
+#[test]
+fn nobody_is_in_sync_with_an_edit_that_is_not_read() {
+    let mut scene = Scene::new();
+    scene.world.write("app", &[("a", "1")]);
+    let planned = scene.plan();
+    assert_eq!(planned.decision.reason, Reason::SourceNotRead);
+    assert_eq!(planned.decision.verdict, Verdict::Wait(None));
+    // It mostly passes at once.
+    assert!(!scene.wait().is_zero());
+    scene.seen();
+    assert_eq!(scene.plan().decision.reason, Reason::InSync);
+    // What is outdated all the same is rolled without waiting for it.
+    scene.world.write("app", &[("a", "2")]);
+    scene.seen();
+    scene.world.wait_secs(5);
+    scene.world.write("app", &[("a", "3")]);
+    assert!(matches!(scene.plan().step, Step::Roll(_)));
 }
 
 #[test]

@@ -63,6 +63,7 @@ async fn a_source_that_cannot_be_read_is_neither_changed_nor_gone() -> Result {
                 },
             )
             .await?;
+            scene.operator.decided(&lane.workload, "SourceNotRead").await?;
         }
     }
     scene.recover("reads", &edits).await
