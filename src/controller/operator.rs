@@ -40,6 +40,10 @@ use crate::telemetry::metrics;
 /// How often what must be alive says so.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// Of so many requests that work on workloads, one may write a Projection beside them:
+/// in a mass change the rolls come first.
+const REPORTING_SHARE: usize = 4;
+
 /// How many Projections are written at a time at the end.
 const REMEMBERED_AT_ONCE: usize = 16;
 
@@ -346,7 +350,7 @@ impl Operator {
         let context = self.context.clone();
         let work = queue::run(
             context.reports.clone(),
-            concurrency,
+            concurrency.div_ceil(REPORTING_SHARE),
             move |subject| reports::reconcile(context.clone(), subject),
             self.stopped(),
         );

@@ -17,8 +17,10 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.sampler.phase(NAME);
     let changes = bench.scale().changes;
     // Half before and half after: the operator sees a bare apply too.
+    let watched = bench.cpu()?;
     bares(bench, 0..changes / 2).await?;
     bench.settle().await?;
+    let watched = bench.cpu()? - watched;
     let (mark, cpu) = (bench.audit.mark()?, bench.cpu()?);
     let step = bench.progress.step(NAME, changes);
     for number in 0..changes {
@@ -33,15 +35,10 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     requests(bench, mark)?;
     bares(bench, changes / 2..changes).await?;
     latency(bench);
-    bench.add(
-        Figure::new(
-            NAME,
-            "CPU a change",
-            millis(cpu) * each(1),
-            Unit::Milliseconds,
-        )
-        .at_most(2.0),
-    );
+    let milliseconds = |name, value| Figure::new(NAME, name, value, Unit::Milliseconds);
+    bench.add(milliseconds("CPU a change", millis(cpu) * each(1)).at_most(2.0));
+    let watched = millis(watched) / (changes / 2) as f64;
+    bench.add(milliseconds("CPU to watch a bare apply", watched));
     Ok(())
 }
 

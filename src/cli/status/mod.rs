@@ -28,7 +28,7 @@ pub(super) const LONG_ABOUT: &str = "\
 Show which workloads are out of sync, and why, worst first.
 
 It reads Projections, and with -l the metadata of workloads; never a ConfigMap or Secret. The operator \
-writes a Projection at most once in 5 seconds, so an edit made within the last moments may not be in yet: \
+writes a Projection at most once in 5 seconds, in 30 while a rollout goes on, so an edit made within the last moments may not be in yet: \
 --wait goes on until everything has been in sync for --stable-for.";
 
 /// Flags of `projsync status`.

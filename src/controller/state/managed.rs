@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::projection::{DecisionRecord, ProjectionStatus};
 use crate::api::reasons::Reason;
-use crate::controller::state::{REPORT_INTERVAL, RETIRE_AFTER};
+use crate::controller::state::{REPORT_INTERVAL, RETIRE_AFTER, ROLLOUT_INTERVAL};
 use crate::core::object::Rv;
 use crate::core::plan::{Decision, PodFacts, Verdict};
 use crate::core::record::Record;
@@ -22,8 +22,8 @@ pub(super) struct Managed {
     pub(super) pods: Vec<PodFacts>,
     /// What was last written of it.
     pub(super) reported: Option<Reported>,
-    /// Before that it is not written again, except for a roll.
-    pub(super) report_after: Mono,
+    /// When that was.
+    pub(super) reported_at: Option<Mono>,
     /// Since when it is not managed any more.
     pub(super) retired: Option<Mono>,
     /// Whether somebody has been told that its digests were lost.
@@ -76,7 +76,7 @@ impl Managed {
             decided: Mono::default(),
             pods: Vec::new(),
             reported: None,
-            report_after: Mono::default(),
+            reported_at: None,
             retired: None,
             told_of_loss: false,
             shown: None,
@@ -112,8 +112,8 @@ impl Managed {
     }
 
     /// From when the Projection may be written: at once for a roll; what passes only
-    /// if it lasts; and being in sync together with the `lastInSync` that covers the
-    /// newest Pod, as far as that comes soon.
+    /// if it lasts; how a rollout goes now and then; and being in sync together with
+    /// the `lastInSync` that covers the newest Pod, as far as that comes soon.
     pub(super) fn report_at(&self, now: Mono) -> Mono {
         let Some(decision) = self.decision.as_ref() else {
             return now;
@@ -130,6 +130,10 @@ impl Managed {
             (Verdict::Wait(Some(until)), _) => until.since(now) < REPORT_INTERVAL,
             _ => false,
         };
+        let rolling = matches!(
+            decision.reason,
+            Reason::OwnWriteNotSeen | Reason::TemplateNotObserved | Reason::BeingReplaced
+        );
         let incomplete = decision.reason == Reason::InSync
             && self.reported.is_some()
             && self.must_cover_newest_pod()
@@ -139,7 +143,12 @@ impl Managed {
             (_, true) => self.decided + REPORT_INTERVAL * 2,
             _ => Mono::default(),
         };
-        self.report_after.max(lasting)
+        let after = match (rolling, self.reported_at) {
+            (true, Some(written)) => written + ROLLOUT_INTERVAL,
+            (false, Some(written)) => written + REPORT_INTERVAL,
+            (_, None) => Mono::default(),
+        };
+        after.max(lasting)
     }
 
     fn has_unreported_roll(&self) -> bool {

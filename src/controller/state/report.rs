@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::api::projection::{ProjectionSpec, ProjectionStatus};
 use crate::controller::state::managed::Reported;
-use crate::controller::state::{REPORT_INTERVAL, RETIRE_AFTER, State};
+use crate::controller::state::{RETIRE_AFTER, State};
 use crate::core::object::{Rv, WorkloadId};
 use crate::core::projection::{Clock, Input, render, spec};
 use crate::core::time::Mono;
@@ -67,7 +67,7 @@ impl State {
         let managed = self.managed.get_mut(id)?;
         managed.shown = rv;
         let overwritten = managed.is_overwritten();
-        overwritten.then(|| managed.report_after.since(now))
+        overwritten.then(|| managed.report_at(now).since(now))
     }
 
     /// What a workload's Projection should be.
@@ -131,7 +131,7 @@ impl State {
         now: Mono,
     ) {
         if let Some(managed) = self.managed.get_mut(id) {
-            managed.report_after = now + REPORT_INTERVAL;
+            managed.reported_at = Some(now);
             managed.reported = Some(Reported::of(status, hash, rv));
         }
     }
