@@ -63,7 +63,10 @@ async fn a_source_that_cannot_be_read_is_neither_changed_nor_gone() -> Result {
                 },
             )
             .await?;
-            scene.operator.decided(&lane.workload, "SourceNotRead").await?;
+            scene
+                .operator
+                .decided(&lane.workload, "SourceNotRead")
+                .await?;
         }
     }
     scene.recover("reads", &edits).await
