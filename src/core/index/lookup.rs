@@ -56,19 +56,15 @@ impl Index {
         let workload = &node.workload;
         let observed = workload.observed_generation >= workload.generation;
         let (pods, current) = match id.kind {
-            WorkloadKind::Deployment => space.pods_of_deployment(workload),
+            WorkloadKind::Deployment => {
+                let (pods, known) = space.pods_of_deployment(workload);
+                // While it is paused its controller makes no ReplicaSet.
+                (pods, known || workload.paused)
+            }
             WorkloadKind::StatefulSet => {
                 space.pods_of_set(workload, workload.update_revision.as_ref())
             }
-            WorkloadKind::DaemonSet => {
-                let newest = space.newest_revision(&workload.uid);
-                let (mut pods, known) = space.pods_of_set(workload, newest);
-                // The revision of our own last roll may be on its way.
-                for (pod, current) in &mut pods {
-                    *current &= pod.revision == workload.template.revision;
-                }
-                (pods, known)
-            }
+            WorkloadKind::DaemonSet => space.pods_of_set(workload, space.revision_of(workload)),
         };
         Some(View {
             workload,
