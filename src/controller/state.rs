@@ -296,13 +296,16 @@ impl State {
             key: &self.settings.key,
             now,
         });
+        let refreshed = pods.iter().any(|pod| pod.refreshed);
         if decision.reason == Reason::InSync {
             managed.record.contest.removals = 0;
             let read = managed.record.is_read(|(kind, name)| {
                 let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
                 self.index.source(&id)
             });
-            managed.record.note_in_sync(in_sync.filter(|_| read));
+            if !refreshed {
+                managed.record.note_in_sync(in_sync.filter(|_| read));
+            }
         }
         let news = managed.is_news(&decision);
         if news {
@@ -311,11 +314,17 @@ impl State {
         let step = match &decision.verdict {
             // Only being in sync moves `lastInSync`; else an event has it planned again.
             Verdict::Nothing
-                if decision.reason == Reason::InSync && managed.must_cover_newest_pod() =>
+                if decision.reason == Reason::InSync
+                    && !refreshed
+                    && managed.must_cover_newest_pod() =>
             {
                 Step::At(now + REPORT_INTERVAL)
             }
-            Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => Step::Rest,
+            // A Pod's state that changes by itself is told, whatever else holds.
+            Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => {
+                let changes = pods.iter().filter_map(|pod| pod.until).min();
+                changes.map_or(Step::Rest, Step::At)
+            }
             Verdict::Wait(Some(until)) => Step::At(*until),
             Verdict::Roll(plan) => Step::Roll(Order {
                 uid: view.workload.uid.clone(),

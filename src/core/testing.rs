@@ -488,7 +488,9 @@ impl World {
             let read = self
                 .record
                 .is_read(|(_, name)| self.index.source(&config_map(name)));
-            self.record.note_in_sync(seen.filter(|_| read));
+            if pods.iter().all(|pod| !pod.refreshed) {
+                self.record.note_in_sync(seen.filter(|_| read));
+            }
         }
         let status = render(&Input {
             id: &Self::id(),

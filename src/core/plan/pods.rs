@@ -35,6 +35,9 @@ pub struct PodFacts {
     pub broken: Option<Arc<str>>,
     /// When its state changes by itself (`Refreshing` to `Fresh` under Observe).
     pub until: Option<Mono>,
+    /// Whether it started with other files than the newest, which the kubelet has
+    /// brought since: it is not outdated under Observe, and is under Rollout.
+    pub refreshed: bool,
 }
 
 /// How many Pods are in which state.
@@ -95,6 +98,7 @@ impl PodFacts {
             ready: pod.ready,
             broken: pod.broken.clone(),
             until: None,
+            refreshed: false,
         }
     }
 
@@ -127,9 +131,12 @@ impl PodFacts {
                 Standing::NotStarted | Standing::Current => {}
                 Standing::Unknown => self.unknown.push(key),
                 Standing::Outdated { lacks } => {
-                    let refreshed = timeline.newest().received + by.lag;
-                    if reference.class == Class::Live && by.observe {
+                    let newest = timeline.newest();
+                    let refreshed = newest.received + by.lag;
+                    // What is missing the kubelet can't put in place of what was there.
+                    if reference.class == Class::Live && by.observe && !newest.missing {
                         if by.now >= refreshed {
+                            self.refreshed = true;
                             continue;
                         }
                         self.until =
