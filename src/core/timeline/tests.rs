@@ -168,16 +168,6 @@ fn rule_01_absence_is_since_the_deleted_event() {
 }
 
 #[test]
-fn rule_01_the_version_of_an_absence_may_be_told_of_later() {
-    let mut line = timeline(&[(A, 10)]);
-    line.observe(&[], absent(), &gone(None, 30));
-    assert!(!line.newest().since.exact);
-    assert!(!line.observe(&[], absent(), &gone(Some(20), 31)));
-    assert_eq!(line.newest().since.rv, Some(Rv(20)));
-    assert_eq!(line.entries().len(), 2);
-}
-
-#[test]
 fn rule_01_the_time_is_that_of_managed_fields() {
     let data_time = |seconds, key_went| {
         let mut line = timeline(&[(A, 10)]);
