@@ -221,6 +221,7 @@ impl State {
         let source = self.index.source(id);
         let arrival = Arrival {
             date,
+            listed: None,
             now: source
                 .and_then(|source| source.marks.first())
                 .map_or(now, |mark| mark.received),
@@ -232,6 +233,10 @@ impl State {
                 (self.managed.get_mut(workload), self.index.view(workload))
             else {
                 continue;
+            };
+            let arrival = Arrival {
+                listed: view.newest_listed(),
+                ..arrival
             };
             for reference in of_source(view.references, id) {
                 let key = TrackKey::of(reference);

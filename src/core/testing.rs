@@ -441,6 +441,10 @@ impl World {
         let first = source.and_then(|source| source.marks.first());
         let arrival = Arrival {
             date: self.time(),
+            listed: self
+                .index
+                .view(&Self::id())
+                .and_then(|view| view.newest_listed()),
             now: first.map_or(self.now(), |mark| mark.received),
             comparable: self.comparable,
         };

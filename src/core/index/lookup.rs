@@ -11,6 +11,7 @@ use crate::core::pod::Pod;
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::reference::Reference;
 use crate::core::source::Source;
+use crate::core::time::ServerTime;
 use crate::core::workload::Workload;
 
 /// A workload as a plan sees it.
@@ -26,6 +27,15 @@ pub struct View<'a> {
     pub pods: Vec<(&'a Pod, bool)>,
     /// Whether its controller has observed the current template.
     pub observed: bool,
+}
+
+impl View<'_> {
+    /// The newest creation among the Pods that a list has shown, not an event.
+    #[must_use]
+    pub fn newest_listed(&self) -> Option<ServerTime> {
+        let listed = self.pods.iter().filter(|(pod, _)| pod.start.rv.is_none());
+        listed.map(|(pod, _)| pod.start.time).max()
+    }
 }
 
 impl Index {

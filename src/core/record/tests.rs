@@ -86,6 +86,25 @@ fn rule_06_after_downtime_a_change_is_found() {
     assert_eq!(states(&world), "Fresh Fresh Fresh");
 }
 
+/// The API server's clock is set back while nobody watches, or another answers.
+#[test]
+fn rule_06_after_downtime_a_change_is_found_though_the_clock_was_set_back() {
+    // At last to before the Pods started.
+    for back in [1, 3000, 4015] {
+        let mut world = running();
+        world.wait_secs(4000);
+        assert_eq!(world.step().reason, Reason::InSync);
+        world.stop();
+        let back = Duration::from_secs(back);
+        world.clock -= back;
+        world.skew += back;
+        world.write("app", &[("a", "2"), ("b", "1")]);
+        world.start();
+        world.read();
+        assert_eq!(states(&world), "Stale Stale", "{back:?}");
+    }
+}
+
 #[test]
 fn rule_06_after_downtime_a_removed_key_is_found() {
     let mut world = running();
@@ -677,6 +696,7 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
     let track = world.record.tracks.values_mut().next().unwrap();
     let arrival = Arrival {
         date: crate::core::testing::at(500),
+        listed: None,
         now: Mono::default(),
         comparable: true,
     };

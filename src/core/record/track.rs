@@ -62,6 +62,9 @@ pub struct Version {
 pub struct Arrival {
     /// The `Date` of the API response.
     pub date: ServerTime,
+    /// The newest creation among the workload's Pods that a list has shown: all of them
+    /// were there before, though a clock that was set back may say otherwise.
+    pub listed: Option<ServerTime>,
     /// The operator's clock.
     pub now: Mono,
     /// Whether resourceVersions of sources and Pods can be compared.
@@ -188,7 +191,9 @@ impl Track {
             required: reference.uses.iter().all(|one| !one.optional) && reading.is_some(),
             created: reading.map(|reading| reading.created),
             data_time: reading.and_then(|reading| reading.data_time),
-            date: arrival.date,
+            date: arrival
+                .listed
+                .map_or(arrival.date, |listed| listed.max(arrival.date)),
             received: arrival.now,
             changed: if known {
                 changed(&self.keys, &projected.keys)
