@@ -246,8 +246,11 @@ impl Model {
     fn may_be_unknown(&self, subject: &Subject, pod: &Pod, group: &Group, now: &View) -> bool {
         let versions = self.sources.get(&group.0).map_or(&[][..], Vec::as_slice);
         subject.gaps_of(group).any(|gap| {
-            let (start, end) = (*gap.seconds.start(), *gap.seconds.end());
-            let start = start.saturating_sub(1);
+            let start = gap.seconds.start().saturating_sub(1);
+            let failed = self.failed.iter();
+            let failed = failed.filter(|span| span.contains(gap.seconds.end()));
+            let end = failed.map(|span| *span.end()).max();
+            let end = end.unwrap_or(*gap.seconds.end());
             let span = start.max(pod.second - 1)..=end + 1;
             let edited = versions
                 .iter()

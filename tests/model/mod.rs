@@ -10,11 +10,13 @@
 //! Used by the simulation (`src/controller/simulation`) and by `make soak`.
 
 mod judge;
+mod projection;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 pub(crate) use judge::Told;
+pub(crate) use projection::{stored_until, told};
 
 /// A place in the API server's order: a resourceVersion.
 pub(crate) type Rv = u64;
@@ -133,6 +135,8 @@ pub(crate) struct Model {
     newest: Rv,
     /// Spans in which reads may have taken long.
     slow: Vec<RangeInclusive<Second>>,
+    /// Spans in which they failed.
+    failed: Vec<RangeInclusive<Second>>,
 }
 
 // === impl Model: what happened ===
@@ -236,6 +240,11 @@ impl Model {
         if let Some(subject) = self.workloads.get_mut(workload) {
             subject.unrecorded = true;
         }
+    }
+
+    /// Reads failed, so that what comes first is read only at the end of these seconds.
+    pub(crate) fn failed_reads(&mut self, seconds: RangeInclusive<Second>) {
+        self.failed.push(seconds);
     }
 
     /// A Pod is created, of a template of its workload.

@@ -25,7 +25,6 @@ mod server;
 mod users;
 mod workloads;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ use tokio::time::{Instant, sleep_until};
 
 use cluster::{Action, Cluster};
 use history::History;
-use model::{Broken, Gap, Second, Told};
+use model::{Broken, Gap, Second, stored_until, told};
 use objects::{Kind, PolicyObject};
 use replica::Replica;
 
@@ -318,41 +317,6 @@ fn projection(cluster: &Cluster, work: &str) -> Option<Arc<Value>> {
     let kind = cluster.works.get(work)?.kind.kind();
     let name = format!("{kind:?}-{work}").to_lowercase();
     cluster.objects.get(&(Kind::Projection, name)).cloned()
-}
-
-fn second_of(time: &Value) -> Option<Second> {
-    let time: jiff::Timestamp = time.as_str()?.parse().unwrap();
-    Some(time.as_second())
-}
-
-/// Up to when a Projection tells of each Pod what it has.
-fn stored_until(projection: &Value) -> Second {
-    let status = &projection["status"];
-    let last = second_of(&status["lastInSync"]["time"]);
-    last.unwrap_or_else(|| {
-        let references = status["references"].as_array().into_iter().flatten();
-        let since = references.filter_map(|reference| {
-            let newest = reference["timeline"].as_array()?.last()?;
-            second_of(&newest["since"]["time"])
-        });
-        since.min().map_or(Second::MIN, |second| second - 1)
-    })
-}
-
-fn told(projection: &Value) -> Told {
-    let status = &projection["status"];
-    let pods = &status["pods"];
-    let count = |name: &str| usize::try_from(pods[name].as_u64().unwrap()).unwrap();
-    let not_fresh = pods["notFresh"].as_array().into_iter().flatten();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    Told {
-        reason: text(&status["decision"]["reason"]),
-        total: count("total"),
-        counts: ["fresh", "stale", "refreshing", "unknown"].map(count),
-        not_fresh: not_fresh
-            .map(|pod| (text(&pod["name"]), text(&pod["state"])))
-            .collect::<BTreeMap<_, _>>(),
-    }
 }
 
 // === Tests ===

@@ -110,6 +110,10 @@ impl Cluster {
         if let Some(fault) = fault {
             self.note(format!("{method} {plural}/{name}: {fault:?}"));
             self.slow(0);
+            if target == Target::Reads {
+                let second = self.second();
+                self.model.failed_reads(second - 3..=second + 35);
+            }
         }
         match fault {
             Some(Fault::Error) => return status(500, "InternalError", name),
