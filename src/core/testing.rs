@@ -88,6 +88,7 @@ struct Object {
     created: ServerTime,
     data_time: ServerTime,
     other: u64,
+    immutable: bool,
     data: BTreeMap<String, String>,
 }
 
@@ -234,6 +235,7 @@ impl World {
                     created: now,
                     data_time: now,
                     other: 0,
+                    immutable: false,
                     data,
                 };
                 self.objects.insert(name.into(), object);
@@ -251,6 +253,12 @@ impl World {
         object.other += 1;
         self.show(name, true);
         rv
+    }
+
+    /// Makes a ConfigMap immutable.
+    pub(crate) fn freeze(&mut self, name: &str) {
+        self.objects.get_mut(name).unwrap().immutable = true;
+        self.label(name);
     }
 
     /// Deletes a ConfigMap.
@@ -404,6 +412,7 @@ impl World {
             resource_version: object.rv.to_string().into(),
             created: object.created,
             data_time: Some(object.data_time),
+            immutable: object.immutable,
             keys: keys.collect(),
         })
     }

@@ -27,6 +27,8 @@ pub struct PodFacts {
     pub outdated: Vec<(TrackKey, usize)>,
     /// The references of which it can't be told.
     pub unknown: Vec<TrackKey>,
+    /// Those of them whose source was immutable and was made again.
+    pub doubtful: Vec<TrackKey>,
     /// `projsync.dev/revision` that it carries.
     pub revision: Option<Arc<str>>,
     /// Condition `Ready`.
@@ -94,6 +96,7 @@ impl PodFacts {
             state: PodState::Fresh,
             outdated: Vec::new(),
             unknown: Vec::new(),
+            doubtful: Vec::new(),
             revision: pod.revision.clone(),
             ready: pod.ready,
             broken: pod.broken.clone(),
@@ -113,11 +116,10 @@ impl PodFacts {
         let mut frozen = false;
         for reference in view.references.iter() {
             let key = TrackKey::of(reference);
-            let Some(timeline) = record
-                .tracks
-                .get(&key)
-                .and_then(|track| track.timeline.as_ref())
-            else {
+            let Some(track) = record.tracks.get(&key) else {
+                continue;
+            };
+            let Some(timeline) = &track.timeline else {
                 continue;
             };
             let standing = timeline.standing(
@@ -128,6 +130,10 @@ impl PodFacts {
                 by.lag,
             );
             match standing {
+                Standing::Current if track.is_doubtful() => {
+                    self.unknown.push(key.clone());
+                    self.doubtful.push(key);
+                }
                 Standing::NotStarted | Standing::Current => {}
                 Standing::Unknown => self.unknown.push(key),
                 Standing::Outdated { lacks } => {

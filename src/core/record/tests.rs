@@ -869,3 +869,54 @@ fn files_that_the_kubelet_refreshed_are_not_those_of_the_start() {
     world.policy(json!({}));
     assert_eq!(world.step().reason, Reason::ContentChanged);
 }
+
+/// The kubelet doesn't watch an immutable object: a node that had the old one may go
+/// on giving it to new Pods.
+#[test]
+fn what_pods_have_of_an_immutable_source_that_was_made_again_is_unknown() {
+    let mut world = running();
+    world.freeze("app");
+    assert_eq!(settle(&mut world), 0);
+    assert_eq!(states(&world), "Fresh Fresh");
+    world.delete("app");
+    assert_eq!(world.step().reason, Reason::SourceMissing);
+    world.wait_secs(60);
+    world.write("app", &[("a", "2"), ("b", "1")]);
+    for round in 0..2 {
+        assert_eq!(settle(&mut world), 1 - round);
+        assert_eq!(states(&world), "Unknown Unknown");
+        let stored = world.stored.as_ref().unwrap();
+        let said = stored["conditions"].to_string();
+        assert!(said.contains("ConfigMap/app was immutable"), "{said}");
+        let said = stored["pods"]["notFresh"].to_string();
+        assert!(said.contains("its node may have given it"), "{said}");
+        restart(&mut world);
+    }
+    // Immutable again, or edited: a node may keep the first one all the same.
+    settle(&mut world);
+    world.freeze("app");
+    assert_eq!(settle(&mut world), 0);
+    assert_eq!(states(&world), "Unknown Unknown");
+    world.delete("app");
+    world.wait_secs(60);
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 1);
+    assert_eq!(states(&world), "Unknown Unknown");
+    // The old content is what every node gives.
+    world.wait_secs(60);
+    world.write("app", &[("a", "1"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 1);
+    assert_eq!(states(&world), "Fresh Fresh");
+}
+
+#[test]
+fn an_immutable_source_made_again_as_it_was_is_known() {
+    let mut world = running();
+    world.freeze("app");
+    settle(&mut world);
+    world.delete("app");
+    settle(&mut world);
+    world.write("app", &[("a", "1"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 0);
+    assert_eq!(states(&world), "Fresh Fresh");
+}

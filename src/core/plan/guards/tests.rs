@@ -68,6 +68,7 @@ fn pod(name: &str, current: bool, outdated: bool) -> PodFacts {
         state: crate::api::projection::PodState::Fresh,
         outdated: if outdated { vec![(key(), 1)] } else { vec![] },
         unknown: Vec::new(),
+        doubtful: Vec::new(),
         revision: None,
         ready: true,
         broken: None,
