@@ -4,6 +4,7 @@
 //! While it lasts readiness is honest, requests and memory are bounded, and what the
 //! fault does not touch goes on.
 
+mod access;
 mod clocks;
 mod connections;
 mod lists;
