@@ -8,6 +8,7 @@ mod access;
 mod clocks;
 mod connections;
 mod lists;
+mod plane;
 mod reads;
 mod watches;
 mod writes;
