@@ -9,8 +9,9 @@ use crate::core::reference::Class;
 use crate::core::time::ServerTime;
 use crate::core::timeline::{CHANGED_LIMIT, Content, Entry, LIMIT, Since, Standing, Timeline};
 
-/// How far a node's clock is trusted where only a list showed a container's start.
-const LISTED_MARGIN: Duration = Duration::from_secs(10);
+/// How far apart a node's clock and the API server's may be where nothing but their
+/// times can order a container's start.
+const CLOCK_MARGIN: Duration = Duration::from_secs(10);
 
 /// Where in a timeline a container started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,21 +100,23 @@ impl Since {
         let margin = match (start.shown, self.rv) {
             (Some(event), Some(content)) if event <= content => return false,
             (Some(_), _) => lag,
-            (None, _) => lag.saturating_add(LISTED_MARGIN),
+            (None, _) => lag.saturating_add(CLOCK_MARGIN),
         };
         seconds_between(self.time, start.at).is_some_and(|seconds| seconds > margin.as_secs())
     }
 }
 
 impl Since {
-    /// Whether a container certainly started before this.
+    /// Whether a container certainly started before this: the event that first showed
+    /// the start came no later, or the times are further apart than clocks may be. A
+    /// container that starts as soon as what it waited for appears may well show a
+    /// time before that.
     #[must_use]
     fn after_container(&self, start: &ContainerStart) -> bool {
         match (start.shown, self.rv) {
             (Some(event), Some(content)) if event <= content => true,
-            (Some(_), _) => start.at < self.time,
-            (None, _) => seconds_between(start.at, self.time)
-                .is_some_and(|seconds| seconds > LISTED_MARGIN.as_secs()),
+            _ => seconds_between(start.at, self.time)
+                .is_some_and(|seconds| seconds > CLOCK_MARGIN.as_secs()),
         }
     }
 }

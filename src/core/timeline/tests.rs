@@ -497,6 +497,31 @@ fn rule_08_a_pod_born_in_absence_has_what_then_appears() {
 }
 
 #[test]
+fn rule_08_what_waited_is_not_older_for_a_clock_that_is_behind() {
+    // It appears in second 100; the Pod was created in 50.
+    let mut line = Timeline::new(&gone(Some(5), 5), true);
+    line.observe(&[], absent(), &read(A, 100));
+    let standing_at = |second, shown| {
+        let started = [container("app", Some((second, shown)))];
+        let pod = shown.map_or(old(50), |_| live(50, 50));
+        standing_of(&line, pod, &started)
+    };
+    for shown in [Some(101), None] {
+        for second in [90, 98, 99, 100, 101, 110] {
+            assert_eq!(
+                standing_at(second, shown),
+                Standing::Current,
+                "started at {second}, shown by {shown:?}"
+            );
+        }
+        assert_eq!(standing_at(89, shown), lacks(1), "shown by {shown:?}");
+    }
+    // It was seen to run before.
+    assert_eq!(standing_at(99, Some(99)), lacks(1));
+    assert_eq!(standing_at(102, Some(99)), lacks(1));
+}
+
+#[test]
 fn rule_08_an_absent_optional_source_is_content() {
     let absence = Observation {
         missing: false,
