@@ -50,7 +50,7 @@ impl Entry {
         match (start.shown, self.since.rv) {
             // Up to the end of that second all was seen.
             _ if self.content == Content::Unsure => self.since.time < start.at,
-            (Some(event), Some(content)) if event <= content => false,
+            (Some(event), Some(content)) if self.since.exact && event <= content => false,
             (Some(_), _) => self.since.time <= start.at,
             (None, _) => self.since.time < start.at,
         }
@@ -110,11 +110,11 @@ impl Since {
     /// Whether a container certainly started before this: the event that first showed
     /// the start came no later, or the times are further apart than clocks may be. A
     /// container that starts as soon as what it waited for appears may well show a
-    /// time before that.
+    /// time before that, or an event before the version in which a list brought it.
     #[must_use]
     fn after_container(&self, start: &ContainerStart) -> bool {
         match (start.shown, self.rv) {
-            (Some(event), Some(content)) if event <= content => true,
+            (Some(event), Some(content)) if self.exact && event <= content => true,
             _ => seconds_between(start.at, self.time)
                 .is_some_and(|seconds| seconds > CLOCK_MARGIN.as_secs()),
         }

@@ -522,6 +522,23 @@ fn rule_08_what_waited_is_not_older_for_a_clock_that_is_behind() {
 }
 
 #[test]
+fn rule_08_what_waited_is_not_older_for_a_version_that_a_list_brought() {
+    // It appeared in second 100, had a label in 110, and was listed then.
+    let mut line = Timeline::new(&gone(Some(5), 5), true);
+    line.observe(&[], absent(), &read(A, 110));
+    let since = &mut line.entries[1].since;
+    (since.exact, since.time) = (false, at(100));
+    let standing_at = |line: &Timeline, second, shown| {
+        let started = [container("app", Some((second, Some(shown))))];
+        standing_of(line, live(50, 50), &started)
+    };
+    assert_eq!(standing_at(&line, 101, 105), Standing::Current);
+    assert_eq!(standing_at(&line, 80, 81), lacks(1));
+    line.entries[1].since.exact = true;
+    assert_eq!(standing_at(&line, 101, 105), lacks(1));
+}
+
+#[test]
 fn rule_08_an_absent_optional_source_is_content() {
     let absence = Observation {
         missing: false,
