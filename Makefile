@@ -36,6 +36,11 @@ RESTRICTED_INSTALLER = { \
 CHART_FILES := charts/projsync/files
 GENERATED := crds docs/api.md docs/cli.md docs/metrics.md docs/reasons.md $(CHART_FILES)
 
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ_ROOT := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+CARGO_FUZZ := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
+FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+
 ##@ General
 
 .PHONY: help
@@ -89,6 +94,31 @@ controlplane: ## Build etcd, Kubernetes and kwok for tests and demo (about 10 mi
 test: controlplane ## Run all tests, on a real control plane.
 	@# Most of the time a test waits for the cluster, so more of them than cores.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --locked --workspace
+
+# Histories of the simulation (`make test` runs 64), and seconds for each fuzz target.
+CASES ?= 3000
+SECONDS_EACH ?= 60
+
+.PHONY: simulate
+simulate: ## Run CASES=3000 random histories in memory (PROPTEST_RNG_SEED=... replays).
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --lib simulation
+
+.PHONY: soak
+soak: controlplane ## Random operations on a real control plane for MINUTES=5 (SEED=... makes the same ones).
+	MINUTES=$(or $(MINUTES),5) $(CARGO) test --locked --test integration -- --ignored --exact --nocapture \
+		soak::every_promise_is_kept
+
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## Fuzz each target for SECONDS_EACH=60 (TARGET=watch: that one); needs a nightly toolchain.
+	@# The code is all safe: no sanitizer finds more than its own checks do.
+	@for target in $(or $(TARGET),$(FUZZ_TARGETS)); do \
+		mkdir -p fuzz/target/corpus/$$target; \
+		PATH="$(CARGO_FUZZ_ROOT)/bin:$$PATH" $(CARGO) +nightly fuzz run --sanitizer none --fuzz-dir fuzz $$target \
+			fuzz/target/corpus/$$target fuzz/corpus/$$target -- -max_total_time=$(SECONDS_EACH); \
+	done
+
+$(CARGO_FUZZ):
+	$(CARGO) install cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION) --root $(CARGO_FUZZ_ROOT)
 
 .PHONY: demo
 demo: ## See it work on a real control plane (KEEP=1 leaves that for exploring).

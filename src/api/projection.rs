@@ -303,6 +303,21 @@ pub struct ReferenceRecord {
     /// before it is not known.
     #[serde(default)]
     pub open: bool,
+    /// What nodes may go on giving to Pods, as the source was immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub immutable: Option<ImmutableRecord>,
+}
+
+/// What an immutable source held.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImmutableRecord {
+    /// Its `metadata.uid`.
+    #[schemars(length(max = 128))]
+    pub uid: String,
+    /// The digest of what was projected of it.
+    #[schemars(length(max = 128))]
+    pub digest: String,
 }
 
 /// A content, and since when it was in force.

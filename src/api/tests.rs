@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::api::policy::{ClusterSyncPolicySpec, SyncPolicySpec};
 use crate::api::projection::{
-    PodRecord, PodState, Pods, ProjectionSpec, ProjectionStatus, ReferenceRecord, Since,
-    TimelineEntry, WorkloadRef,
+    ImmutableRecord, PodRecord, PodState, Pods, ProjectionSpec, ProjectionStatus, ReferenceRecord,
+    Since, TimelineEntry, WorkloadRef,
 };
 use crate::api::{ClusterSyncPolicy, Projection, SyncPolicy, crd, names};
 use crate::core::object::{SourceKind, WorkloadKind};
@@ -387,6 +387,10 @@ fn a_projection_loses_nothing_to_pruning() {
             missing: false,
             changed: vec!["a".to_owned()],
         }],
+        immutable: Some(ImmutableRecord {
+            uid: "u".to_owned(),
+            digest: "d".to_owned(),
+        }),
         open: true,
     };
     let status = ProjectionStatus {

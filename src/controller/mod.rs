@@ -14,6 +14,8 @@ pub mod operator;
 pub mod policies;
 pub mod queue;
 pub mod reports;
+#[cfg(test)]
+mod simulation;
 pub mod sources;
 pub mod state;
 pub mod workloads;

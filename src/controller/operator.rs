@@ -430,7 +430,7 @@ impl Operator {
 
 /// Writes the Projections that wait to be written: what the next process finds in
 /// them it need not guess.
-async fn remember(context: &Arc<Context>) {
+pub(super) async fn remember(context: &Arc<Context>) {
     if !context.state.lock().synced {
         return;
     }
@@ -443,7 +443,7 @@ async fn remember(context: &Arc<Context>) {
 }
 
 /// Has everything looked at when leadership comes.
-async fn follow_leadership(context: Arc<Context>) -> &'static str {
+pub(super) async fn follow_leadership(context: Arc<Context>) -> &'static str {
     let mut leadership = context.leadership.clone();
     let mut led = false;
     loop {

@@ -225,6 +225,7 @@ impl State {
         let source = self.index.source(id);
         let arrival = Arrival {
             date,
+            listed: None,
             now: source
                 .and_then(|source| source.marks.first())
                 .map_or(now, |mark| mark.received),
@@ -236,6 +237,10 @@ impl State {
                 (self.managed.get_mut(workload), self.index.view(workload))
             else {
                 continue;
+            };
+            let arrival = Arrival {
+                listed: view.newest_listed(),
+                ..arrival
             };
             for reference in of_source(view.references, id) {
                 let key = TrackKey::of(reference);
@@ -300,23 +305,24 @@ impl State {
             key: &self.settings.key,
             now,
         });
+        let refreshed = pods.iter().any(|pod| pod.refreshed);
         if decision.reason == Reason::InSync {
             managed.record.contest.removals = 0;
             let unread = managed.record.unread(|(kind, name)| {
                 let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
                 self.index.source(&id)
             });
-            match unread {
-                // It may be all the same, or not.
-                Some((kind, name)) => {
-                    decision = Decision {
-                        verdict: Verdict::Wait(None),
-                        reason: Reason::SourceNotRead,
-                        message: format!("{kind}/{name} was edited and has not been read since."),
-                    };
-                    managed.record.note_in_sync(None);
-                }
-                None => managed.record.note_in_sync(in_sync),
+            let read = unread.is_none();
+            // It may be all the same, or not.
+            if let Some((kind, name)) = unread {
+                decision = Decision {
+                    verdict: Verdict::Wait(None),
+                    reason: Reason::SourceNotRead,
+                    message: format!("{kind}/{name} was edited and has not been read since."),
+                };
+            }
+            if !refreshed {
+                managed.record.note_in_sync(in_sync.filter(|_| read));
             }
         }
         let news = managed.is_news(&decision);
@@ -326,11 +332,17 @@ impl State {
         let step = match &decision.verdict {
             // Only being in sync moves `lastInSync`; else an event has it planned again.
             Verdict::Nothing
-                if decision.reason == Reason::InSync && managed.must_cover_newest_pod() =>
+                if decision.reason == Reason::InSync
+                    && !refreshed
+                    && managed.must_cover_newest_pod() =>
             {
                 Step::At(now + REPORT_INTERVAL)
             }
-            Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => Step::Rest,
+            // A Pod's state that changes by itself is told, whatever else holds.
+            Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => {
+                let changes = pods.iter().filter_map(|pod| pod.until).min();
+                changes.map_or(Step::Rest, Step::At)
+            }
             Verdict::Wait(Some(until)) => Step::At(*until),
             Verdict::Roll(plan) => Step::Roll(Order {
                 uid: view.workload.uid.clone(),

@@ -33,6 +33,8 @@ pub struct Reading {
     /// creation where no entry does (nobody ever wrote content); `None` where
     /// the object has no managedFields, so edits can't be told from its times.
     pub data_time: Option<ServerTime>,
+    /// `immutable`: the kubelet does not watch it.
+    pub immutable: bool,
     /// Every key with its digest.
     pub keys: BTreeMap<Arc<str>, (Field, KeyDigest)>,
 }

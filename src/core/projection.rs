@@ -6,9 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
 use crate::api::duration::Duration;
 use crate::api::projection::{
-    ContestedRecord, DecisionRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH, MAX_TIMELINE, PodRecord,
-    PodStart, PodState, Pods, PolicyInForce, ProjectionSpec, ProjectionStatus, ReferenceRecord,
-    RollRecord, Since as StoredSince, State, Summary, TimelineEntry, WorkloadRef,
+    ContestedRecord, DecisionRecord, ImmutableRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH,
+    MAX_TIMELINE, PodRecord, PodStart, PodState, Pods, PolicyInForce, ProjectionSpec,
+    ProjectionStatus, ReferenceRecord, RollRecord, Since as StoredSince, State, Summary,
+    TimelineEntry, WorkloadRef,
 };
 use crate::api::reasons::Reason;
 use crate::core::index::View;
@@ -164,10 +165,14 @@ fn why_not_fresh(pod: &PodFacts) -> String {
     };
     let outdated = names(&mut pod.outdated.iter().map(|(key, _)| key));
     let unknown = names(&mut pod.unknown.iter());
+    let doubtful = names(&mut pod.doubtful.iter());
     match pod.state {
         PodState::Fresh => String::new(),
         PodState::Refreshing => cut(&format!("The kubelet refreshes {outdated} in its files.")),
         PodState::Stale => cut(&format!("It started before {outdated} changed.")),
+        PodState::Unknown if !pod.doubtful.is_empty() => cut(&format!(
+            "{doubtful} was immutable and was made again: its node may have given it the old content."
+        )),
         PodState::Unknown => cut(&format!(
             "Which content of {unknown} it started with can't be told."
         )),
@@ -224,7 +229,9 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         },
         now,
     );
+    let doubtful = input.pods.iter().flat_map(|pod| &pod.doubtful).next();
     let (reason, message) = match (tally.unknown, input.record.restated) {
+        (count, _) if let Some(key) = doubtful => (Reason::StateUnknown, made_again(count, key)),
         (0, _) => (
             Reason::InSync,
             "What each Pod started with is known.".to_owned(),
@@ -249,6 +256,14 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         now,
     );
     conditions
+}
+
+/// What is said of Pods whose node may have kept an immutable object.
+fn made_again(pods: u32, key: &TrackKey) -> String {
+    let (kind, name) = &key.source;
+    format!(
+        "{kind}/{name} was immutable and was made again: a node that had it may go on giving the old content to new Pods, so of {pods} Pods it can't be told which they have. Give the new content a new name."
+    )
 }
 
 /// What is said where the stored digests of so many Pods' contents are of no use.
@@ -320,6 +335,10 @@ fn stored_reference(reference: &Reference, track: &Track) -> ReferenceRecord {
             .filter_map(|(name, digest)| Some((name.to_string(), digest.as_ref()?.to_string())))
             .collect(),
         timeline: entries.iter().skip(surplus).map(stored_entry).collect(),
+        immutable: track.kept.as_ref().map(|kept| ImmutableRecord {
+            uid: kept.uid.to_string(),
+            digest: kept.digest.to_string(),
+        }),
         open: surplus == 0 && track.timeline.as_ref().is_some_and(Timeline::is_open),
     }
 }

@@ -16,7 +16,7 @@ use crate::core::workload::{Template, Workload};
 
 mod track;
 
-pub use track::{Arrival, Observed, Origin, Track, Version};
+pub use track::{Arrival, Kept, Observed, Origin, Track, Version};
 
 /// How many rolls are remembered.
 pub const ROLLS: usize = 5;
@@ -204,6 +204,7 @@ impl Record {
             if ours.fingerprint != theirs.fingerprint || theirs.origin == Origin::Foreign {
                 continue;
             }
+            ours.kept = ours.kept.take().or_else(|| theirs.kept.clone());
             match (&mut ours.timeline, &theirs.timeline) {
                 (Some(timeline), Some(stored)) => {
                     let joint = Joint {

@@ -88,6 +88,7 @@ struct Object {
     created: ServerTime,
     data_time: ServerTime,
     other: u64,
+    immutable: bool,
     data: BTreeMap<String, String>,
 }
 
@@ -234,6 +235,7 @@ impl World {
                     created: now,
                     data_time: now,
                     other: 0,
+                    immutable: false,
                     data,
                 };
                 self.objects.insert(name.into(), object);
@@ -251,6 +253,12 @@ impl World {
         object.other += 1;
         self.show(name, true);
         rv
+    }
+
+    /// Makes a ConfigMap immutable.
+    pub(crate) fn freeze(&mut self, name: &str) {
+        self.objects.get_mut(name).unwrap().immutable = true;
+        self.label(name);
     }
 
     /// Deletes a ConfigMap.
@@ -404,6 +412,7 @@ impl World {
             resource_version: object.rv.to_string().into(),
             created: object.created,
             data_time: Some(object.data_time),
+            immutable: object.immutable,
             keys: keys.collect(),
         })
     }
@@ -441,6 +450,10 @@ impl World {
         let first = source.and_then(|source| source.marks.first());
         let arrival = Arrival {
             date: self.time(),
+            listed: self
+                .index
+                .view(&Self::id())
+                .and_then(|view| view.newest_listed()),
             now: first.map_or(self.now(), |mark| mark.received),
             comparable: self.comparable,
         };
@@ -489,7 +502,9 @@ impl World {
                 .record
                 .unread(|(_, name)| self.index.source(&config_map(name)))
                 .is_none();
-            self.record.note_in_sync(seen.filter(|_| read));
+            if pods.iter().all(|pod| !pod.refreshed) {
+                self.record.note_in_sync(seen.filter(|_| read));
+            }
         }
         let status = render(&Input {
             id: &Self::id(),

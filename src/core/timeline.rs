@@ -201,18 +201,14 @@ impl Timeline {
             }
         }
         let newest = self.newest();
-        if newest.content != Content::Known(seen.digest) {
+        // What is empty and what is absent may be the same content.
+        if newest.content != Content::Known(seen.digest) || newest.missing != seen.missing {
             let since = Since {
                 rv: since,
                 exact: since.is_some(),
                 time: seen.time_after(newest.since.time),
             };
             self.push(seen.entry(since));
-        } else if newest.since.rv.is_none() && newest.since != Since::BEGINNING {
-            // The DELETED event of an absence that a read had told of before.
-            let last = self.entries.len() - 1;
-            self.entries[last].since.rv = since;
-            self.entries[last].since.exact = since.is_some();
         }
         before != self.newest().content
     }
@@ -245,6 +241,7 @@ impl Timeline {
         let moved = !unread.is_empty()
             // What was deleted before our eyes had come up in the span.
             || marks.iter().any(|mark| mark.kind == MarkKind::Deleted)
+            || newest.missing != seen.missing
             || seen.created.is_some() && seen.data_time.is_none_or(edited);
         if !changed && !moved {
             return false;

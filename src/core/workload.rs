@@ -86,6 +86,8 @@ pub struct ControllerRevision {
     pub owner: Owner,
     /// `revision`.
     pub revision: i64,
+    /// Identity of the Pod template in its `data`, if that has one.
+    pub template: Option<Template>,
     /// Label `controller-revision-hash`, which its Pods carry too.
     pub hash: Arc<str>,
 }

@@ -4,8 +4,11 @@
 //! While it lasts readiness is honest, requests and memory are bounded, and what the
 //! fault does not touch goes on.
 
+mod access;
+mod clocks;
 mod connections;
 mod lists;
+mod plane;
 mod reads;
 mod watches;
 mod writes;

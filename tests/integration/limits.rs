@@ -1,6 +1,7 @@
 //! The largest and the longest that the API server takes, and what goes or is
 //! refused.
 
+mod full;
 mod gone;
 mod refused;
 

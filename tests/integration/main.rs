@@ -20,6 +20,7 @@ mod quiet;
 mod rbac;
 mod replicas;
 mod secrecy;
+mod soak;
 mod starts;
 mod tenants;
 mod updates;

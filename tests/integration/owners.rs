@@ -181,8 +181,16 @@ impl Way {
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(workload.manifest().to_string().as_bytes())?;
         let path = file.path().display().to_string();
-        env.kubectl(&[arguments, &[&path]].concat()).await?;
-        Ok(())
+        let command = [arguments, &[&path]].concat();
+        // `replace` reads and then writes: who writes in between makes it fail.
+        eventually("kubectl meets no conflict", async || {
+            match env.kubectl(&command).await {
+                Ok(_) => Ok(Some(())),
+                Err(error) if error.to_string().contains("(Conflict)") => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await
     }
 }
 

@@ -283,7 +283,9 @@ async fn when_everything_is_created_at_once_in_any_order() -> Result {
             let name = format!("{}-{number}", kind.as_str().to_lowercase());
             let app = config_map(&format!("app-{name}")).data("a", "1");
             let db = secret(&format!("db-{name}")).data("password", "1");
+            // No kubelet starts a container before what it requires is there; kwok does.
             let workload = Workload::new(kind, &name)
+                .held()
                 .uses(projected(&[&app, &db]))
                 .uses(db.env("PASSWORD", "password"));
             sets.push((order, workload, app, db));
@@ -298,12 +300,12 @@ async fn when_everything_is_created_at_once_in_any_order() -> Result {
                 Box::new(db.clone()),
             ],
         );
-        let env = &env;
+        let (env, workload) = (&env, workload.clone());
         async move {
             for which in order {
                 env.create(&*objects[which]).await?;
             }
-            Result::Ok(())
+            env.release(&workload).await
         }
     };
     let (first, second) = sets.split_at(sets.len() / 2);

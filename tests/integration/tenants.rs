@@ -123,16 +123,16 @@ async fn who_edits_policies_in_one_namespace_gets_at_nothing_of_another() -> Res
     )?;
     ensure!(told_of_source(here, &operator, &db).await?, "it looks here");
 
-    // A Secret of the same name and content: all that happens, happens here.
-    let guess = mallory.create(&db).await?;
-    operator.seen(&[&guess]).await?;
-    here.rolled_out(&named).await?;
-    operator.decided(&named, "InSync").await?;
-    let edit = mallory.set(&db, "password", "another").await?;
+    // A Secret of the same name and content: all that happens, happens here. (Nothing
+    // keeps the containers of these nodes from running without it, so they are old.)
+    mallory.create(&db).await?;
     env.rolls(&named, 1).await?;
     here.rolled_out(&named).await?;
+    let edit = mallory.set(&db, "password", "another").await?;
+    env.rolls(&named, 2).await?;
+    here.rolled_out(&named).await?;
     operator.caught_up(&[&edit]).await?;
-    env.assert_only(&[(&named, 1)]).await?;
+    env.assert_only(&[(&named, 2)]).await?;
 
     ensure!(told().await? == before, "{:#}", told().await?);
     ensure!(there.revision(&managed).await?.is_none());

@@ -279,3 +279,44 @@ fn who_leads_is_not_known_for_ever() {
     election.observe(Some(lease(Some(OTHER), 0, "1")), start + secs(31));
     assert_eq!(election.leadership(start + secs(32)), standby);
 }
+
+/// The wall clock goes into the record, for people to read; nothing is decided by it.
+#[test]
+fn a_wall_clock_that_jumps_changes_nothing() {
+    let start = Instant::now();
+    let spans = [0, 3600, -3600, 400 * 24 * 3600, -400 * 24 * 3600];
+    let run = |jump: &dyn Fn(u64) -> i64| {
+        let (mut mine, mut other) = (Election::new(config()), Election::new(config()));
+        other.config.identity = OTHER.into();
+        let mut told = Vec::new();
+        let Claim::Create(created) = mine.claim(start, wall(jump(0))) else {
+            panic!("not free");
+        };
+        mine.accepted(*created, start, start);
+        // Renewed each two seconds for a minute, then not any more.
+        for second in 0..90 {
+            let now = start + secs(second);
+            if second < 60
+                && second % 2 == 0
+                && let Some(renewed) = mine.renewal(now, wall(jump(second)))
+            {
+                mine.accepted((*renewed).clone(), now, now);
+                other.observe(Some(*renewed), now);
+            }
+            let claim = other.claim(now, wall(-jump(second)));
+            told.push((
+                mine.is_leading(now),
+                matches!(claim, Claim::Replace(_)),
+                mine.next_attempt(now, 0.5) - now,
+            ));
+        }
+        told
+    };
+    let steady = run(&|second| i64::try_from(second).unwrap_or(0));
+    let led = steady.iter().filter(|(leads, ..)| *leads).count();
+    let free = steady.iter().filter(|(_, free, _)| *free).count();
+    // The last renewal is at 58 s: it leads for 10 more, others wait for 15.
+    assert_eq!((led, free), (68, 90 - 73));
+    let jumping = run(&|second| spans[second as usize % spans.len()]);
+    assert_eq!(jumping, steady);
+}

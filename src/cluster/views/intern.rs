@@ -5,10 +5,15 @@ use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 
+use crate::cluster::error::truncate;
 use crate::core::lenient::Lenient;
 
 /// How many texts are kept before those that nobody uses any more are dropped.
 const SWEEP_AT: usize = 4096;
+
+/// The most bytes of a text. What is longer is no name, uid or revision (253 at most);
+/// cut, it is none either, and nobody can fill the memory with annotations.
+const LONGEST: usize = 256;
 
 static TEXTS: LazyLock<Mutex<Texts>> = LazyLock::new(|| {
     Mutex::new(Texts {
@@ -25,7 +30,7 @@ struct Texts {
 /// The one copy of a text: namespaces, owners, revisions, container names, reasons.
 #[must_use]
 pub fn intern(text: &str) -> Arc<str> {
-    TEXTS.lock().intern(text)
+    TEXTS.lock().intern(truncate(text, LONGEST))
 }
 
 /// A text that many objects repeat.
@@ -76,6 +81,16 @@ mod tests {
     #[test]
     fn a_text_has_one_copy() {
         assert!(Arc::ptr_eq(&intern("istio-proxy"), &intern("istio-proxy")));
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_name_is_cut_and_still_is_none() {
+        let longest = "n".repeat(253);
+        assert_eq!(*intern(&longest), *longest);
+        for letter in ["n", "\u{1b}", "設"] {
+            let cut = intern(&letter.repeat(1 << 18));
+            assert!((254..=256).contains(&cut.len()), "{}", cut.len());
+        }
     }
 
     #[test]

@@ -14,18 +14,25 @@ fields! {
     /// `ReplicaSet`.
     ReplicaSetFields {
         metadata: Metadata<()>,
-        spec: ReplicaSetSpec,
+        spec: TemplateSpec,
     }
 
-    /// `ReplicaSetSpec`.
-    ReplicaSetSpec {
+    /// The part of a `spec` that has a Pod template.
+    TemplateSpec {
         template: TemplateJson,
     }
 
-    /// `ControllerRevision`, without its `data`.
+    /// `ControllerRevision`.
     ControllerRevisionFields {
         metadata: Metadata<RevisionLabel>,
         revision: i64,
+        data: RevisionData,
+    }
+
+    /// `data` of a DaemonSet's or StatefulSet's revision: the patch that brings its
+    /// template back. Other kinds keep what they like in it.
+    RevisionData {
+        spec: TemplateSpec,
     }
 }
 
@@ -77,6 +84,7 @@ impl ControllerRevisionFields {
         Some(workload::ControllerRevision {
             owner: self.metadata.controller()?,
             revision: self.revision,
+            template: self.data.spec.template.identity().ok(),
             hash: self.metadata.labels.hash.get()?,
         })
     }

@@ -21,12 +21,14 @@ const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
 pub(super) struct TemplateJson(Value);
 
 impl TemplateJson {
-    /// Takes the two Projsync-related marks out and hashes the rest.
+    /// Takes out our mark and those that controllers add, and hashes the rest.
     pub(super) fn identity(&mut self) -> Result<Template, Bad> {
         let template = self
             .0
             .as_object_mut()
             .ok_or_else(|| Bad::missing("spec.template"))?;
+        // What makes the template in a ControllerRevision a patch.
+        template.remove("$patch");
         let mut revision = None;
         if let Some(Value::Object(metadata)) = template.get_mut("metadata") {
             take(metadata, "labels", TEMPLATE_HASH_LABEL);

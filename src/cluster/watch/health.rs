@@ -97,6 +97,13 @@ impl Health {
         self.state.lock().synced
     }
 
+    /// Whether a list has shown what there is.
+    #[must_use]
+    pub(super) fn is_listed(&self) -> bool {
+        let state = self.state.lock();
+        state.synced && !state.unavailable
+    }
+
     /// It is done without, which completes the first list.
     pub(super) fn unavailable(&self) {
         let mut state = self.state.lock();

@@ -192,7 +192,9 @@ impl<K: Watched> Watch<K> {
                         self.health.lasted();
                     }
                     self.failed(&error, ingest);
-                    sleep(retry.delay(&error, self.options.optional)).await;
+                    // An API server that has just started denies what it allows later.
+                    let missing = self.options.optional && !self.health.is_listed();
+                    sleep(retry.delay(&error, missing)).await;
                     if must_list(&error) {
                         return;
                     }

@@ -24,8 +24,8 @@ impl Retry {
     }
 
     /// In how long to try again: 0.8 s, doubled with each failure up to 30 s, and up to
-    /// twice as long by chance.
-    pub(super) fn delay(&mut self, error: &Error, optional: bool) -> Duration {
+    /// twice as long by chance. What is done without is asked for once a minute.
+    pub(super) fn delay(&mut self, error: &Error, missing: bool) -> Duration {
         // This is what a server says that was away: it is there again, and only if it
         // goes on saying so is it asked less and less often.
         let gone = is_gone(error);
@@ -34,7 +34,7 @@ impl Retry {
         }
         self.gone = gone;
         let delay = self.backoff.next().unwrap_or(UNAVAILABLE_RETRY);
-        match optional && is_unavailable(error) {
+        match missing && is_unavailable(error) {
             true => delay.max(UNAVAILABLE_RETRY),
             false => delay,
         }

@@ -246,6 +246,7 @@ async fn what_the_operator_can_do_without_is_empty_where_it_is_denied() {
 #[tokio::test(start_paused = true)]
 async fn what_was_listed_stays_though_it_is_denied_later() {
     let watch = idle(true);
+    let start = Instant::now();
     let told = follow(
         &watch,
         vec![
@@ -257,6 +258,8 @@ async fn what_was_listed_stays_though_it_is_denied_later() {
     )
     .await;
     assert_eq!(told, ["listing", "listed shop/a", "synced shop/a"]);
+    // It is expected to come back soon.
+    assert!(start.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test(start_paused = true)]

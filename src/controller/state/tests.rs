@@ -447,3 +447,47 @@ fn lost_digests_are_told_of_once_and_only_where_pods_are_unknown() {
     assert_eq!(scene.state.tell_of_loss(&id), Some(1));
     assert_eq!(scene.state.tell_of_loss(&id), None);
 }
+
+#[test]
+fn ten_thousand_workloads_of_one_config_map_cost_one_read_and_nobody_else() {
+    const COUNT: usize = 10_000;
+    let one = World::new([reference("app", Class::Frozen, false)]);
+    let mut world = World::new([reference("other", Class::Frozen, false)]);
+    for name in ["app", "other"] {
+        world.write(name, &[("a", "1")]);
+    }
+    let mut state = State::new(Settings {
+        key: world.key.clone(),
+        comparable: true,
+        refresh_bound: Duration::from_secs(120),
+        cluster_wide: false,
+    });
+    state.index = std::mem::take(&mut world.index);
+    let named = |number: usize| WorkloadId::new(World::id().kind, "shop", format!("web-{number}"));
+    for number in 0..COUNT {
+        let workload = one.workload.clone();
+        state.index.apply_workload(&named(number), workload);
+    }
+    let now = world.now();
+    state.start(now);
+    for name in ["app", "other"] {
+        let content = world.content(name);
+        assert_eq!(state.need(&config_map(name)), Need::Read);
+        let users = state.take_in(&config_map(name), &content, world.time(), now);
+        assert_eq!(users.len(), if name == "app" { COUNT } else { 1 });
+    }
+    // An edit affects that source; its one reading serves all.
+    std::mem::swap(&mut state.index, &mut world.index);
+    world.write("app", &[("a", "2")]);
+    std::mem::swap(&mut state.index, &mut world.index);
+    assert_eq!(state.need(&config_map("other")), Need::Nothing);
+    assert_eq!(state.need(&config_map("app")), Need::Read);
+    let content = world.content("app");
+    let users = state.take_in(&config_map("app"), &content, world.time(), now);
+    assert_eq!(users.len(), COUNT);
+    assert_eq!(state.need(&config_map("app")), Need::Nothing);
+    assert!(!users.contains(&World::id()));
+    for user in users.iter().step_by(100) {
+        assert_eq!(state.plan(user, now, None).decision.reason, Reason::InSync);
+    }
+}

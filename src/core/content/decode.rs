@@ -93,6 +93,7 @@ pub fn decode_source(
         key,
         kind: Arc::default(),
         metadata: Metadata::default(),
+        immutable: false,
         keys: BTreeMap::new(),
         scratch: Vec::new(),
         bad_base64: false,
@@ -109,6 +110,7 @@ struct Decoding<'a> {
     key: &'a DigestKey,
     kind: Arc<str>,
     metadata: Metadata,
+    immutable: bool,
     keys: BTreeMap<Arc<str>, (Field, KeyDigest)>,
     /// Decoded base64, one value at a time.
     scratch: Vec<u8>,
@@ -217,6 +219,7 @@ impl Decoding<'_> {
             resource_version: metadata.resource_version,
             created,
             data_time: edited.or((!managed.is_empty()).then_some(created)),
+            immutable: self.immutable,
             keys: self.keys,
         })
     }
@@ -227,6 +230,7 @@ impl Decoding<'_> {
 enum BodyField {
     Kind,
     Metadata,
+    Immutable,
     Data,
     BinaryData,
     #[serde(other)]
@@ -248,6 +252,9 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
             match field {
                 BodyField::Kind => self.0.kind = fields.next_value()?,
                 BodyField::Metadata => self.0.metadata = fields.next_value()?,
+                BodyField::Immutable => {
+                    self.0.immutable = fields.next_value::<Option<bool>>()?.unwrap_or_default();
+                }
                 BodyField::Data => fields.next_value_seed(Values(self.0, Field::Data))?,
                 BodyField::BinaryData => {
                     fields.next_value_seed(Values(self.0, Field::BinaryData))?;

@@ -35,6 +35,7 @@ fn content<'a>(keys: impl IntoIterator<Item = (&'a str, Field, &'a [u8])>) -> So
         resource_version: "1".into(),
         created: jiff::Timestamp::UNIX_EPOCH,
         data_time: None,
+        immutable: false,
         keys: keys
             .map(|(name, field, bytes)| (name.into(), (field, digest(name, bytes))))
             .collect(),

@@ -11,6 +11,7 @@ use crate::core::pod::Pod;
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::reference::Reference;
 use crate::core::source::Source;
+use crate::core::time::ServerTime;
 use crate::core::workload::Workload;
 
 /// A workload as a plan sees it.
@@ -26,6 +27,15 @@ pub struct View<'a> {
     pub pods: Vec<(&'a Pod, bool)>,
     /// Whether its controller has observed the current template.
     pub observed: bool,
+}
+
+impl View<'_> {
+    /// The newest creation among the Pods that a list has shown, not an event.
+    #[must_use]
+    pub fn newest_listed(&self) -> Option<ServerTime> {
+        let listed = self.pods.iter().filter(|(pod, _)| pod.start.rv.is_none());
+        listed.map(|(pod, _)| pod.start.time).max()
+    }
 }
 
 impl Index {
@@ -56,19 +66,15 @@ impl Index {
         let workload = &node.workload;
         let observed = workload.observed_generation >= workload.generation;
         let (pods, current) = match id.kind {
-            WorkloadKind::Deployment => space.pods_of_deployment(workload),
+            WorkloadKind::Deployment => {
+                let (pods, known) = space.pods_of_deployment(workload);
+                // While it is paused its controller makes no ReplicaSet.
+                (pods, known || workload.paused)
+            }
             WorkloadKind::StatefulSet => {
                 space.pods_of_set(workload, workload.update_revision.as_ref())
             }
-            WorkloadKind::DaemonSet => {
-                let newest = space.newest_revision(&workload.uid);
-                let (mut pods, known) = space.pods_of_set(workload, newest);
-                // The revision of our own last roll may be on its way.
-                for (pod, current) in &mut pods {
-                    *current &= pod.revision == workload.template.revision;
-                }
-                (pods, known)
-            }
+            WorkloadKind::DaemonSet => space.pods_of_set(workload, space.revision_of(workload)),
         };
         Some(View {
             workload,

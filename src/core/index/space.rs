@@ -243,10 +243,13 @@ impl Space {
         (pods.collect(), newest.is_some())
     }
 
-    /// The hash of the ControllerRevision with the highest revision.
-    pub(super) fn newest_revision(&self, uid: &Arc<str>) -> Option<&Arc<str>> {
-        self.revisions
-            .of(uid)
+    /// The hash of a DaemonSet's newest ControllerRevision of its own template: that
+    /// of the template of now may not have come yet.
+    pub(super) fn revision_of(&self, set: &Workload) -> Option<&Arc<str>> {
+        let same =
+            |revision: &&ControllerRevision| revision.template.as_ref() == Some(&set.template);
+        let revisions = self.revisions.of(&set.uid).filter(same);
+        revisions
             .max_by_key(|revision| revision.revision)
             .map(|revision| &revision.hash)
     }

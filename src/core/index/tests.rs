@@ -457,6 +457,7 @@ fn current_pods_of_a_daemon_set_carry_its_revision() {
     let old = ControllerRevision {
         owner: owner("DaemonSet", "agent", "agent-uid"),
         revision: 1,
+        template: Some(agent.template.clone()),
         hash: "old".into(),
     };
     index.apply_revision(&namespace, &"agent-old".into(), old.clone());
@@ -464,10 +465,26 @@ fn current_pods_of_a_daemon_set_carry_its_revision() {
     running.owner = Some(old.owner.clone());
     running.revision_hash = Some("old".into());
     index.apply_pod(&namespace, running);
-    let current = |index: &Index| index.view(&id).unwrap().pods[0].1;
-    assert!(current(&index));
-    // Rolled; the new ControllerRevision has not come yet.
-    agent.template.revision = Some("v1.0.1".into());
-    index.apply_workload(&id, agent);
-    assert!(!current(&index));
+    let current = |index: &Index| {
+        let view = index.view(&id).unwrap();
+        (view.pods[0].1, view.observed)
+    };
+    assert_eq!(current(&index), (true, true));
+    // Rolled by us, then changed by its owner; the new ControllerRevision has not come yet.
+    for hash in [agent.template.hash, [9; 16]] {
+        agent.template = Template {
+            hash,
+            revision: Some("v1.0.1".into()),
+        };
+        index.apply_workload(&id, agent.clone());
+        assert_eq!(current(&index), (false, false));
+    }
+    let new = ControllerRevision {
+        revision: 2,
+        template: Some(agent.template.clone()),
+        hash: "new".into(),
+        ..old
+    };
+    index.apply_revision(&namespace, &"agent-new".into(), new);
+    assert_eq!(current(&index), (false, true));
 }

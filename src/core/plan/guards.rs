@@ -89,8 +89,8 @@ pub(super) fn required_missing(facts: &Facts<'_>) -> Option<Decision> {
         ),
     };
     let entries = track.timeline.as_ref()?.entries().iter().rev();
-    let began = entries.take_while(|entry| entry.missing).last()?;
-    let announced = began.received + settle;
+    let began = entries.take_while(|entry| entry.missing).last();
+    let announced = began.map_or_else(Mono::default, |entry| entry.received) + settle;
     let verdict = match facts.now < announced {
         true => Verdict::Wait(Some(announced)),
         false => Verdict::Hold,
@@ -141,6 +141,15 @@ pub(super) fn older_templates_only(facts: &Facts<'_>) -> Option<Decision> {
     }
     let outdated = count_pods(facts.outdated());
     let workload = facts.view.workload;
+    if workload.paused {
+        return Some(Decision::new(
+            Verdict::Hold,
+            Reason::Paused,
+            format!(
+                "{outdated} outdated: the Deployment is paused; its controller replaces them once it is resumed."
+            ),
+        ));
+    }
     // One that replaces Pods in order waits for a broken Pod of an older template too.
     let ordered = matches!(workload.update, Update::Ordinal { ordered: true, .. });
     let broken = facts

@@ -27,6 +27,8 @@ pub struct PodFacts {
     pub outdated: Vec<(TrackKey, usize)>,
     /// The references of which it can't be told.
     pub unknown: Vec<TrackKey>,
+    /// Those of them whose source was immutable and was made again.
+    pub doubtful: Vec<TrackKey>,
     /// `projsync.dev/revision` that it carries.
     pub revision: Option<Arc<str>>,
     /// Condition `Ready`.
@@ -35,6 +37,9 @@ pub struct PodFacts {
     pub broken: Option<Arc<str>>,
     /// When its state changes by itself (`Refreshing` to `Fresh` under Observe).
     pub until: Option<Mono>,
+    /// Whether it started with other files than the newest, which the kubelet has
+    /// brought since: it is not outdated under Observe, and is under Rollout.
+    pub refreshed: bool,
 }
 
 /// How many Pods are in which state.
@@ -91,10 +96,12 @@ impl PodFacts {
             state: PodState::Fresh,
             outdated: Vec::new(),
             unknown: Vec::new(),
+            doubtful: Vec::new(),
             revision: pod.revision.clone(),
             ready: pod.ready,
             broken: pod.broken.clone(),
             until: None,
+            refreshed: false,
         }
     }
 
@@ -109,11 +116,10 @@ impl PodFacts {
         let mut frozen = false;
         for reference in view.references.iter() {
             let key = TrackKey::of(reference);
-            let Some(timeline) = record
-                .tracks
-                .get(&key)
-                .and_then(|track| track.timeline.as_ref())
-            else {
+            let Some(track) = record.tracks.get(&key) else {
+                continue;
+            };
+            let Some(timeline) = &track.timeline else {
                 continue;
             };
             let standing = timeline.standing(
@@ -124,12 +130,19 @@ impl PodFacts {
                 by.lag,
             );
             match standing {
+                Standing::Current if track.is_doubtful() => {
+                    self.unknown.push(key.clone());
+                    self.doubtful.push(key);
+                }
                 Standing::NotStarted | Standing::Current => {}
                 Standing::Unknown => self.unknown.push(key),
                 Standing::Outdated { lacks } => {
-                    let refreshed = timeline.newest().received + by.lag;
-                    if reference.class == Class::Live && by.observe {
+                    let newest = timeline.newest();
+                    let refreshed = newest.received + by.lag;
+                    // What is missing the kubelet can't put in place of what was there.
+                    if reference.class == Class::Live && by.observe && !newest.missing {
                         if by.now >= refreshed {
+                            self.refreshed = true;
                             continue;
                         }
                         self.until =

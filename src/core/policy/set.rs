@@ -9,6 +9,9 @@ use crate::api::Reason;
 use crate::api::names::SYNC_ANNOTATION;
 use crate::api::projection::PolicyKind;
 
+/// How many characters of a name that is no policy's are told.
+const SHOWN: usize = 63;
+
 type ByName = BTreeMap<Arc<str>, Entry>;
 type Entry = Result<CompiledPolicy, PolicyError>;
 
@@ -168,7 +171,8 @@ impl Policies {
             None => not_managed(
                 Reason::PolicyNotFound,
                 format!(
-                    "The workload's annotation {SYNC_ANNOTATION} names the policy {name:?}, which does not exist: write \"true\", \"false\" or the name of a policy."
+                    "The workload's annotation {SYNC_ANNOTATION} names the policy {}, which does not exist: write \"true\", \"false\" or the name of a policy.",
+                    quoted(name)
                 ),
             ),
         }
@@ -189,6 +193,14 @@ fn matching<'a>(
         .iter()
         .filter_map(|(name, policy)| Some((name, policy.as_ref().ok()?)))
         .filter(|(_, policy)| policy.selects(workload))
+}
+
+/// A name that may be anything, so that what is said after it is seen too.
+fn quoted(name: &str) -> String {
+    match name.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?} (cut)", &name[..end]),
+        None => format!("{name:?}"),
+    }
 }
 
 fn not_managed(reason: Reason, message: String) -> Selected {

@@ -229,6 +229,24 @@ fn the_nearest_policy_is_in_force() {
 }
 
 #[test]
+fn whatever_the_annotation_says_the_advice_is_seen() {
+    for letter in ["x", "\u{1b}", "\n", "\"", "\u{10ffff}"] {
+        let name = letter.repeat(1 << 18);
+        let workload = Candidate {
+            sync: Some(&name),
+            ..web()
+        };
+        let Selected::NotManaged { message, .. } = policies(vec![]).select(&workload) else {
+            panic!("managed");
+        };
+        // The most of an Event's note.
+        assert!(message.len() <= 1024, "{}", message.len());
+        assert!(message.ends_with("or the name of a policy."), "{message}");
+        assert!(!message.contains(char::is_control), "{message}");
+    }
+}
+
+#[test]
 fn each_choice_is_explained() {
     let all = policies([
         sync("shop", "a", json!({})),

@@ -11,7 +11,7 @@ use crate::api::projection::{
 use crate::core::digest::{Digest, DigestKey, KeyDigest, KeyId};
 use crate::core::object::Rv;
 use crate::core::projection::Clock;
-use crate::core::record::{Contest, Origin, Record, Roll, Track, TrackKey, Version};
+use crate::core::record::{Contest, Kept, Origin, Record, Roll, Track, TrackKey, Version};
 use crate::core::time::{Mono, ServerTime};
 use crate::core::timeline::{Content, Entry, Since, Timeline, second_before};
 use crate::core::workload::Template;
@@ -132,6 +132,12 @@ fn restored_track(
         keys: stored_keys(stored),
         missing: None,
         date,
+        kept: stored.immutable.as_ref().and_then(|kept| {
+            Some(Kept {
+                uid: kept.uid.as_str().into(),
+                digest: comparable(&kept.digest, key).ok()?,
+            })
+        }),
         open: true,
         origin: if foreign {
             Origin::Foreign

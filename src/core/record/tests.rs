@@ -10,6 +10,7 @@ use crate::api::reasons::Reason;
 use crate::core::content::SourceContent;
 use crate::core::digest::DigestKey;
 use crate::core::plan::Verdict;
+use crate::core::pod::ContainerStart;
 use crate::core::testing::{World, listed, reference, variable};
 
 /// A Deployment that uses `app` as variables, in sync, with two Pods.
@@ -83,6 +84,25 @@ fn rule_06_after_downtime_a_change_is_found() {
     assert_eq!(settle(&mut world), 1);
     assert_eq!(world.rolls[0].causes, ["ConfigMap/app: a"]);
     assert_eq!(states(&world), "Fresh Fresh Fresh");
+}
+
+/// The API server's clock is set back while nobody watches, or another answers.
+#[test]
+fn rule_06_after_downtime_a_change_is_found_though_the_clock_was_set_back() {
+    // At last to before the Pods started.
+    for back in [1, 3000, 4015] {
+        let mut world = running();
+        world.wait_secs(4000);
+        assert_eq!(world.step().reason, Reason::InSync);
+        world.stop();
+        let back = Duration::from_secs(back);
+        world.clock -= back;
+        world.skew += back;
+        world.write("app", &[("a", "2"), ("b", "1")]);
+        world.start();
+        world.read();
+        assert_eq!(states(&world), "Stale Stale", "{back:?}");
+    }
 }
 
 #[test]
@@ -329,16 +349,68 @@ fn rule_07_a_reference_that_only_the_policy_added_tells_nothing() {
     assert_eq!(states(&world), "Unknown");
 }
 
+/// Puts `web-1` in a state in which its container has, or has not, started.
+fn container(world: &mut World, started: bool) {
+    let mut pod = world.pods["web-1"].clone();
+    let start = ContainerStart {
+        at: world.time(),
+        shown: pod.start.rv.map(|rv| Rv(rv.0 + 10)),
+    };
+    pod.containers[0].started = started.then_some(start);
+    world.put_pod(pod);
+}
+
 #[test]
 fn rule_08_a_pod_that_is_older_than_its_required_source() {
     for (optional, rolls) in [(false, 0), (true, 1)] {
         let mut world = World::new([reference("app", Class::Frozen, optional)]);
         world.pod("web-1");
+        container(&mut world, optional);
         // Nothing is read of it before it exists.
         world.write("app", &[("a", "1")]);
+        container(&mut world, true);
         assert_eq!(settle(&mut world), rolls, "optional: {optional}");
         assert_eq!(states(&world), "Fresh", "optional: {optional}");
     }
+}
+
+#[test]
+fn rule_08_a_pod_that_ran_before_its_required_source_has_something_else() {
+    // It was deleted before the first sight, live and listed.
+    for listed in [false, true] {
+        let mut world = World::new([reference("app", Class::Frozen, false)]);
+        world.pod("web-1");
+        assert_eq!(world.step().reason, Reason::SourceMissing);
+        if listed {
+            restart(&mut world);
+            world.step();
+        }
+        world.write("app", &[("a", "1")]);
+        assert_eq!(settle(&mut world), 1, "listed: {listed}");
+        assert_eq!(states(&world), "Fresh");
+    }
+}
+
+#[test]
+fn rule_08_what_comes_without_what_is_projected_changes_nothing() {
+    let mut world = World::new([variable("app", "a", true)]);
+    world.write("app", &[("a", "1")]);
+    world.wait_secs(5);
+    world.pod("web-1");
+    assert_eq!(settle(&mut world), 0);
+    // Its absence is found in a list, which tells no version of it.
+    world.stop();
+    world.delete("app");
+    world.start();
+    assert_eq!(settle(&mut world), 1);
+    world.wait_secs(60);
+    for _ in 0..2 {
+        world.write("app", &[("b", "1")]);
+        assert_eq!(settle(&mut world), 0);
+        world.delete("app");
+        assert_eq!(settle(&mut world), 0);
+    }
+    assert_eq!(states(&world), "Fresh");
 }
 
 #[test]
@@ -351,6 +423,35 @@ fn rule_08_absent_and_recreated() {
     world.write("app", &[("a", "1"), ("b", "1")]);
     assert_eq!(settle(&mut world), 0);
     assert_eq!(states(&world), "Fresh Fresh");
+}
+
+#[test]
+fn rule_08_an_empty_source_is_missed_though_its_content_is_the_same() {
+    for restarted in [false, true] {
+        let mut world = World::new([
+            reference("app", Class::Frozen, false),
+            reference("more", Class::Frozen, false),
+        ]);
+        world.write("app", &[]);
+        world.write("more", &[("a", "1")]);
+        world.wait_secs(5);
+        world.pod("web-1");
+        assert_eq!(settle(&mut world), 0);
+        if restarted {
+            world.stop();
+        }
+        world.delete("app");
+        world.write("more", &[("a", "2")]);
+        if restarted {
+            world.start();
+        }
+        // No Pod could start.
+        assert_eq!(settle(&mut world), 0);
+        assert_eq!(world.step().reason, Reason::SourceMissing);
+        world.write("app", &[]);
+        assert_eq!(settle(&mut world), 1);
+        assert_eq!(states(&world), "Fresh");
+    }
 }
 
 #[test]
@@ -595,6 +696,7 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
     let track = world.record.tracks.values_mut().next().unwrap();
     let arrival = Arrival {
         date: crate::core::testing::at(500),
+        listed: None,
         now: Mono::default(),
         comparable: true,
     };
@@ -725,4 +827,96 @@ fn the_refresh_bound_counts_from_receipt() {
     world.wait_secs(120);
     assert_eq!(world.step().reason, Reason::InSync);
     assert_eq!(states(&world), "Fresh");
+}
+
+#[test]
+fn the_kubelet_does_not_refresh_what_is_missing() {
+    let mut world = World::new([reference("app", Class::Live, false)]);
+    world.policy(json!({"strategy": "Observe"}));
+    world.write("app", &[("a", "1")]);
+    world.wait_secs(5);
+    world.pod("web-1");
+    settle(&mut world);
+    world.delete("app");
+    settle(&mut world);
+    world.wait_secs(300);
+    assert_eq!(world.step().reason, Reason::SourceMissing);
+    assert_eq!(states(&world), "Refreshing");
+    world.write("app", &[("a", "2")]);
+    world.step();
+    world.wait_secs(120);
+    assert_eq!(world.step().reason, Reason::InSync);
+    assert_eq!(states(&world), "Fresh");
+}
+
+#[test]
+fn files_that_the_kubelet_refreshed_are_not_those_of_the_start() {
+    let mut world = World::new([reference("app", Class::Live, false)]);
+    world.policy(json!({"strategy": "Observe"}));
+    world.write("app", &[("a", "1")]);
+    world.wait_secs(5);
+    world.pod("web-1");
+    settle(&mut world);
+    // Listed, so that only times place it.
+    restart(&mut world);
+    world.policy(json!({"strategy": "Observe"}));
+    settle(&mut world);
+    world.write("app", &[("a", "2")]);
+    settle(&mut world);
+    world.wait_secs(300);
+    assert_eq!(world.step().reason, Reason::InSync);
+    assert_eq!(states(&world), "Fresh");
+    world.policy(json!({}));
+    assert_eq!(world.step().reason, Reason::ContentChanged);
+}
+
+/// The kubelet doesn't watch an immutable object: a node that had the old one may go
+/// on giving it to new Pods.
+#[test]
+fn what_pods_have_of_an_immutable_source_that_was_made_again_is_unknown() {
+    let mut world = running();
+    world.freeze("app");
+    assert_eq!(settle(&mut world), 0);
+    assert_eq!(states(&world), "Fresh Fresh");
+    world.delete("app");
+    assert_eq!(world.step().reason, Reason::SourceMissing);
+    world.wait_secs(60);
+    world.write("app", &[("a", "2"), ("b", "1")]);
+    for round in 0..2 {
+        assert_eq!(settle(&mut world), 1 - round);
+        assert_eq!(states(&world), "Unknown Unknown");
+        let stored = world.stored.as_ref().unwrap();
+        let said = stored["conditions"].to_string();
+        assert!(said.contains("ConfigMap/app was immutable"), "{said}");
+        let said = stored["pods"]["notFresh"].to_string();
+        assert!(said.contains("its node may have given it"), "{said}");
+        restart(&mut world);
+    }
+    // Immutable again, or edited: a node may keep the first one all the same.
+    settle(&mut world);
+    world.freeze("app");
+    assert_eq!(settle(&mut world), 0);
+    assert_eq!(states(&world), "Unknown Unknown");
+    world.delete("app");
+    world.wait_secs(60);
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 1);
+    assert_eq!(states(&world), "Unknown Unknown");
+    // The old content is what every node gives.
+    world.wait_secs(60);
+    world.write("app", &[("a", "1"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 1);
+    assert_eq!(states(&world), "Fresh Fresh");
+}
+
+#[test]
+fn an_immutable_source_made_again_as_it_was_is_known() {
+    let mut world = running();
+    world.freeze("app");
+    settle(&mut world);
+    world.delete("app");
+    settle(&mut world);
+    world.write("app", &[("a", "1"), ("b", "1")]);
+    assert_eq!(settle(&mut world), 0);
+    assert_eq!(states(&world), "Fresh Fresh");
 }

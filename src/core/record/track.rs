@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::core::content::{Reading, SourceContent};
-use crate::core::digest::{DigestKey, Missing, ProjectedKeys, changed_keys, reference_digest};
+use crate::core::digest::{
+    Digest, DigestKey, Missing, ProjectedKeys, changed_keys, reference_digest,
+};
 use crate::core::object::Rv;
 use crate::core::record::KEYS;
 use crate::core::reference::{Fingerprint, Reference};
@@ -35,6 +37,19 @@ pub struct Track {
     pub open: bool,
     /// How far to trust `timeline`.
     pub origin: Origin,
+    /// What nodes may keep of an object that was immutable.
+    pub kept: Option<Kept>,
+}
+
+/// What an immutable object held: the kubelet doesn't watch it, so as long as a Pod of
+/// a node uses its name new ones may get that, whatever has taken its place. See
+/// <https://github.com/kubernetes/kubernetes/issues/119733>.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its `metadata.uid`.
+    pub uid: Arc<str>,
+    /// What the reference projected of it.
+    pub digest: Digest,
 }
 
 /// Where a track's timeline comes from.
@@ -62,6 +77,9 @@ pub struct Version {
 pub struct Arrival {
     /// The `Date` of the API response.
     pub date: ServerTime,
+    /// The newest creation among the workload's Pods that a list has shown: all of them
+    /// were there before, though a clock that was set back may say otherwise.
+    pub listed: Option<ServerTime>,
     /// The operator's clock.
     pub now: Mono,
     /// Whether resourceVersions of sources and Pods can be compared.
@@ -110,6 +128,7 @@ impl Track {
             date: ServerTime::MIN,
             open,
             origin: Origin::Followed,
+            kept: None,
         }
     }
 
@@ -147,6 +166,18 @@ impl Track {
             .filter(|(_, at)| newest.received <= *at)
             .map(|(time, _)| time);
         read.max(watched)
+    }
+
+    /// Whether a Pod that started with the newest content may have got an older one:
+    /// that of an immutable object in place of which there is another now.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        let (Some(kept), Some(timeline)) = (&self.kept, &self.timeline) else {
+            return false;
+        };
+        let uid = self.seen.as_ref().and_then(|seen| seen.uid.as_ref());
+        uid.is_some_and(|uid| *uid != kept.uid)
+            && timeline.newest().content != Content::Known(kept.digest)
     }
 
     /// Takes in that its source is still as stored, so that nothing happened.
@@ -188,7 +219,9 @@ impl Track {
             required: reference.uses.iter().all(|one| !one.optional) && reading.is_some(),
             created: reading.map(|reading| reading.created),
             data_time: reading.and_then(|reading| reading.data_time),
-            date: arrival.date,
+            date: arrival
+                .listed
+                .map_or(arrival.date, |listed| listed.max(arrival.date)),
             received: arrival.now,
             changed: if known {
                 changed(&self.keys, &projected.keys)
@@ -243,6 +276,14 @@ impl Track {
         }
         self.origin = Origin::Followed;
         self.seen = Some(version);
+        if let Some(reading) = reading.filter(|reading| reading.immutable)
+            && !self.is_doubtful()
+        {
+            self.kept = Some(Kept {
+                uid: reading.uid.clone(),
+                digest: projected.digest,
+            });
+        }
         self.missing = projected.missing;
         let present = projected.keys.into_iter();
         self.keys = present

@@ -9,8 +9,9 @@ use crate::core::reference::Class;
 use crate::core::time::ServerTime;
 use crate::core::timeline::{CHANGED_LIMIT, Content, Entry, LIMIT, Since, Standing, Timeline};
 
-/// How far a node's clock is trusted where only a list showed a container's start.
-const LISTED_MARGIN: Duration = Duration::from_secs(10);
+/// How far apart a node's clock and the API server's may be where nothing but their
+/// times can order a container's start.
+const CLOCK_MARGIN: Duration = Duration::from_secs(10);
 
 /// Where in a timeline a container started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,31 @@ impl Position {
         match self {
             Self::Before => 0,
             Self::At(index) => index,
+        }
+    }
+
+    /// The entry after it.
+    fn next(self) -> usize {
+        match self {
+            Self::Before => 0,
+            Self::At(index) => index + 1,
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Whether a container may have started in it or later though that isn't certain.
+    /// Within the same second one that was listed counts as older, so that a restart
+    /// alone makes none outdated.
+    fn may_be_before(&self, start: &ContainerStart) -> bool {
+        match (start.shown, self.since.rv) {
+            // Up to the end of that second all was seen.
+            _ if self.content == Content::Unsure => self.since.time < start.at,
+            (Some(event), Some(content)) if self.since.exact && event <= content => false,
+            (Some(_), _) => self.since.time <= start.at,
+            (None, _) => self.since.time < start.at,
         }
     }
 }
@@ -74,9 +100,24 @@ impl Since {
         let margin = match (start.shown, self.rv) {
             (Some(event), Some(content)) if event <= content => return false,
             (Some(_), _) => lag,
-            (None, _) => lag.saturating_add(LISTED_MARGIN),
+            (None, _) => lag.saturating_add(CLOCK_MARGIN),
         };
         seconds_between(self.time, start.at).is_some_and(|seconds| seconds > margin.as_secs())
+    }
+}
+
+impl Since {
+    /// Whether a container certainly started before this: the event that first showed
+    /// the start came no later, or the times are further apart than clocks may be. A
+    /// container that starts as soon as what it waited for appears may well show a
+    /// time before that, or an event before the version in which a list brought it.
+    #[must_use]
+    fn after_container(&self, start: &ContainerStart) -> bool {
+        match (start.shown, self.rv) {
+            (Some(event), Some(content)) if self.exact && event <= content => true,
+            _ => seconds_between(start.at, self.time)
+                .is_some_and(|seconds| seconds > CLOCK_MARGIN.as_secs()),
+        }
     }
 }
 
@@ -107,9 +148,8 @@ impl Timeline {
         let status = |name: &Arc<str>| reported.iter().find(|c| c.name == *name);
         containers
             .iter()
-            .map(|name| {
-                self.standing_at(self.position_of_container(base, status(name), lag), start)
-            })
+            .flat_map(|name| self.positions_of_container(base, status(name), lag))
+            .map(|position| self.standing_at(position, start))
             .reduce(Standing::worse)
             .unwrap_or(Standing::NotStarted)
     }
@@ -125,8 +165,8 @@ impl Timeline {
             let base = self.position_of_pod(&start);
             lived.insert(base.index());
             for container in containers {
-                let position = self.position_of_container(base, Some(container), Duration::ZERO);
-                lived.extend(position.map(Position::index));
+                let positions = self.positions_of_container(base, Some(container), Duration::ZERO);
+                lived.extend(positions.map(Position::index));
             }
         }
         let unsure = |index: &&usize| self.entries[**index].content == Content::Unsure;
@@ -202,45 +242,64 @@ impl Timeline {
         }))
     }
 
-    /// Where a container started; `None` if it has not. A Pod that started while
-    /// something required was missing has what then appeared.
-    fn position_of_container(
+    /// Where a container may have started, oldest first; nowhere if it has not. A Pod
+    /// that started while something required was missing has what then appeared.
+    fn positions_of_container(
         &self,
         base: Position,
         container: Option<&Container>,
         lag: Duration,
-    ) -> Option<Position> {
-        let own = match container {
-            Some(Container { started: None, .. }) => return None,
-            Some(Container {
-                started: Some(start),
-                ..
-            }) => self
-                .entries
-                .iter()
-                .rposition(|entry| entry.since.before_container(start, lag))
-                .map_or(Position::Before, Position::At),
-            // No status yet, or an owner of Pods that reports none.
-            None => Position::Before,
+    ) -> impl Iterator<Item = Position> {
+        let newest = |holds: &dyn Fn(&Entry) -> bool| {
+            let index = self.entries.iter().rposition(holds);
+            index.map_or(Position::Before, Position::At)
         };
-        match base.max(own) {
+        let startable = |index: &usize| !self.entries[*index].missing;
+        let start = container.map(|container| container.started);
+        let (own, latest) = match start {
+            Some(Some(start)) => (
+                newest(&|entry| entry.since.before_container(&start, lag)),
+                newest(&|entry| entry.may_be_before(&start)),
+            ),
+            // No status yet, or an owner of Pods that reports none.
+            Some(None) | None => (Position::Before, Position::Before),
+        };
+        let first = match base.max(own) {
             Position::Before => Some(Position::Before),
-            Position::At(index) => (index..self.entries.len())
-                .find(|index| !self.entries[*index].missing)
-                .map(Position::At),
-        }
+            Position::At(index) => {
+                let appeared = (index..self.entries.len()).find(startable);
+                // What ran before it appeared has something older.
+                let ran = |at: &usize| {
+                    let since = &self.entries[*at].since;
+                    *at > index
+                        && start
+                            .flatten()
+                            .is_some_and(|start| since.after_container(&start))
+                };
+                match appeared.filter(ran) {
+                    Some(_) => Some(Position::At(index)),
+                    None => appeared.map(Position::At),
+                }
+            }
+        };
+        let rest = match (first, latest) {
+            (Some(first), Position::At(latest)) => first.next()..latest + 1,
+            _ => 0..0,
+        };
+        let rest = rest.filter(startable).map(Position::At);
+        let started = start != Some(None);
+        first.into_iter().chain(rest).filter(move |_| started)
     }
 
-    fn standing_at(&self, position: Option<Position>, start: &Start) -> Standing {
+    fn standing_at(&self, position: Position, start: &Start) -> Standing {
         let newest = self.newest().content;
         // Seen live to be older than an edit that was seen live.
         let surely_older = start.rv.is_some() && self.entries[0].since.exact;
         match position {
-            None => Standing::NotStarted,
-            Some(Position::Before) if !self.open || surely_older => Standing::Outdated { lacks: 0 },
-            Some(Position::Before) if self.entries[0].content == newest => Standing::Unknown,
-            Some(Position::Before) => self.outdated(self.entries[0].content, 0),
-            Some(Position::At(index)) => match self.entries[index].content {
+            Position::Before if !self.open || surely_older => Standing::Outdated { lacks: 0 },
+            Position::Before if self.entries[0].content == newest => Standing::Unknown,
+            Position::Before => self.outdated(self.entries[0].content, 0),
+            Position::At(index) => match self.entries[index].content {
                 Content::Known(_) if self.entries[index].content == newest => Standing::Current,
                 Content::Unsure => self.standing_in_gap(index),
                 content => self.outdated(content, index),

@@ -168,16 +168,6 @@ fn rule_01_absence_is_since_the_deleted_event() {
 }
 
 #[test]
-fn rule_01_the_version_of_an_absence_may_be_told_of_later() {
-    let mut line = timeline(&[(A, 10)]);
-    line.observe(&[], absent(), &gone(None, 30));
-    assert!(!line.newest().since.exact);
-    assert!(!line.observe(&[], absent(), &gone(Some(20), 31)));
-    assert_eq!(line.newest().since.rv, Some(Rv(20)));
-    assert_eq!(line.entries().len(), 2);
-}
-
-#[test]
 fn rule_01_the_time_is_that_of_managed_fields() {
     let data_time = |seconds, key_went| {
         let mut line = timeline(&[(A, 10)]);
@@ -504,6 +494,48 @@ fn rule_08_a_pod_born_in_absence_has_what_then_appears() {
     assert_eq!(standing(&line, live(7, 7)), Standing::Current);
     line.observe(&[], absent(), &read(B, 20));
     assert_eq!(standing(&line, live(7, 7)), lacks(2));
+}
+
+#[test]
+fn rule_08_what_waited_is_not_older_for_a_clock_that_is_behind() {
+    // It appears in second 100; the Pod was created in 50.
+    let mut line = Timeline::new(&gone(Some(5), 5), true);
+    line.observe(&[], absent(), &read(A, 100));
+    let standing_at = |second, shown| {
+        let started = [container("app", Some((second, shown)))];
+        let pod = shown.map_or(old(50), |_| live(50, 50));
+        standing_of(&line, pod, &started)
+    };
+    for shown in [Some(101), None] {
+        for second in [90, 98, 99, 100, 101, 110] {
+            assert_eq!(
+                standing_at(second, shown),
+                Standing::Current,
+                "started at {second}, shown by {shown:?}"
+            );
+        }
+        assert_eq!(standing_at(89, shown), lacks(1), "shown by {shown:?}");
+    }
+    // It was seen to run before.
+    assert_eq!(standing_at(99, Some(99)), lacks(1));
+    assert_eq!(standing_at(102, Some(99)), lacks(1));
+}
+
+#[test]
+fn rule_08_what_waited_is_not_older_for_a_version_that_a_list_brought() {
+    // It appeared in second 100, had a label in 110, and was listed then.
+    let mut line = Timeline::new(&gone(Some(5), 5), true);
+    line.observe(&[], absent(), &read(A, 110));
+    let since = &mut line.entries[1].since;
+    (since.exact, since.time) = (false, at(100));
+    let standing_at = |line: &Timeline, second, shown| {
+        let started = [container("app", Some((second, Some(shown))))];
+        standing_of(line, live(50, 50), &started)
+    };
+    assert_eq!(standing_at(&line, 101, 105), Standing::Current);
+    assert_eq!(standing_at(&line, 80, 81), lacks(1));
+    line.entries[1].since.exact = true;
+    assert_eq!(standing_at(&line, 101, 105), lacks(1));
 }
 
 #[test]

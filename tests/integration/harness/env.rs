@@ -198,8 +198,8 @@ impl Env {
         Operator::new(self, &proxy.url, ca, arguments).await
     }
 
-    /// A kubeconfig of the operator's account, and what the audit log calls its token.
-    pub(super) async fn credentials(&self, file: &Path, server: &str, ca: &Path) -> Result<String> {
+    /// A token of the operator's account.
+    async fn token(&self) -> Result<String> {
         let accounts: Api<ServiceAccount> =
             Api::namespaced(self.home.client.clone(), &self.home.namespace);
         let request = TokenRequest {
@@ -212,12 +212,28 @@ impl Env {
         let answer = accounts
             .create_token_request(ACCOUNT, &PostParams::default(), &request)
             .await?;
-        let token = answer.status.context("no token")?.token;
+        Ok(answer.status.context("no token")?.token)
+    }
+
+    /// Puts another token in place of an operator's, as the kubelet does. Gives the one
+    /// before.
+    pub(crate) async fn renew_token(&self, operator: &Operator) -> Result<String> {
+        let old = std::fs::read_to_string(operator.token())?;
+        std::fs::write(operator.token(), self.token().await?)?;
+        Ok(old)
+    }
+
+    /// A kubeconfig of the operator's account, with a token in a file beside it, and what
+    /// the audit log calls that.
+    pub(super) async fn credentials(&self, file: &Path, server: &str, ca: &Path) -> Result<String> {
+        let token = self.token().await?;
+        let token_file = file.with_extension("token");
+        std::fs::write(&token_file, &token)?;
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster":
                 {"server": server, "certificate-authority": ca}}],
-            "users": [{"name": "test", "user": {"token": token}}],
+            "users": [{"name": "test", "user": {"tokenFile": token_file}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         });
         std::fs::write(file, kubeconfig.to_string())?;

@@ -61,7 +61,7 @@ pub(crate) use self::{
     objects::{Object, Policy, Source, cluster_policy, config_map, object, policy, secret},
     operator::{Index, Operator, QUICK_LEASE},
     proxy::{Act, Authority, Falsify, Line, Passed, Proxy, status},
-    space::{Edit, Space},
+    space::{Edit, Space, owned_by},
     wait::{DEADLINE, eventually, until},
     workload::{Use, Workload, daemon_set, deployment, projected, stateful_set},
 };

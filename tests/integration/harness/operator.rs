@@ -38,6 +38,7 @@ pub(crate) struct Operator {
     arguments: Vec<String>,
     /// What the audit log calls its token: see [`super::Request::credential`].
     pub(crate) credential: String,
+    token: PathBuf,
     log: PathBuf,
     addresses: PathBuf,
     child: Option<Child>,
@@ -156,12 +157,18 @@ impl Operator {
             spaces: env.spaces.clone(),
             arguments,
             credential,
+            token: kubeconfig.with_extension("token"),
             log,
             addresses,
             child: None,
             public: None,
             debug: None,
         })
+    }
+
+    /// The file that its token is in.
+    pub(super) fn token(&self) -> &Path {
+        &self.token
     }
 
     /// Starts the process and waits until it is ready.

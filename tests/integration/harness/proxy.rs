@@ -224,6 +224,9 @@ impl Shared {
         }
         let request = http::Request::from_parts(head, body.into());
         let (mut head, body) = self.server.send(request).await?.into_parts();
+        if let Act::Dated(seconds) = act {
+            act::dated(&mut head.headers, seconds)?;
+        }
         match act {
             Act::Lose => bail!("the answer is lost"),
             Act::Falsify(falsify) => {

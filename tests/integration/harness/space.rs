@@ -23,7 +23,7 @@ use projsync::core::object::{SourceKind, WorkloadKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Object, Policy, Result, Source, Workload, eventually, until};
+use super::{Object, Policy, Result, Source, Workload, eventually, object, until};
 
 /// The field manager of what a test writes.
 const MANAGER: &str = "test";
@@ -361,6 +361,26 @@ impl Space {
         let key = self.key(workload);
         until(format!("{key} rolled out"), String::new(), async || {
             Ok(rollout_problem(&self.get(workload).await?))
+        })
+        .await
+    }
+
+    /// Lets the Pods of a workload that was [`held`](Workload::held) start, and waits for that.
+    pub(crate) async fn release(&self, workload: &Workload) -> Result {
+        let key = self.key(workload);
+        until(format!("{key} started"), String::new(), async || {
+            for pod in self.pods(workload).await? {
+                let gates = pod
+                    .spec
+                    .as_ref()
+                    .and_then(|spec| spec.scheduling_gates.as_ref());
+                if gates.is_some_and(|gates| !gates.is_empty()) {
+                    let name = pod.metadata.name.unwrap_or_default();
+                    let none = json!({"spec": {"schedulingGates": null}});
+                    self.merge(&object("v1", "Pod", &name), none).await?;
+                }
+            }
+            self.rolled_out_now(workload).await
         })
         .await
     }

@@ -170,6 +170,7 @@ pub(crate) struct Workload {
     annotations: BTreeMap<String, String>,
     labels: BTreeMap<String, String>,
     pod_annotations: BTreeMap<String, String>,
+    held: bool,
     image: String,
     uses: Vec<Use>,
     spec: BTreeMap<String, Value>,
@@ -199,6 +200,7 @@ impl Workload {
             annotations: BTreeMap::new(),
             labels: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
+            held: false,
             image: "app:1".to_owned(),
             uses: Vec::new(),
             spec: BTreeMap::new(),
@@ -242,6 +244,12 @@ impl Workload {
     /// Its Pods become ready after so long (`24h`: never).
     pub(crate) fn ready_after(self, delay: &str) -> Self {
         self.pod_annotation("pod-ready.stage.kwok.x-k8s.io/delay", delay)
+    }
+
+    /// Its Pods start when [`Space::release`](super::Space::release) lets them, not before.
+    pub(crate) fn held(mut self) -> Self {
+        self.held = true;
+        self
     }
 
     /// The image of the main container.
@@ -329,7 +337,9 @@ impl Workload {
         let [main, init, sidecar] = containers;
         let others = [init, sidecar];
         let others = others.into_iter().filter(|(which, _)| used(*which));
+        let gate = self.held.then(|| json!({"name": "test/held"}));
         json!({
+            "schedulingGates": gate.into_iter().collect::<Vec<_>>(),
             "terminationGracePeriodSeconds": 0,
             "initContainers": others.map(|(_, container)| container).collect::<Vec<_>>(),
             "containers": [main.1],

@@ -16,7 +16,7 @@ type Step = (Edit, &'static str, i64, i64);
 
 /// What a Pod may have: the value of the last edit that it is not older than, or of
 /// a later one if its container started after that: so many seconds later for sure,
-/// else either may be.
+/// else, from the second of the edit on, either may be.
 async fn possible(
     env: &Env,
     workload: &Workload,
@@ -33,7 +33,7 @@ async fn possible(
         let older = env.pods_before(workload, edit).await?.contains(&uid);
         if !older || started.as_second() > after + margin {
             values = BTreeSet::from([*value]);
-        } else if started.as_second() > *before {
+        } else if started.as_second() >= *before {
             values.insert(value);
         }
     }
@@ -48,7 +48,8 @@ async fn since_and_start_are_ordered_by_resource_version() -> Result {
     let env = Env::new().await?;
     let (app, web, mut operator) = observed(&env, 8).await?;
     let mut steps: Vec<Step> = Vec::new();
-    for (step, value) in ["1", "2", "1", "0", "2", "0", "1", "0"].iter().enumerate() {
+    // As many contents as are remembered, with the first.
+    for (step, value) in ["1", "2", "1", "0", "2", "1", "0"].iter().enumerate() {
         let pods = env.pods(&web).await?;
         env.delete(&object("v1", "Pod", pod_name(&pods[step % pods.len()])))
             .await?;

@@ -207,7 +207,9 @@ fn how_a_daemon_set_is_updated() {
 }
 
 #[test]
-fn a_controller_revision_tells_the_newest_template() {
+fn a_controller_revision_tells_its_template() {
+    let mut patch = template();
+    patch["$patch"] = json!("replace");
     let revision = json!({
         "kind": "ControllerRevision",
         "apiVersion": "apps/v1",
@@ -220,7 +222,7 @@ fn a_controller_revision_tells_the_newest_template() {
             "labels": {"app": "log", "controller-revision-hash": "6c5d9f"},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "log", "uid": "d", "controller": true}],
         },
-        "data": {"spec": {"template": template()}},
+        "data": {"spec": {"template": patch}},
         "revision": 7,
     });
     let kept_revision = kept::<ControllerRevision>(revision.clone()).unwrap();
@@ -229,6 +231,10 @@ fn a_controller_revision_tells_the_newest_template() {
         (7, "6c5d9f")
     );
     assert_eq!(&*kept_revision.owner.kind, "DaemonSet");
+    let same = template_identity(template()).unwrap();
+    assert_eq!(kept_revision.template, Some(same));
+    let other = with(revision.clone(), "/data", json!({"whatever": 1}));
+    assert_eq!(kept::<ControllerRevision>(other).unwrap().template, None);
     assert_eq!(
         kept::<ControllerRevision>(with(revision, "/metadata/labels", json!({}))),
         None

@@ -68,10 +68,12 @@ fn pod(name: &str, current: bool, outdated: bool) -> PodFacts {
         state: crate::api::projection::PodState::Fresh,
         outdated: if outdated { vec![(key(), 1)] } else { vec![] },
         unknown: Vec::new(),
+        doubtful: Vec::new(),
         revision: None,
         ready: true,
         broken: None,
         until: None,
+        refreshed: false,
     }
 }
 
@@ -479,6 +481,13 @@ fn older_templates_are_left_to_their_controller() {
             Reason::BeingReplaced,
             Verdict::Nothing,
             "2 Pods outdated: the workload's controller is replacing them.",
+        ),
+        (
+            "paused",
+            &|case| case.workload.paused = true,
+            Reason::Paused,
+            Verdict::Hold,
+            "2 Pods outdated: the Deployment is paused; its controller replaces them once it is resumed.",
         ),
         (
             "no progress",

@@ -4,12 +4,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use futures::channel::mpsc;
 use futures::{SinkExt as _, StreamExt as _};
+use http::HeaderMap;
+use http::header::DATE;
 use http::request::Parts;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
+use jiff::SignedDuration;
+use jiff::fmt::rfc2822;
 use serde_json::json;
 
 use super::{Body, Failure, Response, Result};
@@ -48,6 +52,8 @@ pub(crate) enum Act {
     Ask(Arc<dyn Fn(&mut Parts) + Send + Sync>),
     /// It is passed on, and its answer changed line by line.
     Lines(Lines),
+    /// It is passed on, and its answer dated so many seconds later.
+    Dated(i64),
 }
 
 /// What is done with a line of a watch.
@@ -86,6 +92,15 @@ pub(super) fn answer(status: u16, headers: &[(&str, String)], body: Vec<u8>) -> 
 pub(super) fn throttle(seconds: u64) -> Result<Response> {
     let after = [("retry-after", seconds.to_string())];
     answer(429, &after, status(429, "TooManyRequests"))
+}
+
+/// The `Date` of an answer, so many seconds later.
+pub(super) fn dated(headers: &mut HeaderMap, seconds: i64) -> Result {
+    let date = headers.get(DATE).context("no Date")?.to_str()?;
+    let date = rfc2822::parse(date)?.checked_add(SignedDuration::from_secs(seconds))?;
+    let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date.timestamp())?;
+    headers.insert(DATE, date.parse()?);
+    Ok(())
 }
 
 pub(super) fn whole(body: Vec<u8>) -> Body {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -12,20 +12,20 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Result;
 
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
 /// Issues the certificates of a proxy.
 pub(crate) struct Authority {
     /// Its own certificate, as PEM.
     pub(crate) file: PathBuf,
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: Issuer,
     current: Mutex<Arc<ServerConfig>>,
 }
 
 impl Authority {
     /// A new one, whose certificate is written to a file.
     pub(crate) fn new(file: PathBuf) -> Result<Self> {
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate()?)?;
+        let issuer = issuer()?;
         std::fs::write(&file, issuer.pem())?;
         let current = Mutex::new(certificate(&issuer)?);
         Ok(Self {
@@ -43,10 +43,7 @@ impl Authority {
 
     /// Shows, from now on, one of an authority that nobody knows.
     pub(crate) fn pretend(&self) -> Result {
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let stranger = CertifiedIssuer::self_signed(parameters, KeyPair::generate()?)?;
-        *self.current.lock() = certificate(&stranger)?;
+        *self.current.lock() = certificate(&issuer()?)?;
         Ok(())
     }
 
@@ -55,7 +52,18 @@ impl Authority {
     }
 }
 
-fn certificate(issuer: &CertifiedIssuer<'static, KeyPair>) -> Result<Arc<ServerConfig>> {
+fn issuer() -> Result<Issuer> {
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let name = &mut parameters.distinguished_name;
+    name.push(DnType::CommonName, "authority of a test");
+    Ok(CertifiedIssuer::self_signed(
+        parameters,
+        KeyPair::generate()?,
+    )?)
+}
+
+fn certificate(issuer: &Issuer) -> Result<Arc<ServerConfig>> {
     let key = KeyPair::generate()?;
     let parameters = CertificateParams::new(["127.0.0.1".to_owned()])?;
     let certificate = parameters.signed_by(&key, issuer)?;

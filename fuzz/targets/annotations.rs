@@ -1,0 +1,34 @@
+//! A workload, as JSON, with whatever annotations and labels → whether it is managed.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Resource as _;
+use projsync::cluster::views::View;
+use projsync::core::object::WorkloadKind;
+use projsync::core::policy::{Candidate, Policies, Selected};
+use projsync::core::record::base_of;
+use serde_json::Value;
+
+/// Whatever it is, it can be decoded; and without a policy only `projsync.dev/sync` as
+/// exactly `true` has it managed.
+pub fn run(input: &[u8]) {
+    let Ok(json) = serde_json::from_slice::<Value>(input) else {
+        return;
+    };
+    let view: View<Deployment> = serde_json::from_value(json.clone()).unwrap();
+    let _ = view.meta().name.as_deref();
+    let Ok(workload) = view.object else {
+        return;
+    };
+    if let Some(revision) = &workload.template.revision {
+        assert!(revision.starts_with(base_of(revision)));
+    }
+    let selected = Policies::default().select(&Candidate {
+        kind: WorkloadKind::Deployment,
+        namespace: "ns",
+        namespace_labels: None,
+        labels: &workload.labels,
+        sync: workload.sync.as_deref(),
+    });
+    let asked = json["metadata"]["annotations"]["projsync.dev/sync"] == "true";
+    assert_eq!(matches!(selected, Selected::Managed(_)), asked);
+}
