@@ -225,6 +225,10 @@ undeploy-restricted: ## Remove what deploy-restricted installed.
 .PHONY: lint
 lint: ## Check format and clippy.
 	$(CARGO) fmt --all --check
+	@# A workspace of its own; tests/corpus.rs compiles what is in it.
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	@$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null \
+		|| { echo "fuzz/Cargo.lock is not up to date: cargo update --workspace --manifest-path fuzz/Cargo.toml" >&2; exit 1; }
 	@# The core compiled alone is the same code again.
 	$(CARGO) clippy --locked --workspace --exclude projsync-core-alone --all-targets -- -D warnings
 	@# These are no default targets: they need a cluster to run.
@@ -237,6 +241,9 @@ doc: ## Build the documentation; a warning is an error.
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check dependencies: bans, licences, sources; advisories where their database can be reached.
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
+	@# Nothing of it is handed on, so its licences are nobody's concern.
+	$(CARGO_DENY) --locked --manifest-path fuzz/Cargo.toml --config deny.toml check --hide-inclusion-graph \
+		--allow unmatched-skip bans sources
 	@if timeout 60 $(CARGO_DENY) --locked fetch db >/dev/null 2>&1; then \
 		echo "$(CARGO_DENY) --locked check advisories"; \
 		$(CARGO_DENY) --locked check --hide-inclusion-graph advisories; \

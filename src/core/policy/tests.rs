@@ -229,6 +229,32 @@ fn the_nearest_policy_is_in_force() {
 }
 
 #[test]
+fn a_policy_that_selects_everything_takes_nothing_from_others() {
+    let most = json!({"priority": i32::MAX});
+    let all = policies(vec![
+        cluster("all", most),
+        sync("bank", "own", json!({})),
+        cluster("named", json!({"strategy": "Observe"})),
+    ]);
+    let of = |namespace: &str, sync: Option<&str>| {
+        let workload = Candidate {
+            namespace,
+            sync,
+            ..web()
+        };
+        outcome(&all.select(&workload))
+    };
+    for number in 0..10_000 {
+        assert_eq!(of(&format!("team-{number}"), None), "ClusterSyncPolicy all");
+    }
+    // Who has a policy nearer, names one, or wants none.
+    assert_eq!(of("bank", None), "SyncPolicy bank/own");
+    assert_eq!(of("shop", Some("named")), "ClusterSyncPolicy named");
+    assert_eq!(of("shop", Some("false")), "NotManaged");
+    assert_eq!(of("kube-system", Some("false")), "NotManaged");
+}
+
+#[test]
 fn whatever_the_annotation_says_the_advice_is_seen() {
     for letter in ["x", "\u{1b}", "\n", "\"", "\u{10ffff}"] {
         let name = letter.repeat(1 << 18);
