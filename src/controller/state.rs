@@ -392,7 +392,7 @@ fn tracks_of<'a>(
         .tracks
         .iter_mut()
         .filter(|(key, _)| key.source.0 == id.kind && key.source.1 == id.name)
-        .map(|(_, track)| track)
+        .map(|(_, track)| &mut **track)
 }
 
 #[cfg(test)]
