@@ -61,7 +61,7 @@ pub struct ScopeArgs {
     /// Namespaces to watch, separated by commas [default: all]
     #[arg(long, env = "PROJSYNC_NAMESPACES", value_name = "NAMESPACES", value_delimiter = ',', value_parser = namespace)]
     pub namespaces: Vec<String>,
-    /// Workloads worked on at a time; a quarter of it write Projections beside them
+    /// Sources read, and workloads planned and rolled, at a time: so many of each; a quarter as many Projections are written
     #[arg(long, env = "PROJSYNC_CONCURRENCY", value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub concurrency: u16,
     /// Whether ConfigMaps, Secrets and Pods share one etcd; say false where --etcd-servers-overrides splits them

@@ -11,6 +11,7 @@
 //! the connection is alive.
 
 pub mod error;
+pub mod hold;
 pub mod lease;
 pub mod pace;
 pub mod patch;

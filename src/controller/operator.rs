@@ -65,7 +65,7 @@ pub struct Options {
     pub identity: String,
     /// Leader election.
     pub lease: lease::Config,
-    /// Workloads worked on at a time.
+    /// Sources, workloads and Projections worked on at a time, so many of each.
     pub concurrency: usize,
     /// Whether resourceVersions of sources and Pods can be compared.
     pub comparable: bool,

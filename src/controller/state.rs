@@ -65,7 +65,8 @@ pub struct State {
     /// Before that their status is not looked at again.
     pub policies_after: Mono,
     settings: Settings,
-    managed: HashMap<WorkloadId, Managed>,
+    /// Boxed, as most room in a large table is empty.
+    managed: HashMap<WorkloadId, Box<Managed>>,
     /// Workloads that ask to be managed in a way that can't be.
     refused: HashMap<WorkloadId, Reason>,
 }
@@ -119,7 +120,7 @@ impl State {
                 managed.reported = Some(reported);
             }
             None => {
-                let mut managed = Managed::new(stored);
+                let mut managed = Box::new(Managed::new(stored));
                 managed.reported = Some(reported);
                 managed.retired = Some(clock.now);
                 self.managed.insert(id.clone(), managed);
@@ -163,10 +164,10 @@ impl State {
                 .filter(|view| matches!(view.selected, Selected::Managed(_)));
             match managed {
                 Some(view) => {
-                    let managed = self
-                        .managed
-                        .entry(id.clone())
-                        .or_insert_with(|| Managed::new(Record::new(view.workload.uid.clone())));
+                    let managed = self.managed.entry(id.clone()).or_insert_with(|| {
+                        let record = Record::new(view.workload.uid.clone());
+                        Box::new(Managed::new(record))
+                    });
                     managed.retired = None;
                     managed.record.align(view.workload, view.references);
                 }
@@ -419,7 +420,7 @@ fn tracks_of<'a>(
         .tracks
         .iter_mut()
         .filter(|(key, _)| key.source.0 == id.kind && key.source.1 == id.name)
-        .map(|(_, track)| track)
+        .map(|(_, track)| &mut **track)
 }
 
 #[cfg(test)]

@@ -399,7 +399,9 @@ fn last_in_sync(record: &Record) -> Option<LastInSync> {
     };
     Some(LastInSync {
         time: Time(record.last_in_sync?),
-        digests: record.tracks.values().filter_map(synced).collect(),
+        digests: (record.tracks.values())
+            .filter_map(|track| synced(track))
+            .collect(),
     })
 }
 

@@ -38,8 +38,8 @@ pub struct TrackKey {
 pub struct Record {
     /// `metadata.uid` of the workload whose history this is.
     pub uid: Arc<str>,
-    /// Its references.
-    pub tracks: BTreeMap<TrackKey, Track>,
+    /// Its references: few, while a map makes room for eleven at once.
+    pub tracks: BTreeMap<TrackKey, Box<Track>>,
     /// Our last rolls, oldest first; at most [`ROLLS`].
     pub rolls: Vec<Roll>,
     /// The template as last seen.
@@ -145,7 +145,7 @@ impl Record {
         for (key, reference) in keys {
             self.tracks
                 .entry(key)
-                .or_insert_with(|| Track::new(reference.fingerprint(), same_template));
+                .or_insert_with(|| Box::new(Track::new(reference.fingerprint(), same_template)));
         }
     }
 

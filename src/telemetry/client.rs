@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 use super::metrics::{ApiMetrics, Verb, VerbCode};
 use super::rate_limit::RateLimit;
 use crate::cluster::error::describe;
+use crate::cluster::hold::HoldLayer;
 use crate::cluster::pace::PaceLayer;
 use crate::cluster::pulse::PulseLayer;
 
@@ -30,7 +31,8 @@ const RETRIES: u32 = 3;
 /// One client for each kind of use, so that none waits behind another.
 #[derive(Clone)]
 pub struct Clients {
-    /// For watches and their lists: without a rate limit.
+    /// For watches and their lists: without a rate limit, but after a 429 none is sent
+    /// before `Retry-After` says.
     pub watches: Client,
     /// For reads and writes: rate limited, and tried again on 429, 503 and 504
     /// no sooner than `Retry-After` says. Put a timeout around each request.
@@ -103,6 +105,7 @@ impl Clients {
         Ok(Self {
             watches: builder(watches)?
                 .with_layer(&metrics)
+                .with_layer(&HoldLayer::default())
                 .with_layer(pulses)
                 .with_layer(&PaceLayer::default())
                 .build(),

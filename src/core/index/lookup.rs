@@ -43,7 +43,8 @@ impl Index {
     #[must_use]
     pub fn source(&self, id: &SourceId) -> Option<&Source> {
         let space = self.spaces.get(&id.namespace)?;
-        space.sources.get(&(id.kind, id.name.clone()))
+        let source = space.sources.get(&(id.kind, id.name.clone()))?;
+        Some(source)
     }
 
     /// The managed workloads that refer to a source.

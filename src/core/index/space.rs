@@ -17,7 +17,8 @@ use crate::core::workload::{ControllerRevision, ReplicaSet, Workload};
 pub(super) struct Space {
     /// Those of the namespace; `None` while they are not known.
     pub(super) labels: Option<Labels>,
-    pub(super) sources: HashMap<SourceName, Source>,
+    /// Boxed, as most room in a large table is empty.
+    pub(super) sources: HashMap<SourceName, Box<Source>>,
     pub(super) users: HashMap<SourceName, BTreeSet<WorkloadName>>,
     pub(super) workloads: HashMap<WorkloadName, Node>,
     pub(super) replica_sets: Owned<ReplicaSet>,

@@ -67,7 +67,7 @@ pub fn restore(
     record.last_in_sync = status.last_in_sync.as_ref().map(|last| last.time.0);
     for stored in &status.references {
         if let Some((key, track)) = restored_track(stored, status.last_in_sync.as_ref(), key.id()) {
-            record.tracks.insert(key, track);
+            record.tracks.insert(key, Box::new(track));
         }
     }
     record

@@ -86,7 +86,7 @@ impl Case {
         let mut track = Track::new(the_reference().fingerprint(), false);
         track.timeline = Some(timeline);
         let mut record = Record::new("web-uid".into());
-        record.tracks = BTreeMap::from([(key(), track)]);
+        record.tracks = BTreeMap::from([(key(), Box::new(track))]);
         Self {
             synced: true,
             selected: Selected::Managed(Arc::new(Effective {
@@ -176,7 +176,7 @@ fn unread(case: &mut Case) {
         source: (SourceKind::Secret, "unread".into()),
         class: Class::Live,
     };
-    case.record.tracks.insert(other, track);
+    case.record.tracks.insert(other, Box::new(track));
 }
 
 fn missing(case: &mut Case) {
@@ -192,7 +192,7 @@ fn missing(case: &mut Case) {
         source: (SourceKind::ConfigMap, "gone".into()),
         class: Class::Frozen,
     };
-    case.record.tracks.insert(other, track);
+    case.record.tracks.insert(other, Box::new(track));
 }
 
 fn all_fresh(case: &mut Case) {
