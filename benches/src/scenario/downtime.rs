@@ -34,7 +34,11 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
         .collect::<Result<_>>()?;
     let last = seen.into_iter().max().context("no changes")?;
     let requests = bench.audit.since(mark)?;
-    let (rolls, reads) = (requests.rolls(), requests.reads());
+    let rolls = requests.rolls();
+    let reads = requests
+        .sources_read()
+        .filter(|source| !bench.is_without_effect(source))
+        .count();
     bench.note_requests(NAME, mark)?;
     let count = |name: &str, value: usize| Figure::new(NAME, name, value as f64, Unit::Count);
     let limit = changes as f64;

@@ -24,10 +24,9 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let (resident, peak) = (process.resident()?, process.peak()?);
     let requests = bench.audit.since(mark)?;
     let (rolls, writes) = (requests.rolls(), requests.projections());
-    let edited = |(resource, name): &(&str, &str)| {
-        *resource == "configmaps" && bench.without_effect.contains(*name)
-    };
-    let (again, unchanged): (Vec<_>, Vec<_>) = requests.sources_read().partition(edited);
+    let (again, unchanged): (Vec<_>, Vec<_>) = requests
+        .sources_read()
+        .partition(|source| bench.is_without_effect(source));
     let (again, unchanged) = (again.len(), unchanged.len());
     bench.note_requests(NAME, mark)?;
     let scale = bench.scale();
