@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use hmac::digest::Update;
 use hmac::{Hmac, KeyInit, Mac};
+use litemap::LiteMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -63,8 +64,9 @@ pub struct Digest {
 #[error("unknown digest format: expected v1.<key id>.<digest>; the source must be read again")]
 pub struct UnknownFormat;
 
-/// The projected keys with the digest of each, `None` where it is absent.
-pub type ProjectedKeys = BTreeMap<Arc<str>, Option<KeyDigest>>;
+/// The projected keys with the digest of each, `None` where it is absent. Most references
+/// project few, and a tree has room for eleven.
+pub type ProjectedKeys = LiteMap<Arc<str>, Option<KeyDigest>>;
 
 /// What a reference projects of the content of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +102,7 @@ pub fn reference_digest(
 ) -> Projected {
     let seen = seen(reference, content);
     let bytes = key.hash(|hmac| encode_reference(hmac, namespace, reference, &seen));
-    let mut keys = ProjectedKeys::new();
+    let mut keys = BTreeMap::<_, Option<KeyDigest>>::new();
     for entry in &seen {
         // A key may be seen in one place and not in another (binaryData).
         let digest = keys.entry(Arc::clone(entry.key)).or_default();
@@ -112,7 +114,7 @@ pub fn reference_digest(
             bytes,
         },
         missing: missing(reference, content),
-        keys,
+        keys: keys.into_iter().collect(),
     }
 }
 

@@ -259,7 +259,10 @@ fn from_pod_to_missing_key() {
     let found = references(&serde_json::from_value(spec).unwrap());
     let projected = reference_digest("ns", &found[0], &data([("b", "1")]), &key());
     assert_eq!(projected.missing, Some(Missing::Key("a".into())));
-    assert_eq!(projected.keys, ProjectedKeys::from([("a".into(), None)]));
+    assert_eq!(
+        projected.keys,
+        ProjectedKeys::from_iter([("a".into(), None)])
+    );
 }
 
 #[test]

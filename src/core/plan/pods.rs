@@ -76,6 +76,8 @@ pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec
         })
         .collect();
     pods.sort_by(|a, b| a.name.cmp(&b.name));
+    // They are kept, and most workloads have fewer than a `Vec` begins with.
+    pods.shrink_to_fit();
     pods
 }
 

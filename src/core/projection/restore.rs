@@ -1,6 +1,5 @@
 //! `Projection` → what is remembered of a workload.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -8,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::api::projection::{
     LastInSync, ProjectionSpec, ProjectionStatus, ReferenceRecord, RollRecord, TimelineEntry,
 };
-use crate::core::digest::{Digest, DigestKey, KeyDigest, KeyId};
+use crate::core::digest::{Digest, DigestKey, KeyId, ProjectedKeys};
 use crate::core::object::Rv;
 use crate::core::projection::Clock;
 use crate::core::record::{Contest, Kept, Origin, Record, Roll, Track, TrackKey, Version};
@@ -199,7 +198,7 @@ fn stand_in(text: &str, key_id: KeyId) -> Digest {
     Digest { key_id, bytes }
 }
 
-fn stored_keys(stored: &ReferenceRecord) -> BTreeMap<Arc<str>, Option<KeyDigest>> {
+fn stored_keys(stored: &ReferenceRecord) -> ProjectedKeys {
     let digests = stored.key_digests.iter();
     digests
         .filter_map(|(name, digest)| Some((name.as_str().into(), Some(digest.parse().ok()?))))

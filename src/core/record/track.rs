@@ -285,11 +285,11 @@ impl Track {
             });
         }
         self.missing = projected.missing;
-        let present = projected.keys.into_iter();
-        self.keys = present
-            .filter(|(_, digest)| digest.is_some())
-            .take(KEYS)
-            .collect();
+        let present = projected.keys.iter().filter(|(_, digest)| digest.is_some());
+        let present = present.take(KEYS);
+        self.keys = ProjectedKeys::with_capacity(present.clone().count());
+        self.keys
+            .extend(present.map(|(name, digest)| (Arc::clone(name), *digest)));
         // What followed the answer within its second is not seen.
         self.date = second_before(arrival.date);
         observed
@@ -333,8 +333,7 @@ pub(super) fn key_went(old: &ProjectedKeys, new: &ProjectedKeys) -> bool {
 /// The last key up to which `keys` tells all; `None` where it tells all keys.
 fn remembered(keys: &ProjectedKeys) -> Option<&Arc<str>> {
     let full = keys.len() >= KEYS;
-    full.then(|| keys.last_key_value().map(|(name, _)| name))
-        .flatten()
+    full.then(|| keys.last().map(|(name, _)| name)).flatten()
 }
 
 /// The version since which the data of `reading` is in force, where the watch has
