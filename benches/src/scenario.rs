@@ -169,12 +169,6 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Whether a source, by resource and name, was edited without effect since a
-    /// Projection told of it: each start reads it.
-    fn is_without_effect(&self, (resource, name): &(&str, &str)) -> bool {
-        *resource == "configmaps" && self.without_effect.contains(*name)
-    }
-
     /// Keeps which requests a scenario took.
     fn note_requests(&mut self, scenario: &'static str, mark: Mark) -> Result<()> {
         let tally = self.audit.since(mark)?.tally();
@@ -259,6 +253,12 @@ impl<'a> Bench<'a> {
         let deployments = self.scale().deployments + 1;
         self.cluster.fleet.all_rolled_out(deployments, |_| {}).await
     }
+}
+
+/// Whether a source, by resource and name, was edited without effect since a Projection
+/// told of it: each start reads it.
+fn is_one_of(without_effect: &BTreeSet<String>, (resource, name): &(&str, &str)) -> bool {
+    *resource == "configmaps" && without_effect.contains(*name)
 }
 
 /// Milliseconds.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::Bench;
+use super::{Bench, is_one_of};
 use crate::figure::{Figure, Unit};
 use crate::manifests::{self, USED};
 
@@ -37,7 +37,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let rolls = requests.rolls();
     let reads = requests
         .sources_read()
-        .filter(|source| !bench.is_without_effect(source))
+        .filter(|source| !is_one_of(&bench.without_effect, source))
         .count();
     bench.note_requests(NAME, mark)?;
     let count = |name: &str, value: usize| Figure::new(NAME, name, value as f64, Unit::Count);

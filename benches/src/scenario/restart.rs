@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Bench;
+use super::{Bench, is_one_of};
 use crate::figure::{Figure, Unit, megabytes};
 
 const NAME: &str = "restart";
@@ -26,7 +26,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let (rolls, writes) = (requests.rolls(), requests.projections());
     let (again, unchanged): (Vec<_>, Vec<_>) = requests
         .sources_read()
-        .partition(|source| bench.is_without_effect(source));
+        .partition(|source| is_one_of(&bench.without_effect, source));
     let (again, unchanged) = (again.len(), unchanged.len());
     bench.note_requests(NAME, mark)?;
     let scale = bench.scale();
