@@ -38,7 +38,7 @@ pub(crate) async fn counts(
     .await
 }
 
-/// Deletes a Pod and waits for the one in its place.
+/// Deletes a Pod and waits until the one in its place has started.
 pub(crate) async fn replace_pod(env: &Env, workload: &Workload, name: &str) -> Result {
     let old = env.pod_uids(workload).await?;
     env.delete(&object("v1", "Pod", name)).await?;
@@ -48,7 +48,25 @@ pub(crate) async fn replace_pod(env: &Env, workload: &Workload, name: &str) -> R
         Ok((new > 0 && pods.len() == old.len()).then_some(()))
     })
     .await?;
+    all_started(env, workload, old.len()).await?;
     env.rolled_out(workload).await
+}
+
+/// Waits until there are so many Pods and all have started. A workload's status may not have
+/// told yet of the last that was deleted.
+pub(crate) async fn all_started(env: &Env, workload: &Workload, count: usize) -> Result {
+    let started = |pod: &Pod| {
+        let running = pod.status.as_ref().and_then(|status| {
+            let container = status.container_statuses.as_ref()?.first()?;
+            container.state.as_ref()?.running.as_ref()
+        });
+        running.is_some()
+    };
+    eventually("every Pod has started", async || {
+        let pods = env.pods(workload).await?;
+        Ok((pods.len() == count && pods.iter().all(started)).then_some(()))
+    })
+    .await
 }
 
 pub(crate) fn pod_name(pod: &Pod) -> &str {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{next_second, observed, pod_name};
+use super::{all_started, next_second, observed, pod_name};
 use crate::harness::{
     Edit, Env, Result, Workload, config_map, deployment, eventually, object, policy, until,
 };
@@ -59,20 +59,7 @@ async fn since_and_start_are_ordered_by_resource_version() -> Result {
         operator.seen(&[&edit]).await?;
         steps.push((edit, value, before, jiff::Timestamp::now().as_second()));
     }
-    let started = |pod: &Pod| {
-        let status = pod.status.as_ref();
-        let running = status.and_then(|status| {
-            let container = status.container_statuses.as_ref()?.first()?;
-            container.state.as_ref()?.running.as_ref()
-        });
-        running.is_some()
-    };
-    // The Deployment's status may not have told yet of the last that was deleted.
-    eventually("every Pod has started", async || {
-        let pods = env.pods(&web).await?;
-        Ok((pods.len() == 8 && pods.iter().all(started)).then_some(()))
-    })
-    .await?;
+    all_started(&env, &web, 8).await?;
 
     let now = steps.last().map_or("0", |(_, value, ..)| value);
     let (mut may_have, mut listed) = (Vec::new(), Vec::new());
