@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -40,8 +41,8 @@ use crate::telemetry::metrics;
 /// How often what must be alive says so.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Of so many requests that work on workloads, one may write a Projection beside them:
-/// in a mass change the rolls come first.
+/// For so many workloads worked on at a time one Projection is written: in a mass
+/// change the rolls come first.
 const REPORTING_SHARE: usize = 4;
 
 /// How many Projections are written at a time at the end.
@@ -65,7 +66,7 @@ pub struct Options {
     pub identity: String,
     /// Leader election.
     pub lease: lease::Config,
-    /// Sources, workloads and Projections worked on at a time, so many of each.
+    /// Sources, and workloads, worked on at a time: so many of each.
     pub concurrency: usize,
     /// Whether resourceVersions of sources and Pods can be compared.
     pub comparable: bool,
@@ -180,6 +181,39 @@ async fn digest_key(client: &Client, options: &Options) -> anyhow::Result<Digest
     }
 }
 
+/// The loops that do the work until `stop` says so; each tells its name at its end.
+pub(super) fn loops(
+    context: &Arc<Context>,
+    concurrency: usize,
+    stop: &watch::Sender<bool>,
+) -> [BoxFuture<'static, &'static str>; 4] {
+    let (read, work, report) = (context.clone(), context.clone(), context.clone());
+    let sources = queue::run(
+        context.sources.clone(),
+        concurrency,
+        move |id| sources::reconcile(read.clone(), id),
+        stopped(stop),
+    );
+    let workloads = queue::run(
+        context.workloads.clone(),
+        concurrency,
+        move |id| workloads::reconcile(work.clone(), id),
+        stopped(stop),
+    );
+    let reports = queue::run(
+        context.reports.clone(),
+        concurrency.div_ceil(REPORTING_SHARE),
+        move |subject| reports::reconcile(report.clone(), subject),
+        stopped(stop),
+    );
+    [
+        sources.map(|()| "the sources loop").boxed(),
+        workloads.map(|()| "the workloads loop").boxed(),
+        reports.map(|()| "the reports loop").boxed(),
+        follow_leadership(context.clone()).boxed(),
+    ]
+}
+
 /// Ends when nothing new is to be begun.
 pub(super) fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
     let mut stop = stop.subscribe();
@@ -195,7 +229,7 @@ impl Operator {
     /// Watches, and works until something ends that must not.
     async fn work(&mut self) -> anyhow::Result<()> {
         self.spawn_heartbeat();
-        self.spawn_sampling();
+        self.tasks.spawn(follow_time(self.context.clone()));
         // What is remembered comes first: without it every workload would be new.
         self.watch_each_namespace(|context: &Context, scope, change| {
             context.ingest_projection(scope, change);
@@ -331,38 +365,9 @@ impl Operator {
 
     fn spawn_loops(&mut self) {
         let concurrency = self.options.concurrency;
-        let context = self.context.clone();
-        let work = queue::run(
-            context.sources.clone(),
-            concurrency,
-            move |id| sources::reconcile(context.clone(), id),
-            self.stopped(),
-        );
-        self.spawn_loop("the sources loop", work);
-        let context = self.context.clone();
-        let work = queue::run(
-            context.workloads.clone(),
-            concurrency,
-            move |id| workloads::reconcile(context.clone(), id),
-            self.stopped(),
-        );
-        self.spawn_loop("the workloads loop", work);
-        let context = self.context.clone();
-        let work = queue::run(
-            context.reports.clone(),
-            concurrency.div_ceil(REPORTING_SHARE),
-            move |subject| reports::reconcile(context.clone(), subject),
-            self.stopped(),
-        );
-        self.spawn_loop("the reports loop", work);
-        self.tasks.spawn(follow_leadership(self.context.clone()));
-    }
-
-    fn spawn_loop(&mut self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(async move {
-            work.await;
-            name
-        });
+        for work in loops(&self.context, concurrency, &self.stop_work) {
+            self.tasks.spawn(work);
+        }
     }
 
     /// Says that the runtime turns and that the state's lock is free.
@@ -377,23 +382,6 @@ impl Operator {
                 heartbeat.beat();
             }
         });
-    }
-
-    /// Follows the API server's time.
-    fn spawn_sampling(&mut self) {
-        let context = self.context.clone();
-        self.tasks.spawn(async move {
-            let mut tick = interval(SAMPLING);
-            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                tick.tick().await;
-                context.clock.sample(context.server.now());
-            }
-        });
-    }
-
-    fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        stopped(&self.stop_work)
     }
 
     /// Ends in order: no new work; what runs is finished; Events are posted.
@@ -442,8 +430,18 @@ pub(super) async fn remember(context: &Arc<Context>) {
     while writes.next().await.is_some() {}
 }
 
+/// Follows the API server's time, from the start on.
+pub(super) async fn follow_time(context: Arc<Context>) -> &'static str {
+    let mut tick = interval(SAMPLING);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        context.clock.sample(context.server.now());
+    }
+}
+
 /// Has everything looked at when leadership comes.
-pub(super) async fn follow_leadership(context: Arc<Context>) -> &'static str {
+async fn follow_leadership(context: Arc<Context>) -> &'static str {
     let mut leadership = context.leadership.clone();
     let mut led = false;
     loop {

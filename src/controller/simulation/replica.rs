@@ -30,15 +30,17 @@ use crate::cluster::pulse::PulseLayer;
 use crate::cluster::views::{Key, View};
 use crate::cluster::watch::Change;
 use crate::controller::context::{Context, OperatorClock};
-use crate::controller::operator::{follow_leadership, remember, stopped};
-use crate::controller::queue::{self, Backoff, Queue};
+use crate::controller::operator::{follow_time, loops, remember};
+use crate::controller::queue::{Backoff, Queue};
 use crate::controller::state::{Settings, State};
-use crate::controller::{reports, sources, workloads};
 use crate::core::digest::DigestKey;
 use crate::core::object::{SourceKind, WorkloadKind};
 use crate::telemetry::client::Clients;
 use crate::telemetry::events::events;
 use crate::telemetry::metrics;
+
+/// Sources, and workloads, worked on at a time.
+const CONCURRENCY: usize = 4;
 
 pub(super) struct Replica {
     pub(super) context: Arc<Context>,
@@ -46,7 +48,7 @@ pub(super) struct Replica {
     pub(super) life: u64,
     leadership: watch::Sender<Leadership>,
     stop_work: watch::Sender<bool>,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<&'static str>,
     /// What it has to list before it works.
     unlisted: BTreeSet<Kind>,
     /// In which spans it did not watch which workload.
@@ -93,12 +95,15 @@ impl Replica {
             let request = http::Request::get("/version").body(Vec::new());
             client.request_text(request.unwrap()).await.unwrap();
         });
+        let context = Arc::new(context);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow_time(context.clone()));
         Self {
-            context: Arc::new(context),
+            context,
             life,
             leadership,
             stop_work: watch::Sender::new(false),
-            tasks: JoinSet::new(),
+            tasks,
             unlisted: Kind::ALL.into(),
             gaps: Vec::new(),
         }
@@ -190,27 +195,12 @@ impl Replica {
 
     /// Begins to work, as the operator does once all is listed.
     fn begin(&mut self) {
-        let context = self.context.clone();
+        let context = &self.context;
         context.state.lock().start(context.clock.now());
         context.enqueue_all();
-        let (a, b, c, d) = (context.clone(), context.clone(), context.clone(), context);
-        let stop = || stopped(&self.stop_work);
-        let handler = move |id| sources::reconcile(a.clone(), id);
-        self.tasks
-            .spawn(queue::run(self.context.sources.clone(), 4, handler, stop()));
-        let handler = move |id| workloads::reconcile(b.clone(), id);
-        self.tasks.spawn(queue::run(
-            self.context.workloads.clone(),
-            4,
-            handler,
-            stop(),
-        ));
-        let handler = move |id| reports::reconcile(c.clone(), id);
-        self.tasks
-            .spawn(queue::run(self.context.reports.clone(), 4, handler, stop()));
-        self.tasks.spawn(async move {
-            follow_leadership(d).await;
-        });
+        for work in loops(context, CONCURRENCY, &self.stop_work) {
+            self.tasks.spawn(work);
+        }
     }
 
     /// Ends in order, as the operator does.
