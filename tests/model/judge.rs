@@ -200,6 +200,7 @@ impl Model {
         };
         let held = self.held(&group.0, span).into_iter().filter(could_start);
         may_have.extend(held.map(|data| Some(view(uses, group, data))));
+        may_have.extend(self.found(subject, pod, group).into_iter().map(Some));
         may_have
     }
 
@@ -234,18 +235,18 @@ impl Model {
         if self.may_have(subject, pod, group).iter().any(outdated) {
             may.insert(Standing::Outdated);
         }
-        if self.may_be_unknown(subject, pod, group, &now) {
+        if self.found(subject, pod, group).contains(&now) {
             may.insert(Standing::Unknown);
         }
         may
     }
 
-    /// Whether a Pod started while nobody watched, and an edit of that time may be
-    /// older or newer. It counts as having what was found then, so it is no longer
-    /// unknown once that has changed.
-    fn may_be_unknown(&self, subject: &Subject, pod: &Pod, group: &Group, now: &View) -> bool {
+    /// What was found after each span in which nobody watched and a Pod started, where
+    /// an edit of that time may be older or newer than the start. The Pod may count as
+    /// having that: it is unknown while that holds, and outdated once it has changed.
+    fn found(&self, subject: &Subject, pod: &Pod, group: &Group) -> Vec<View> {
         let versions = self.sources.get(&group.0).map_or(&[][..], Vec::as_slice);
-        subject.gaps_of(group).any(|gap| {
+        let found = subject.gaps_of(group).filter_map(|gap| {
             let start = gap.seconds.start().saturating_sub(1);
             let failed = self.failed.iter();
             let failed = failed.filter(|span| span.contains(gap.seconds.end()));
@@ -256,10 +257,10 @@ impl Model {
                 .iter()
                 .any(|version| span.contains(&version.second) || version.stamp == Second::MAX);
             let found = self.before_second(end)..=self.before_second(end + READ_WITHIN);
-            pod.began_in(start, end)
-                && edited
-                && self.views(&subject.now.uses, group, found).contains(now)
-        })
+            (pod.began_in(start, end) && edited)
+                .then(|| self.views(&subject.now.uses, group, found))
+        });
+        found.flatten().collect()
     }
 
     /// Known limits (docs/limits.md): what happened in a gap without leaving a trace.
@@ -403,7 +404,11 @@ impl Model {
             "Paused" => subject.now.paused,
             "Blocked" => subject.now.ordered && self.is_stuck(workload),
             "AwaitingDeletion" => subject.now.on_delete && older(),
-            "Contested" => subject.removals >= 2,
+            "Contested" => {
+                let now = self.projected(workload);
+                let same = subject.removals.iter().filter(|then| **then == now);
+                same.count() >= 2
+            }
             _ => false,
         };
         if fits {

@@ -94,8 +94,8 @@ struct Subject {
     changes: usize,
     /// What may have cost a roll more than there are changes.
     disturbed: usize,
-    /// How often the annotation was taken away while the content stayed.
-    removals: usize,
+    /// What it projected each time that the annotation was taken away.
+    removals: Vec<Vec<View>>,
     gaps: Vec<Gap>,
     /// Whether a roll may have been made that its maker doesn't know of.
     unrecorded: bool,
@@ -163,9 +163,6 @@ impl Model {
             let quick = uses.peek().is_some() && second - last <= judge::READ_WITHIN;
             let moved = uses.any(|one| seen(one, before.as_ref()) != seen(one, data.as_ref()));
             subject.changes += usize::from(moved || quick);
-            if moved {
-                subject.removals = 0;
-            }
         }
         let versions = self.sources.entry(name.to_owned()).or_default();
         versions.push(Version {
@@ -212,8 +209,9 @@ impl Model {
     /// Somebody took the annotation from the template, or put an older one in its
     /// place, and nothing else.
     pub(crate) fn annotation_removed(&mut self, workload: &str) {
+        let projected = self.projected(workload);
         if let Some(subject) = self.workloads.get_mut(workload) {
-            subject.removals += 1;
+            subject.removals.push(projected);
             subject.disturbed += 1;
         }
     }
@@ -221,7 +219,7 @@ impl Model {
     /// The owner brought another template (which may be an earlier one).
     pub(crate) fn template_changed(&mut self, workload: &str) {
         if let Some(subject) = self.workloads.get_mut(workload) {
-            subject.removals = 0;
+            subject.removals.clear();
             subject.disturbed += 1;
         }
     }
@@ -313,6 +311,14 @@ impl Model {
     /// What it sees now.
     fn view_now(&self, uses: &[Use], group: &Group) -> View {
         view(uses, group, self.data_now(&group.0))
+    }
+
+    /// What a workload projects now.
+    fn projected(&self, workload: &str) -> Vec<View> {
+        let uses = self.workloads.get(workload);
+        let uses = uses.map_or(&[][..], |subject| &subject.now.uses);
+        let groups = groups(uses).into_iter();
+        groups.map(|group| self.view_now(uses, &group)).collect()
     }
 
     fn data_now(&self, source: &str) -> Option<&Data> {

@@ -104,6 +104,32 @@ fn a_pod_that_started_in_a_passing_content_is_outdated() {
     check(&history).unwrap();
 }
 
+/// Its template went away and came back, and meanwhile what it requires was deleted.
+#[test]
+fn a_pod_that_runs_without_what_it_requires_is_not_fresh() {
+    let unset = Op::Unset { source: 1, key: 0 };
+    let back = Op::Set {
+        source: 0,
+        key: 1,
+        value: 0,
+        other_manager: false,
+    };
+    let history = History {
+        seed: 0,
+        works: vec![(WorkKind::Deployment, 0), (WorkKind::DaemonSet, 1)],
+        replicas: 1,
+        ops: vec![
+            (0, unset),
+            (0, Op::Wait { millis: 4684 }),
+            (8, Op::Reshape { work: 1, shape: 3 }),
+            (2, Op::Delete { source: 0 }),
+            (56, back),
+            (0, Op::Undo { work: 1 }),
+        ],
+    };
+    check(&history).unwrap();
+}
+
 /// Only who saw it live knows that a container started before what passed within its
 /// second; a restart alone rolls nothing all the same.
 #[test]

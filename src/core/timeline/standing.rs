@@ -104,9 +104,7 @@ impl Since {
         };
         seconds_between(self.time, start.at).is_some_and(|seconds| seconds > margin.as_secs())
     }
-}
 
-impl Since {
     /// Whether a container certainly started before this: the event that first showed
     /// the start came no later, or the times are further apart than clocks may be. A
     /// container that starts as soon as what it waited for appears may well show a
@@ -267,18 +265,19 @@ impl Timeline {
         let first = match base.max(own) {
             Position::Before => Some(Position::Before),
             Position::At(index) => {
-                let appeared = (index..self.entries.len()).find(startable);
-                // What ran before it appeared has something older.
-                let ran = |at: &usize| {
-                    let since = &self.entries[*at].since;
-                    *at > index
-                        && start
-                            .flatten()
-                            .is_some_and(|start| since.after_container(&start))
+                let ran_before = |at: usize| {
+                    let since = &self.entries[at].since;
+                    start.flatten().is_some_and(|at| since.after_container(&at))
                 };
-                match appeared.filter(ran) {
-                    Some(_) => Some(Position::At(index)),
-                    None => appeared.map(Position::At),
+                match (index..self.entries.len()).find(startable) {
+                    // What ran before it appeared has something older.
+                    Some(at) if at > index && ran_before(at) => Some(Position::At(index)),
+                    Some(at) => Some(Position::At(at)),
+                    // It runs though this could not start: with what was there before.
+                    None if start.flatten().is_some() => {
+                        Some(index.checked_sub(1).map_or(Position::Before, Position::At))
+                    }
+                    None => None,
                 }
             }
         };

@@ -497,6 +497,19 @@ fn rule_08_a_pod_born_in_absence_has_what_then_appears() {
 }
 
 #[test]
+fn rule_08_what_runs_in_absence_has_something_else() {
+    let runs = |second| [container("app", Some((second, Some(second))))];
+    let line = Timeline::new(&gone(Some(5), 5), true);
+    assert_eq!(standing_of(&line, old(3), &runs(7)), Standing::Unknown);
+    let line = Timeline::new(&gone(Some(5), 5), false);
+    assert_eq!(standing_of(&line, old(3), &runs(7)), lacks(0));
+    // Started again after it was gone, with files that were mounted before.
+    let mut line = timeline(&[(A, 10)]);
+    line.observe(&[], absent(), &gone(Some(20), 20));
+    assert_eq!(standing_of(&line, live(15, 15), &runs(25)), lacks(1));
+}
+
+#[test]
 fn rule_08_what_waited_is_not_older_for_a_clock_that_is_behind() {
     // It appears in second 100; the Pod was created in 50.
     let mut line = Timeline::new(&gone(Some(5), 5), true);
