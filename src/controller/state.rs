@@ -298,32 +298,24 @@ impl State {
             managed.record.prune(&view);
         }
         let pods = assess(&view, &managed.record, self.settings.refresh_bound, now);
-        let mut decision = decide(&Facts {
+        let unread = managed.record.unread(|(kind, name)| {
+            let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
+            self.index.source(&id)
+        });
+        let decision = decide(&Facts {
             synced: self.synced,
             view: &view,
             record: &managed.record,
             pods: &pods,
+            unread,
             key: &self.settings.key,
             now,
         });
         let refreshed = pods.iter().any(|pod| pod.refreshed);
         if decision.reason == Reason::InSync {
             managed.record.contest.removals = 0;
-            let unread = managed.record.unread(|(kind, name)| {
-                let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
-                self.index.source(&id)
-            });
-            let read = unread.is_none();
-            // It may be all the same, or not.
-            if let Some((kind, name)) = unread {
-                decision = Decision {
-                    verdict: Verdict::Wait(None),
-                    reason: Reason::SourceNotRead,
-                    message: format!("{kind}/{name} was edited and has not been read since."),
-                };
-            }
             if !refreshed {
-                managed.record.note_in_sync(in_sync.filter(|_| read));
+                managed.record.note_in_sync(in_sync);
             }
         }
         let news = managed.is_news(&decision);

@@ -485,7 +485,11 @@ impl World {
         let view = self.index.view(&Self::id()).unwrap();
         self.record.prune(&view);
         let pods = assess(&view, &self.record, REFRESH_BOUND, self.now());
+        let unread = self
+            .record
+            .unread(|(_, name)| self.index.source(&config_map(name)));
         let decision = decide(&Facts {
+            unread,
             synced: self.synced,
             view: &view,
             record: &self.record,
@@ -498,12 +502,8 @@ impl World {
         let seen = Some((at((self.clock - lag).as_secs()), Mono(self.now().0 - lag)));
         if decision.reason == crate::api::reasons::Reason::InSync {
             self.record.contest.removals = 0;
-            let read = self
-                .record
-                .unread(|(_, name)| self.index.source(&config_map(name)))
-                .is_none();
             if pods.iter().all(|pod| !pod.refreshed) {
-                self.record.note_in_sync(seen.filter(|_| read));
+                self.record.note_in_sync(seen);
             }
         }
         let status = render(&Input {

@@ -104,6 +104,19 @@ pub(super) fn required_missing(facts: &Facts<'_>) -> Option<Decision> {
     ))
 }
 
+/// To be in sync is to be so with the last edit. What is outdated all the same is not
+/// kept from its roll.
+pub(super) fn edit_not_read(facts: &Facts<'_>) -> Option<Decision> {
+    let (kind, name) = facts.unread?;
+    (facts.outdated() == 0).then(|| {
+        Decision::new(
+            Verdict::Wait(None),
+            Reason::SourceNotRead,
+            format!("{kind}/{name} was edited and has not been read since."),
+        )
+    })
+}
+
 pub(super) fn no_pod_outdated(facts: &Facts<'_>) -> Option<Decision> {
     if facts.outdated() > 0 {
         return None;

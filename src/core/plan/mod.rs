@@ -18,7 +18,7 @@ pub use roll::Plan;
 use crate::api::projection::Outcome;
 use crate::api::reasons::Reason;
 use crate::core::digest::DigestKey;
-use crate::core::index::View;
+use crate::core::index::{SourceName, View};
 use crate::core::policy::Effective;
 use crate::core::record::Record;
 use crate::core::time::Mono;
@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub record: &'a Record,
     /// What each of its Pods has.
     pub pods: &'a [PodFacts],
+    /// A source of it whose last version is not read yet.
+    pub unread: Option<&'a SourceName>,
     /// Makes the revision.
     pub key: &'a DigestKey,
     /// The operator's clock.
@@ -77,6 +79,7 @@ const CHAIN: &[Guard] = &[
     guards::own_write_not_seen,
     guards::source_not_read,
     guards::required_missing,
+    guards::edit_not_read,
     guards::no_pod_outdated,
     guards::template_not_observed,
     guards::older_templates_only,

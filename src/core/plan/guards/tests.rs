@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::core::digest::{Digest, DigestKey, KeyId};
-use crate::core::index::View;
+use crate::core::index::{SourceName, View};
 use crate::core::object::{Rv, SourceKind};
 use crate::core::plan::{CHAIN, PodFacts, decide};
 use crate::core::policy::{Effective, SourceFilter};
@@ -24,6 +24,7 @@ struct Case {
     observed: bool,
     record: Record,
     pods: Vec<PodFacts>,
+    unread: Option<SourceName>,
     now: Mono,
 }
 
@@ -102,6 +103,7 @@ impl Case {
             observed: true,
             record,
             pods: vec![pod("web-0", true, true), pod("web-1", true, true)],
+            unread: None,
             now: seconds(1000),
         }
     }
@@ -137,6 +139,7 @@ impl Case {
             view: &view,
             record: &self.record,
             pods: &self.pods,
+            unread: self.unread.as_ref(),
             key: &DigestKey::new(&[7; 32]),
             now: self.now,
         })
@@ -195,6 +198,11 @@ fn missing(case: &mut Case) {
     case.record.tracks.insert(other, Box::new(track));
 }
 
+fn edited_unread(case: &mut Case) {
+    all_fresh(case);
+    case.unread = Some((SourceKind::ConfigMap, "app".into()));
+}
+
 fn all_fresh(case: &mut Case) {
     case.pods.iter_mut().for_each(|pod| pod.outdated.clear());
 }
@@ -242,6 +250,7 @@ const OBSTACLES: &[Obstacle] = &[
     ("OwnWriteNotSeen", unseen_write),
     ("SourceNotRead", unread),
     ("SourceMissing", missing),
+    ("SourceNotRead", edited_unread),
     ("InSync", all_fresh),
     ("TemplateNotObserved", unobserved),
     ("BeingReplaced", older_template),
@@ -271,6 +280,10 @@ fn each_guard_has_its_reason_and_sentence() {
         (
             Verdict::Hold,
             "ConfigMap/gone is required and does not exist: new Pods could not start. Create it, or make the reference optional.",
+        ),
+        (
+            Verdict::Wait(None),
+            "ConfigMap/app was edited and has not been read since.",
         ),
         (Verdict::Nothing, "No Pod is outdated."),
         (
