@@ -92,8 +92,10 @@ controlplane: ## Build etcd, Kubernetes and kwok for tests and demo (about 10 mi
 
 .PHONY: test
 test: controlplane ## Run all tests, on a real control plane.
-	@# Most of the time a test waits for the cluster, so more of them than cores.
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --locked --workspace
+	@# Most of the time a test waits for the cluster, so more of them than cores. Drawn
+	@# cases are the same ones every time: new ones are for `make simulate` and `cargo test`.
+	PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-1} RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} \
+		$(CARGO) test --locked --workspace
 
 # Histories of the simulation (`make test` runs 64), and seconds for each fuzz target.
 CASES ?= 3000
