@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::harness::{
     Act, Edit, Env, Operator, Passed, Proxy, Result, Source, Workload, config_map, deployment,
-    policy, status,
+    eventually, policy, status,
 };
 
 /// How long a fault lasts, after the edit that it keeps from being carried out.
@@ -223,6 +223,20 @@ async fn ensure_ready(operator: &Operator, ready: bool) -> Result<String> {
     let (code, text) = operator.probe("/readyz").await?;
     ensure!((code == 200) == ready, "{code}: {text}");
     Ok(text)
+}
+
+/// Waits until readiness tells of the watch of ConfigMaps, and this of it.
+async fn tells(operator: &Operator, sentence: &str) -> Result {
+    eventually(format!("readiness tells of {sentence:?}"), async || {
+        let text = ensure_ready(operator, false).await?;
+        let told = text.contains("[-]watch/ConfigMap") && text.contains(sentence);
+        ensure!(told, "{text}");
+        Ok(Some(()))
+    })
+    .await?;
+    let alive = operator.probe("/livez").await?.0 == 200;
+    ensure!(alive, "a restart would not help");
+    Ok(())
 }
 
 /// Waits until each of these was rolled once, and gives how long that took; it must

@@ -3,27 +3,12 @@
 use anyhow::ensure;
 use http::header::AUTHORIZATION;
 
-use super::{Lane, Meter, ensure_ready, heals};
-use crate::harness::{Act, Authority, Env, Operator, Proxy, Result, eventually, status};
+use super::{Lane, Meter, ensure_ready, heals, tells};
+use crate::harness::{Act, Authority, Env, Proxy, Result, eventually, status};
 
 /// The most requests within a minute that are refused: 12 watches, each tried after
 /// 0.8 s, then ever later, and the Lease twice in 2 seconds.
 const REQUESTS: usize = 200;
-
-async fn tells(operator: &Operator, sentence: &str) -> Result {
-    eventually(format!("readiness tells of {sentence:?}"), async || {
-        let text = ensure_ready(operator, false).await?;
-        ensure!(
-            text.contains("[-]watch/ConfigMap") && text.contains(sentence),
-            "{text}"
-        );
-        Ok(Some(()))
-    })
-    .await?;
-    let alive = operator.probe("/livez").await?.0 == 200;
-    ensure!(alive, "a restart would not help");
-    Ok(())
-}
 
 /// Its file holds another soon, which is read once a minute.
 #[tokio::test]
