@@ -143,12 +143,12 @@ impl Managed {
             (_, true) => self.decided + REPORT_INTERVAL * 2,
             _ => Mono::default(),
         };
-        let after = match (rolling, self.reported_at) {
-            (true, Some(written)) => written + ROLLOUT_INTERVAL,
-            (false, Some(written)) => written + REPORT_INTERVAL,
-            (_, None) => Mono::default(),
+        let interval = match rolling {
+            true => ROLLOUT_INTERVAL,
+            false => REPORT_INTERVAL,
         };
-        after.max(lasting)
+        let after = self.reported_at.map(|written| written + interval);
+        after.unwrap_or_default().max(lasting)
     }
 
     fn has_unreported_roll(&self) -> bool {

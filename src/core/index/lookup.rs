@@ -43,8 +43,8 @@ impl Index {
     #[must_use]
     pub fn source(&self, id: &SourceId) -> Option<&Source> {
         let space = self.spaces.get(&id.namespace)?;
-        let source = space.sources.get(&(id.kind, id.name.clone()))?;
-        Some(source)
+        let source = space.sources.get(&(id.kind, id.name.clone()));
+        source.map(Box::as_ref)
     }
 
     /// The managed workloads that refer to a source.

@@ -65,19 +65,15 @@ pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec
         view.selected,
         Selected::Managed(policy) if policy.strategy == Strategy::Observe
     );
-    let mut pods: Vec<PodFacts> = view
-        .pods
-        .iter()
-        .filter(|(pod, _)| pod.active)
-        .map(|(pod, current)| {
-            let mut facts = PodFacts::of(pod, *current);
-            facts.judge(view, record, pod, Judge { lag, observe, now });
-            facts
-        })
-        .collect();
-    pods.sort_by(|a, b| a.name.cmp(&b.name));
+    let active = view.pods.iter().filter(|(pod, _)| pod.active);
     // They are kept, and most workloads have fewer than a `Vec` begins with.
-    pods.shrink_to_fit();
+    let mut pods = Vec::with_capacity(active.clone().count());
+    pods.extend(active.map(|(pod, current)| {
+        let mut facts = PodFacts::of(pod, *current);
+        facts.judge(view, record, pod, Judge { lag, observe, now });
+        facts
+    }));
+    pods.sort_by(|a, b| a.name.cmp(&b.name));
     pods
 }
 
