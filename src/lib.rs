@@ -9,8 +9,10 @@
 //! - [`core`] is pure: what is projected, what each Pod has, what to do.
 //! - [`api`] has the custom resources and every name, reason and condition.
 //! - [`cluster`] sees and writes the cluster: watches, reads, patches, the lease.
-//! - [`controller`] has the reconcile loops between them.
-//! - [`telemetry`] has metrics, Events, logs, health and debug endpoints.
+//! - [`kinds`] names kinds of workloads and sources, and their objects.
+//! - [`operator`] has the reconcile loops between them.
+//! - [`serve`] has the HTTP endpoints.
+//! - [`telemetry`] has metrics and logs.
 //! - [`cli`] has the commands.
 //!
 //! An event only names what to look at; a plan reads current state.
@@ -18,9 +20,11 @@
 pub mod api;
 pub mod cli;
 pub mod cluster;
-pub mod controller;
 pub mod core;
+pub mod kinds;
+pub mod operator;
 mod random;
+pub mod serve;
 pub mod telemetry;
 
 /// The version of this build: that of the crate, unless `PROJSYNC_VERSION` gave another when it

@@ -3,9 +3,9 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Resource as _;
 use projsync::cluster::views::View;
-use projsync::core::object::WorkloadKind;
+use projsync::core::history::record::base_of;
 use projsync::core::policy::{Candidate, Policies, Selected};
-use projsync::core::record::base_of;
+use projsync::kinds::WorkloadKind;
 use serde_json::Value;
 
 /// Whatever it is, it can be decoded; and without a policy only `projsync.dev/sync` as

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use projsync::core::content::digest::{DigestKey, reference_digest};
 use projsync::core::content::{SourceContent, decode_source};
-use projsync::core::digest::{DigestKey, reference_digest};
-use projsync::core::object::{SourceId, SourceKind};
-use projsync::core::pod_spec::PodSpec;
-use projsync::core::reference::references;
+use projsync::core::project::pod_spec::PodSpec;
+use projsync::core::project::reference::references;
+use projsync::kinds::{SourceId, SourceKind};
 use serde_json::{Value, json};
 
 type Content = BTreeMap<String, (bool, String)>;

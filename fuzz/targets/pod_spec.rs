@@ -1,7 +1,7 @@
 //! A Pod spec, as JSON → references.
 
-use projsync::core::pod_spec::PodSpec;
-use projsync::core::reference::{Reference, references, self_refreshing};
+use projsync::core::project::pod_spec::PodSpec;
+use projsync::core::project::reference::{Reference, references, self_refreshing};
 use serde_json::Value;
 
 /// References are sorted, each source and class once, and depend on nothing but

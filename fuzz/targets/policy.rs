@@ -2,8 +2,8 @@
 
 use projsync::api::Duration;
 use projsync::api::policy::{ClusterSyncPolicySpec, SyncPolicySpec};
-use projsync::core::object::{SourceKind, WorkloadKind};
 use projsync::core::policy::{Candidate, CompiledPolicy, Labels, Policies, PolicyId, Selected};
+use projsync::kinds::{SourceKind, WorkloadKind};
 
 /// A policy is compiled or says in words why not; a duration that is read is written
 /// so that it reads the same.

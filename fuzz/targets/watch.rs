@@ -11,9 +11,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
 use projsync::api::policy::SyncPolicy;
 use projsync::cluster::views::{Key, Slim, View};
 use projsync::core::index::{Index, Seen};
-use projsync::core::object::{SourceId, SourceKind, WorkloadId, WorkloadKind};
 use projsync::core::policy::{CompiledPolicy, PolicyId};
 use projsync::core::time::Mono;
+use projsync::kinds::{SourceId, SourceKind, WorkloadId, WorkloadKind};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -128,7 +128,7 @@ fn view<K: Slim>(object: &Value) -> Option<(Key, K::Object)> {
     Some((Key::of(&view), view.object.ok()?))
 }
 
-fn source<K: Slim<Object = projsync::core::source::SourceMeta>>(
+fn source<K: Slim<Object = projsync::core::object::source::SourceMeta>>(
     index: &mut Index,
     kind: SourceKind,
     object: &Value,
@@ -147,7 +147,7 @@ fn source<K: Slim<Object = projsync::core::source::SourceMeta>>(
     Some(key)
 }
 
-fn workload<K: Slim<Object = projsync::core::workload::Workload>>(
+fn workload<K: Slim<Object = projsync::core::object::workload::Workload>>(
     index: &mut Index,
     kind: WorkloadKind,
     object: &Value,

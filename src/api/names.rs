@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::core::object::WorkloadKind;
+use crate::kinds::WorkloadKind;
 
 /// The API group of the custom resources.
 pub const GROUP: &str = "projsync.dev";

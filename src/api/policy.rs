@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::duration::Duration;
 use crate::api::schema;
-use crate::core::object::{SourceKind, WorkloadKind};
+use crate::kinds::{SourceKind, WorkloadKind};
 
 /// `settle` where a policy doesn't say.
 pub const DEFAULT_SETTLE: Duration = Duration::from_secs(2);

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::api::duration::Duration;
 use crate::api::policy::Strategy;
 use crate::api::schema;
-use crate::core::object::{SourceKind, WorkloadKind};
-use crate::core::reference::Class;
+use crate::kinds::Class;
+use crate::kinds::{SourceKind, WorkloadKind};
 
 /// The most keys of a reference that are listed, and whose digests are kept.
 pub const MAX_KEYS: usize = 64;

@@ -10,8 +10,8 @@ use crate::api::projection::{
     Since, TimelineEntry, WorkloadRef,
 };
 use crate::api::{ClusterSyncPolicy, Projection, SyncPolicy, crd, names};
-use crate::core::object::{SourceKind, WorkloadKind};
-use crate::core::reference::Class;
+use crate::kinds::Class;
+use crate::kinds::{SourceKind, WorkloadKind};
 
 fn schema(crd: &CustomResourceDefinition) -> Value {
     serde_json::to_value(&crd.spec.versions[0].schema).unwrap()["openAPIV3Schema"].take()

@@ -128,5 +128,4 @@ fn reasons() -> String {
 }
 
 #[cfg(test)]
-#[path = "docs/docs_tests.rs"]
 mod tests;

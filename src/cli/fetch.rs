@@ -19,7 +19,7 @@ use super::connect::{ClusterError, Connection, is_forbidden, is_not_found};
 use super::name::WorkloadName;
 use crate::api::Projection;
 use crate::api::names::projection_name;
-use crate::core::object::WorkloadKind;
+use crate::kinds::WorkloadKind;
 
 /// How many objects a page of a list has.
 const PAGE: u32 = 500;

@@ -9,7 +9,7 @@ use super::fetch::Fetch;
 use super::name::WorkloadName;
 use super::objects::{Pod, Workload, selector};
 use crate::api::Projection;
-use crate::core::object::WorkloadKind;
+use crate::kinds::WorkloadKind;
 
 /// The workloads of a namespace and its Pods.
 #[derive(Debug)]

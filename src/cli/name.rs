@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::core::object::{SourceKind, WorkloadKind};
+use crate::kinds::{SourceKind, WorkloadKind};
 
 /// A ConfigMap or Secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -13,9 +13,9 @@ use super::uses::Uses;
 use crate::api::Projection;
 use crate::api::names::SYNC_ANNOTATION;
 use crate::api::projection::PodState;
-use crate::core::object::WorkloadKind;
-use crate::core::pod_spec::PodTemplate;
-use crate::core::reference::{SelfRefreshedKind, self_refreshing};
+use crate::core::project::pod_spec::PodTemplate;
+use crate::core::project::reference::{SelfRefreshedKind, self_refreshing};
+use crate::kinds::WorkloadKind;
 
 /// What the kubelet refreshes itself in a volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

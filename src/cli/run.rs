@@ -6,7 +6,7 @@ use tracing::info;
 
 use crate::cli::run_args::RunArgs;
 use crate::cluster::watch;
-use crate::controller::operator::{self, Options};
+use crate::operator::run::{self, Options};
 use crate::telemetry::logs;
 
 /// Runs the operator until SIGTERM or SIGINT.
@@ -51,7 +51,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         debug_address: args.http.debug_bind_address,
         addresses_file: args.http.addresses_file,
     };
-    operator::run(options, async {
+    run::run(options, async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -9,8 +9,8 @@ use clap::{ArgAction, Args};
 use kube::Config;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
+use crate::cluster::client;
 use crate::cluster::lease;
-use crate::telemetry::client;
 use crate::telemetry::logs::LogFormat;
 
 /// Namespace of the lease and the key where nothing tells another.
@@ -351,5 +351,4 @@ pub(super) fn positive(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-#[path = "run_args_tests.rs"]
 mod tests;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::objects::{Pod, Workload};
 use crate::api::Projection;
-use crate::core::object::WorkloadKind;
+use crate::kinds::WorkloadKind;
 
 /// The time at which the tests look.
 pub(super) fn now() -> Timestamp {

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::name::SourceName;
 use crate::api::projection::ReferenceRecord;
-use crate::core::pod_spec::{Container, PodSpec};
-use crate::core::reference::{Class, Selection, Use, references};
+use crate::core::project::pod_spec::{Container, PodSpec};
+use crate::core::project::reference::{Selection, Use, references};
+use crate::kinds::Class;
 
 /// All uses of one source and one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

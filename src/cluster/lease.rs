@@ -392,5 +392,4 @@ async fn next<T>(stream: &mut Option<BoxStream<'static, T>>) -> Option<T> {
 }
 
 #[cfg(test)]
-#[path = "lease/lease_tests.rs"]
 mod tests;

@@ -10,12 +10,15 @@
 //! Every answer passes the [`pulse`], which notes the server's time and that
 //! the connection is alive.
 
+pub mod client;
 pub mod error;
+pub mod events;
 pub mod hold;
 pub mod lease;
 pub mod pace;
 pub mod patch;
 pub mod pulse;
+mod rate_limit;
 pub mod read;
 mod request;
 #[cfg(test)]

@@ -18,9 +18,9 @@ use super::request::{Answer, NoAnswer, exchange, metadata_only};
 use crate::api::names::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL, REVISION_ANNOTATION};
 use crate::api::policy::{ClusterSyncPolicy, PolicyStatus, SyncPolicy};
 use crate::api::projection::{Projection, ProjectionSpec, ProjectionStatus};
-use crate::core::object::{Rv, WorkloadId, WorkloadKind};
 use crate::core::policy::PolicyId;
 use crate::core::time::ServerTime;
+use crate::kinds::{Rv, WorkloadId, WorkloadKind};
 
 pub use digest_key::{KeyError, SECRET_NAME, digest_key};
 

@@ -9,10 +9,10 @@ use kube::core::Request;
 use kube::{Client, Resource};
 
 use super::request::{NoAnswer, exchange};
+use crate::core::content::digest::DigestKey;
 use crate::core::content::{DecodeError, SourceContent, decode_source};
-use crate::core::digest::DigestKey;
-use crate::core::object::{Rv, SourceId, SourceKind};
 use crate::core::time::ServerTime;
+use crate::kinds::{Rv, SourceId, SourceKind};
 
 /// The most bytes of an answer. Objects of up to 1 MiB are stored; binary data
 /// grows by a third and managedFields come on top.

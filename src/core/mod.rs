@@ -11,22 +11,15 @@
 //! time, keys and identity are arguments.
 
 pub mod content;
-pub mod digest;
-mod encoding;
-pub mod hex;
+pub mod history;
 pub mod index;
 pub mod lenient;
 pub mod object;
 pub mod plan;
-pub mod pod;
-pub mod pod_spec;
 pub mod policy;
+pub mod project;
 pub mod projection;
-pub mod record;
-pub mod reference;
-pub mod source;
+pub mod state;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod time;
-pub mod timeline;
-pub mod workload;

@@ -11,19 +11,20 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::api::projection::ProjectionStatus;
+use crate::core::content::digest::DigestKey;
 use crate::core::content::{Field, Reading, SourceContent};
-use crate::core::digest::DigestKey;
+use crate::core::history::record::{Arrival, Observed, Record, Roll, Version, base_of};
 use crate::core::index::{Index, Seen};
-use crate::core::object::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
+use crate::core::object::pod::{Container, ContainerStart, Owner, Pod, Start};
+use crate::core::object::source::SourceMeta;
+use crate::core::object::workload::{ReplicaSet, Template, Update, Workload};
 use crate::core::plan::{Decision, Facts, Plan, PodFacts, REFRESH_BOUND, Verdict, assess, decide};
-use crate::core::pod::{Container, ContainerStart, Owner, Pod, Start};
 use crate::core::policy::{CompiledPolicy, PolicyId};
+use crate::core::project::reference::{Place, Reference, Selection, Use};
 use crate::core::projection::{Clock, Input, render, restore, spec};
-use crate::core::record::{Arrival, Observed, Record, Roll, Version, base_of};
-use crate::core::reference::{Class, Place, Reference, Selection, Use};
-use crate::core::source::SourceMeta;
 use crate::core::time::{Mono, ServerTime};
-use crate::core::workload::{ReplicaSet, Template, Update, Workload};
+use crate::kinds::Class;
+use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
 
 pub(crate) const NAMESPACE: &str = "shop";
 
@@ -459,7 +460,7 @@ impl World {
         };
         let mut observed = Vec::new();
         for reference in self.workload.references.iter() {
-            let key = crate::core::record::TrackKey::of(reference);
+            let key = crate::core::history::record::TrackKey::of(reference);
             if let Some(track) = self.record.tracks.get_mut(&key)
                 && *reference.source.1 == *name
             {

@@ -45,8 +45,18 @@ impl MetricConstructor<Histogram> for RequestBuckets {
 /// Metrics of requests to the API server, for [`super::client`].
 #[derive(Debug, Clone)]
 pub struct ApiMetrics {
-    pub(super) requests: Family<VerbCode, Counter>,
-    pub(super) duration: Family<Verb, Histogram, RequestBuckets>,
+    requests: Family<VerbCode, Counter>,
+    duration: Family<Verb, Histogram, RequestBuckets>,
+}
+
+impl ApiMetrics {
+    /// Counts one request that ended with `code` after `took`.
+    pub fn answered(&self, verb: &'static str, code: &'static str, took: Duration) {
+        self.requests.get_or_create(&VerbCode { verb, code }).inc();
+        self.duration
+            .get_or_create(&Verb { verb })
+            .observe(took.as_secs_f64());
+    }
 }
 
 /// The metrics that code counts into. Clones share their values.
@@ -438,5 +448,4 @@ impl Metrics {
 }
 
 #[cfg(test)]
-#[path = "metrics_tests.rs"]
 mod tests;

@@ -1,10 +1,5 @@
-//! What the operator tells about itself: metrics, Events, logs, health.
+//! What the operator tells about itself: metrics, logs, figures of the process.
 
-pub mod client;
-pub mod events;
-pub mod health;
-pub mod http;
 pub mod logs;
 pub mod metrics;
 mod process;
-mod rate_limit;

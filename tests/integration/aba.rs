@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
-use projsync::core::object::WorkloadKind;
+use projsync::kinds::WorkloadKind;
 use serde_json::json;
 
 use crate::harness::{

@@ -8,7 +8,7 @@ use crate::harness::{
     Env, Object, Operator, Result, Source, Workload, config_map, daemon_set, deployment, policy,
     projected, secret, stateful_set, until,
 };
-use projsync::core::object::WorkloadKind;
+use projsync::kinds::WorkloadKind;
 
 /// A workload of each kind; each uses `app` and `db` in other ways.
 fn workloads(app: &Source, db: &Source) -> [Workload; 3] {

@@ -12,7 +12,7 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::events::v1::Event;
 use projsync::api::names::{REVISION_ANNOTATION, projection_name};
 use projsync::api::projection::Projection;
-use projsync::core::object::WorkloadKind;
+use projsync::kinds::WorkloadKind;
 use serde_json::json;
 use tokio::time::interval;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::harness::{
     Env, Object, Result, Source, Use, Workload, config_map, policy, projected, secret,
 };
-use projsync::core::object::{SourceKind, WorkloadKind};
+use projsync::kinds::{SourceKind, WorkloadKind};
 
 /// The keys of both sources under test. In a ConfigMap `bin` lies in `binaryData`.
 const KEYS: [&str; 4] = ["a", "b", "c", "bin"];

@@ -7,7 +7,7 @@
 //! can't know it does not ask of it: a [`Gap`] and the whole seconds of the API's times
 //! widen what a Pod may count as having, never what it really has.
 //!
-//! Used by the simulation (`src/controller/simulation`) and by `make soak`.
+//! Used by the simulation (`src/operator/simulation`) and by `make soak`.
 
 mod judge;
 mod projection;

@@ -17,7 +17,7 @@ use super::name::WorkloadName;
 use super::objects::selector;
 use super::output::Format;
 use super::tree::show;
-use crate::core::object::WorkloadKind;
+use crate::kinds::WorkloadKind;
 
 use report::Report;
 use undo::Undo;

@@ -13,7 +13,7 @@ use crate::cli::name::{SourceName, WorkloadName};
 use crate::cli::objects::{Pod, PodLine, SelfRefreshing, Workload};
 use crate::cli::status::Counts;
 use crate::cli::uses::{OneUse, Uses};
-use crate::core::reference::Class;
+use crate::kinds::Class;
 
 /// All about one workload.
 #[derive(Clone, Debug, Serialize)]

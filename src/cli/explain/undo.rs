@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::cli::name::WorkloadName;
 use crate::cli::objects::annotation;
 use crate::cluster::views::template_identity;
-use crate::core::object::WorkloadKind;
+use crate::kinds::WorkloadKind;
 
 /// Where a Deployment's controller numbers its ReplicaSets.
 const REVISION: &str = "deployment.kubernetes.io/revision";

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::api::policy::Strategy;
 use crate::api::projection::ProjectionStatus;
 use crate::cli::objects::Owner;
-use crate::core::reference::Class;
+use crate::kinds::Class;
 
 /// What a change of content brings about, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

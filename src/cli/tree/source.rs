@@ -11,7 +11,7 @@ use crate::cli::gather::Namespace;
 use crate::cli::name::SourceName;
 use crate::cli::objects::{Life, Owner, Pod, PodLine, Workload};
 use crate::cli::uses::{OneUse, Uses};
-use crate::core::reference::Class;
+use crate::kinds::Class;
 
 /// Who sees a source, and how.
 #[derive(Clone, Debug, Serialize)]

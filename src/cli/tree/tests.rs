@@ -10,8 +10,8 @@ use crate::cli::objects::{Owner, Pod, Workload};
 use crate::cli::samples::{
     other_pod, pod_of, projection, reference, rich_spec, started_pod, workload,
 };
-use crate::core::object::WorkloadKind;
-use crate::core::reference::Class;
+use crate::kinds::Class;
+use crate::kinds::WorkloadKind;
 
 fn managed(name: &str, status: Value) -> Option<Projection> {
     let mut all = json!({

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::projection::{PodState, ProjectionStatus, TimelineEntry};
 use crate::cli::objects::{Life, Pod, Workload};
 use crate::cli::uses::Uses;
-use crate::core::reference::Class;
+use crate::kinds::Class;
 
 /// A start is told by a node's clock and a change by the API server's: the nearer they are the
 /// less can be told.

@@ -8,7 +8,7 @@ use crate::api::projection::State;
 use crate::cli::name::{SourceName, WorkloadName};
 use crate::cli::objects::{Pod, PodLine, SelfRefreshing, Workload};
 use crate::cli::uses::{OneUse, Uses};
-use crate::core::reference::Class;
+use crate::kinds::Class;
 
 /// What a workload projects.
 #[derive(Clone, Debug, Serialize)]

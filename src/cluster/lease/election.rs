@@ -266,5 +266,4 @@ fn whole_seconds(duration: Duration) -> i32 {
 }
 
 #[cfg(test)]
-#[path = "election_tests.rs"]
 mod tests;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::api::names::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL};
 use crate::cluster::request::{Answer, NoAnswer, exchange, metadata_only};
-use crate::core::digest::DigestKey;
+use crate::core::content::digest::DigestKey;
 
 /// Name of the Secret.
 pub const SECRET_NAME: &str = "projsync-digest-key";

@@ -9,10 +9,10 @@ use serde::{Deserialize, Deserializer};
 use super::intern::Shared;
 use super::{Bad, fields};
 use crate::core::lenient::{Lenient, lenient, lenient_objects};
-use crate::core::object::Rv;
-use crate::core::pod::Owner;
+use crate::core::object::pod::Owner;
 use crate::core::policy::Labels;
 use crate::core::time::ServerTime;
+use crate::kinds::Rv;
 
 /// Which object, and which version of it.
 pub(super) struct Identity<'a> {

@@ -9,11 +9,11 @@ use serde::Deserializer;
 use super::intern::{Shared, intern};
 use super::metadata::{Identity, Metadata, RevisionLabel, Time};
 use super::{Bad, Slim, View, fields};
-use crate::core::object::WorkloadKind;
-use crate::core::pod::{Container, ContainerStart, Owner, Pod, Start};
-use crate::core::pod_spec::PodSpec;
-use crate::core::reference::{Reference, references};
+use crate::core::object::pod::{Container, ContainerStart, Owner, Pod, Start};
+use crate::core::project::pod_spec::PodSpec;
+use crate::core::project::reference::{Reference, references};
 use crate::core::time::ServerTime;
+use crate::kinds::WorkloadKind;
 
 /// A Pod.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ const BROKEN: [&str; 7] = [
 impl PodFields {
     /// The containers as far as it is known whether and when they started.
     fn containers(&self) -> Vec<Container> {
-        let names = |containers: &[crate::core::pod_spec::Container]| {
+        let names = |containers: &[crate::core::project::pod_spec::Container]| {
             containers
                 .iter()
                 .map(|container| intern(&container.name))

@@ -8,7 +8,7 @@ use serde::Deserializer;
 use super::metadata::{Identity, Metadata, RevisionLabel};
 use super::template::TemplateJson;
 use super::{Bad, Slim, View, fields};
-use crate::core::workload;
+use crate::core::object::workload;
 
 fields! {
     /// `ReplicaSet`.

@@ -11,9 +11,9 @@ use super::json_hash::{JsonHash, hash_of};
 use super::metadata::{Identity, Time};
 use super::{Bad, Slim, View, fields};
 use crate::core::lenient::{Lenient, lenient};
-use crate::core::object::Rv;
-use crate::core::source::SourceMeta;
+use crate::core::object::source::SourceMeta;
 use crate::core::time::ServerTime;
+use crate::kinds::Rv;
 
 fields! {
     /// `PartialObjectMetadata`.

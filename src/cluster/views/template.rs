@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use super::Bad;
 use crate::api::names::REVISION_ANNOTATION;
 use crate::core::lenient::Lenient;
-use crate::core::pod_spec::PodTemplate;
-use crate::core::reference::{Reference, references};
-use crate::core::workload::Template;
+use crate::core::object::workload::Template;
+use crate::core::project::pod_spec::PodTemplate;
+use crate::core::project::reference::{Reference, references};
 
 /// Label that a Deployment adds to the template of each of its ReplicaSets.
 const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";

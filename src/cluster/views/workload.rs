@@ -11,7 +11,7 @@ use super::metadata::{AllLabels, Identity, Metadata};
 use super::template::TemplateJson;
 use super::{Bad, Slim, View, fields};
 use crate::core::lenient::Lenient;
-use crate::core::workload::{Update, Workload};
+use crate::core::object::workload::{Update, Workload};
 
 fields! {
     /// A Deployment, a StatefulSet or a DaemonSet.

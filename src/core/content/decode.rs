@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{Field, Reading};
-use crate::core::digest::{DigestKey, KeyDigest};
+use crate::core::content::digest::{DigestKey, KeyDigest};
 use crate::core::lenient::{Lenient, lenient, lenient_objects};
-use crate::core::object::{SourceId, SourceKind};
 use crate::core::time::ServerTime;
+use crate::kinds::{SourceId, SourceKind};
 
 /// A body isn't the ConfigMap or Secret that was asked for. The messages say
 /// where, and never quote what is there.

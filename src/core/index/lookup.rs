@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::core::index::owned::Owned;
 use crate::core::index::space::Space;
 use crate::core::index::{Edges, Index, SourceName, WorkloadName};
-use crate::core::object::{SourceId, SourceKind, WorkloadId, WorkloadKind};
-use crate::core::pod::Pod;
+use crate::core::object::pod::Pod;
+use crate::core::object::source::Source;
+use crate::core::object::workload::Workload;
 use crate::core::policy::{PolicyId, Selected};
-use crate::core::reference::Reference;
-use crate::core::source::Source;
+use crate::core::project::reference::Reference;
 use crate::core::time::ServerTime;
-use crate::core::workload::Workload;
+use crate::kinds::{SourceId, SourceKind, WorkloadId, WorkloadKind};
 
 /// A workload as a plan sees it.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::core::pod::{Owner, Pod};
-use crate::core::workload::{ControllerRevision, ReplicaSet};
+use crate::core::object::pod::{Owner, Pod};
+use crate::core::object::workload::{ControllerRevision, ReplicaSet};
 
 /// Objects by name, and the names that one owner controls.
 #[derive(Debug)]

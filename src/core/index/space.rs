@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::core::index::owned::Owned;
 use crate::core::index::{Affected, SourceName, WorkloadName};
-use crate::core::object::{SourceId, WorkloadId, WorkloadKind};
-use crate::core::pod::{Owner, Pod};
+use crate::core::object::pod::{Owner, Pod};
+use crate::core::object::source::Source;
+use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
 use crate::core::policy::{Candidate, Labels, Policies, Selected};
-use crate::core::reference::Reference;
-use crate::core::source::Source;
-use crate::core::workload::{ControllerRevision, ReplicaSet, Workload};
+use crate::core::project::reference::Reference;
+use crate::kinds::{SourceId, WorkloadId, WorkloadKind};
 
 /// One namespace.
 #[derive(Debug, Default)]

@@ -8,11 +8,11 @@ use proptest::sample::subsequence;
 use serde_json::json;
 
 use super::*;
+use crate::core::history::timeline::MarkKind;
+use crate::core::object::workload::Template;
 use crate::core::policy::{CompiledPolicy, PolicyId, Selected};
-use crate::core::reference::Class;
 use crate::core::testing::{World, at, owner, reference};
-use crate::core::timeline::MarkKind;
-use crate::core::workload::Template;
+use crate::kinds::Class;
 
 /// An object of one of two namespaces; `variant` tells its versions apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,7 +120,7 @@ fn pod(key: Key, variant: u8) -> Pod {
         name: key.name(),
         owner: (variant & 2 == 0)
             .then(|| owner("ReplicaSet", &format!("name-{set}"), &format!("set-{set}"))),
-        start: crate::core::pod::Start {
+        start: crate::core::object::pod::Start {
             rv: Some(Rv(u64::from(variant) + 1)),
             at_least: None,
             time: at(u64::from(variant)),

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::api::policy::Strategy;
 use crate::api::reasons::Reason;
-use crate::core::digest::Missing;
+use crate::core::content::digest::Missing;
+use crate::core::history::record::{Origin, base_of};
+use crate::core::history::timeline::Timeline;
+use crate::core::object::workload::Update;
 use crate::core::plan::{Decision, Facts, Verdict, count_pods, in_words, roll};
 use crate::core::policy::Selected;
-use crate::core::record::{Origin, base_of};
 use crate::core::time::Mono;
-use crate::core::timeline::Timeline;
-use crate::core::workload::Update;
 
 /// How many times our annotation may be removed before we stop putting it back.
 const REMOVALS: u32 = 2;

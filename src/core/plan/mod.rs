@@ -17,10 +17,10 @@ pub use roll::Plan;
 
 use crate::api::projection::Outcome;
 use crate::api::reasons::Reason;
-use crate::core::digest::DigestKey;
+use crate::core::content::digest::DigestKey;
+use crate::core::history::record::Record;
 use crate::core::index::{SourceName, View};
 use crate::core::policy::Effective;
-use crate::core::record::Record;
 use crate::core::time::Mono;
 
 /// How long the kubelet may take to refresh a mounted directory, unless told.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::api::policy::Strategy;
 use crate::api::projection::PodState;
+use crate::core::history::record::{Record, TrackKey};
+use crate::core::history::timeline::Standing;
 use crate::core::index::View;
-use crate::core::pod::Pod;
+use crate::core::object::pod::Pod;
 use crate::core::policy::Selected;
-use crate::core::record::{Record, TrackKey};
-use crate::core::reference::Class;
 use crate::core::time::Mono;
-use crate::core::timeline::Standing;
+use crate::kinds::Class;
 
 /// What is known of one Pod that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]

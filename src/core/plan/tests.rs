@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::core::reference::Class;
 use crate::core::testing::{World, reference};
+use crate::kinds::Class;
 
 fn running(class: Class) -> World {
     let mut world = World::new([reference("app", class, false)]);

@@ -12,7 +12,7 @@ use crate::api::policy::{
     ClusterSyncPolicySpec, MAX_MIN_INTERVAL, MAX_SETTLE, PolicyCommon, SourceRule, Sources,
     SyncPolicySpec,
 };
-use crate::core::object::{SourceKind, WorkloadKind};
+use crate::kinds::{SourceKind, WorkloadKind};
 
 /// A policy that was found valid.
 #[derive(Clone, Debug, PartialEq)]

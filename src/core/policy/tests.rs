@@ -5,7 +5,7 @@ use proptest::strategy::Strategy as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::core::object::SourceKind;
+use crate::kinds::SourceKind;
 
 static NO_LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
 

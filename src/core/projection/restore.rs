@@ -7,13 +7,13 @@ use sha2::{Digest as _, Sha256};
 use crate::api::projection::{
     LastInSync, ProjectionSpec, ProjectionStatus, ReferenceRecord, RollRecord, TimelineEntry,
 };
-use crate::core::digest::{Digest, DigestKey, KeyId, ProjectedKeys};
-use crate::core::object::Rv;
+use crate::core::content::digest::{Digest, DigestKey, KeyId, ProjectedKeys};
+use crate::core::history::record::{Contest, Kept, Origin, Record, Roll, Track, TrackKey, Version};
+use crate::core::history::timeline::{Content, Entry, Since, Timeline, second_before};
+use crate::core::object::workload::Template;
 use crate::core::projection::Clock;
-use crate::core::record::{Contest, Kept, Origin, Record, Roll, Track, TrackKey, Version};
 use crate::core::time::{Mono, ServerTime};
-use crate::core::timeline::{Content, Entry, Since, Timeline, second_before};
-use crate::core::workload::Template;
+use crate::kinds::Rv;
 
 /// Takes up what an earlier process, or another replica, has stored.
 ///
@@ -206,5 +206,5 @@ fn stored_keys(stored: &ReferenceRecord) -> ProjectedKeys {
 }
 
 fn parse_hex(text: &str) -> Option<[u8; 16]> {
-    crate::core::hex::parse(text).ok()
+    crate::core::content::hex::parse(text).ok()
 }

@@ -5,3 +5,5 @@
 pub mod api;
 #[path = "../../../src/core/mod.rs"]
 pub mod core;
+#[path = "../../../src/kinds/mod.rs"]
+pub mod kinds;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use projsync::core::object::SourceKind;
+use projsync::kinds::SourceKind;
 use serde_json::{Value, json};
 
 /// Something that can be created and referred to.

@@ -19,7 +19,7 @@ use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, Resource};
 use projsync::api::policy::PolicyStatus;
 use projsync::api::projection::{Projection, ProjectionStatus};
-use projsync::core::object::{SourceKind, WorkloadKind};
+use projsync::kinds::{SourceKind, WorkloadKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use projsync::core::object::{SourceKind, WorkloadKind};
+use projsync::kinds::{SourceKind, WorkloadKind};
 use serde_json::{Value, json};
 
 use super::{Object, Source};

@@ -1,7 +1,7 @@
 //! What goes in the middle of things: a workload, a namespace.
 
 use anyhow::ensure;
-use projsync::core::object::WorkloadKind;
+use projsync::kinds::WorkloadKind;
 use serde_json::json;
 
 use crate::harness::{

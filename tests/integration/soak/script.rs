@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use projsync::api::names::REVISION_ANNOTATION;
-use projsync::core::object::WorkloadKind;
+use projsync::kinds::WorkloadKind;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::pod::Owner;
+use crate::core::object::pod::Owner;
 use crate::core::time::ServerTime;
 
 pub(super) fn pod() -> Value {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::source::SourceMeta;
+use crate::core::object::source::SourceMeta;
 
 fn secret() -> Value {
     json!({

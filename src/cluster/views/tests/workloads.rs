@@ -1,8 +1,8 @@
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, ReplicaSet, StatefulSet};
 
 use super::*;
-use crate::core::object::{Rv, SourceKind};
-use crate::core::workload::Update;
+use crate::core::object::workload::Update;
+use crate::kinds::{Rv, SourceKind};
 
 pub(super) fn deployment() -> Value {
     json!({

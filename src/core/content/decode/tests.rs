@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::core::object::Rv;
+use crate::kinds::Rv;
 
 fn key() -> DigestKey {
     DigestKey::new(&[7; 32])

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::core::digest::{Digest, DigestKey, KeyId};
+use crate::core::content::digest::{Digest, DigestKey, KeyId};
+use crate::core::history::record::{Origin, Record, Roll, Track, TrackKey};
+use crate::core::history::timeline::{Observation, Timeline};
 use crate::core::index::{SourceName, View};
-use crate::core::object::{Rv, SourceKind};
+use crate::core::object::workload::Workload;
 use crate::core::plan::{CHAIN, PodFacts, decide};
 use crate::core::policy::{Effective, SourceFilter};
-use crate::core::record::{Origin, Record, Roll, Track, TrackKey};
-use crate::core::reference::{Class, Reference};
+use crate::core::project::reference::Reference;
 use crate::core::testing::{World, at, reference};
-use crate::core::timeline::{Observation, Timeline};
-use crate::core::workload::Workload;
+use crate::kinds::Class;
+use crate::kinds::{Rv, SourceKind};
 
 /// Everything that a plan looks at, to be set up as a case needs it.
 struct Case {
@@ -629,6 +630,6 @@ fn a_roll_is_noted_in_the_record() {
     for _ in 0..8 {
         case.record.rolled(roll.clone(), &plan.base, case.now);
     }
-    assert_eq!(case.record.rolls.len(), crate::core::record::ROLLS);
+    assert_eq!(case.record.rolls.len(), crate::core::history::record::ROLLS);
     assert_eq!(case.decide().reason, Reason::OwnWriteNotSeen);
 }

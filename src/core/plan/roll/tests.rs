@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::core::reference::Class;
 use crate::core::testing::{World, reference, variable};
+use crate::kinds::Class;
 
 /// A Deployment that uses `app` as variables and `conf` as files, in sync.
 fn running() -> World {
@@ -36,7 +36,7 @@ fn the_revision_is_the_digest_of_all_content() {
     world.write("app", &[("a", "2"), ("b", "1")]);
     let plan = planned(&mut world);
     assert_eq!(*plan.revision, *plan.base);
-    let digest: Result<crate::core::digest::Digest, _> = plan.base.parse();
+    let digest: Result<crate::core::content::digest::Digest, _> = plan.base.parse();
     assert_eq!(digest.unwrap().key_id, world.key.id());
     // The same content gives the same; other content another.
     assert_eq!(planned(&mut world), plan);
@@ -57,7 +57,7 @@ fn a_counter_makes_a_revision_new() {
     world.wait_secs(5);
     world.write("app", &[("a", "2"), ("b", "1")]);
     let mut old = world.pods["web-1.1"].clone();
-    old.start.rv = Some(crate::core::object::Rv(2));
+    old.start.rv = Some(crate::kinds::Rv(2));
     old.start.time = crate::core::testing::at(0);
     old.containers.clear();
     old.uid = "from-before".into();
@@ -227,7 +227,7 @@ fn our_own_roll_is_no_removal_though_the_watch_is_first() {
     // The next roll's template comes before the answer to its patch.
     let next = format!("{}.1", first.base);
     world.change_template(1, Some(&next));
-    let roll = crate::core::record::Roll {
+    let roll = crate::core::history::record::Roll {
         revision: next.as_str().into(),
         time: world.time(),
         rv: world.workload.rv,

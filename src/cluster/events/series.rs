@@ -1,0 +1,185 @@
+//! Which Events are one that occurred again.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{EventType, Notice};
+
+/// The same within this time of the last is a repetition.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// Events remembered at most.
+const REMEMBERED: usize = 1024;
+
+/// The Events posted of late.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    posted: HashMap<Key, Posted>,
+}
+
+/// What makes two Events the same: everything but the version and the time.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key {
+    namespace: String,
+    uid: String,
+    event_type: EventType,
+    reason: &'static str,
+    action: &'static str,
+    note: String,
+}
+
+#[derive(Debug)]
+struct Posted {
+    name: String,
+    count: i32,
+    last: Instant,
+}
+
+/// How to post an Event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// As a new one.
+    Create,
+    /// As the occurrence of that number of the Event of that name.
+    Repeat { name: String, count: i32 },
+}
+
+impl Series {
+    /// Counts the occurrence, and says how to post it.
+    pub(super) fn step(&mut self, notice: &Notice, now: Instant) -> Step {
+        match self.posted.get_mut(&key(notice)) {
+            Some(posted) if now.duration_since(posted.last) < WINDOW => {
+                posted.last = now;
+                posted.count = posted.count.saturating_add(1);
+                Step::Repeat {
+                    name: posted.name.clone(),
+                    count: posted.count,
+                }
+            }
+            _ => Step::Create,
+        }
+    }
+
+    /// Remembers an Event that was created.
+    pub(super) fn created(&mut self, notice: &Notice, name: String, now: Instant) {
+        if self.posted.len() >= REMEMBERED {
+            self.posted
+                .retain(|_, posted| now.duration_since(posted.last) < WINDOW);
+        }
+        if self.posted.len() >= REMEMBERED {
+            // All are recent. Forgetting the older half makes this rare.
+            let mut times: Vec<Instant> = self.posted.values().map(|posted| posted.last).collect();
+            times.sort_unstable();
+            let middle = times[times.len() / 2];
+            self.posted.retain(|_, posted| posted.last > middle);
+        }
+        self.posted.insert(
+            key(notice),
+            Posted {
+                name,
+                count: 1,
+                last: now,
+            },
+        );
+    }
+
+    /// Forgets an Event that is gone.
+    pub(super) fn forget(&mut self, notice: &Notice) {
+        self.posted.remove(&key(notice));
+    }
+}
+
+fn key(notice: &Notice) -> Key {
+    Key {
+        namespace: notice.regarding.namespace.clone(),
+        uid: notice.regarding.uid.clone(),
+        event_type: notice.event_type,
+        reason: notice.reason,
+        action: notice.action,
+        note: notice.note.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::events::Regarding;
+
+    fn notice(note: &str) -> Notice {
+        let regarding = Regarding {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: "ns".into(),
+            name: "web".into(),
+            uid: "u".into(),
+            resource_version: None,
+        };
+        Notice {
+            regarding,
+            event_type: EventType::Normal,
+            reason: "Rolled",
+            action: "Roll",
+            note: note.into(),
+        }
+    }
+
+    #[test]
+    fn the_same_within_ten_minutes_is_counted() {
+        let mut series = Series::default();
+        let mut now = Instant::now();
+        let a = notice("a");
+        assert_eq!(series.step(&a, now), Step::Create);
+        assert_eq!(series.step(&a, now), Step::Create, "not created yet");
+        series.created(&a, "web.1".into(), now);
+        for count in 2..5 {
+            now += Duration::from_secs(599);
+            let mut newer = a.clone();
+            newer.regarding.resource_version = Some(count.to_string());
+            assert_eq!(
+                series.step(&newer, now),
+                Step::Repeat {
+                    name: "web.1".into(),
+                    count
+                }
+            );
+        }
+        now += WINDOW;
+        assert_eq!(series.step(&a, now), Step::Create);
+    }
+
+    #[test]
+    fn any_difference_makes_another() {
+        let mut series = Series::default();
+        let now = Instant::now();
+        let a = notice("a");
+        series.created(&a, "web.1".into(), now);
+        let mut others = [notice("b"), a.clone(), a.clone(), a.clone(), a.clone()];
+        others[1].reason = "Held";
+        others[2].action = "Hold";
+        others[3].event_type = EventType::Warning;
+        others[4].regarding.uid = "v".into();
+        for other in others {
+            assert_eq!(series.step(&other, now), Step::Create, "{other:?}");
+        }
+        series.forget(&a);
+        assert_eq!(series.step(&a, now), Step::Create);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_the_newest() {
+        let mut series = Series::default();
+        let mut now = Instant::now();
+        for i in 0..10_000 {
+            now += Duration::from_millis(1);
+            series.created(&notice(&i.to_string()), i.to_string(), now);
+            assert!(series.posted.len() <= REMEMBERED);
+        }
+        assert!(matches!(
+            series.step(&notice("9999"), now),
+            Step::Repeat { .. }
+        ));
+        assert_eq!(series.step(&notice("0"), now), Step::Create);
+    }
+}

@@ -1,0 +1,342 @@
+//! What is remembered of a managed workload: the timeline of each reference, the
+//! starts of Pods, our rolls, and who undid them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::core::content::digest::Digest;
+use crate::core::history::timeline::{Content, Joint, second_after};
+use crate::core::index::{SourceName, View};
+use crate::core::object::pod::{Container, Pod, Start};
+use crate::core::object::source::Source;
+use crate::core::object::workload::{Template, Workload};
+use crate::core::project::reference::{Fingerprint, Reference};
+use crate::core::time::{Mono, ServerTime};
+use crate::kinds::Class;
+use crate::kinds::Rv;
+
+mod track;
+
+pub use track::{Arrival, Kept, Observed, Origin, Track, Version};
+
+/// How many rolls are remembered.
+pub const ROLLS: usize = 5;
+
+/// How many keys of a reference are remembered, so that changed ones can be named.
+pub const KEYS: usize = 64;
+
+/// A reference among those of its workload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackKey {
+    /// The source.
+    pub source: SourceName,
+    /// The class.
+    pub class: Class,
+}
+
+/// What is remembered of one workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// `metadata.uid` of the workload whose history this is.
+    pub uid: Arc<str>,
+    /// Its references: few, while a map makes room for eleven at once.
+    pub tracks: BTreeMap<TrackKey, Box<Track>>,
+    /// Our last rolls, oldest first; at most [`ROLLS`].
+    pub rolls: Vec<Roll>,
+    /// The template as last seen.
+    pub template: Option<Template>,
+    /// Whether somebody keeps undoing our rolls.
+    pub contest: Contest,
+    /// Stored starts of Pods, by uid.
+    pub starts: BTreeMap<Arc<str>, Rv>,
+    /// The workload's version after our last write: nothing is planned before
+    /// the watch has brought it.
+    pub written: Option<Rv>,
+    /// When we last rolled it.
+    pub last_roll: Option<Mono>,
+    /// A server time up to which every Pod had the newest content.
+    pub last_in_sync: Option<ServerTime>,
+    /// The creation of the newest Pod.
+    pub newest_start: Option<ServerTime>,
+    /// Set where digests were lost or of an unknown format, so that what some
+    /// Pods have can't be told.
+    pub restated: bool,
+}
+
+/// One roll that we made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roll {
+    /// The value of `projsync.dev/revision` that was written.
+    pub revision: Arc<str>,
+    /// When, by the API server.
+    pub time: ServerTime,
+    /// The workload's version that it gave: Pods that carry the revision started
+    /// after it.
+    pub rv: Option<Rv>,
+    /// `ConfigMap/app: key1, key2`, one a source.
+    pub causes: Vec<String>,
+}
+
+/// Counts how often somebody else removed our annotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contest {
+    /// The revision that we last wrote.
+    pub revision: Option<Arc<str>>,
+    /// Whether the template was seen with it.
+    pub present: bool,
+    /// How often it was seen to go while nothing else of the template changed.
+    pub removals: u32,
+    /// The value that took its place when it was last seen to go: by our own next
+    /// roll, if the watch brings that before the answer to the patch.
+    pub replaced_by: Option<Arc<str>>,
+}
+
+// === impl Record ===
+
+impl Record {
+    /// Starts the record of a workload that is new to us.
+    #[must_use]
+    pub fn new(uid: Arc<str>) -> Self {
+        Self {
+            uid,
+            tracks: BTreeMap::new(),
+            rolls: Vec::new(),
+            template: None,
+            contest: Contest::default(),
+            starts: BTreeMap::new(),
+            written: None,
+            last_roll: None,
+            last_in_sync: None,
+            newest_start: None,
+            restated: false,
+        }
+    }
+
+    /// Brings the record in line with the workload: references that are new or
+    /// have other uses start anew, those that went are dropped.
+    ///
+    /// A reference that came with another template is one of a known workload:
+    /// Pods older than the last edit of its source are outdated. One that came
+    /// without (first sight, a policy, a newer operator) tells nothing of them.
+    pub fn align(&mut self, workload: &Workload, references: &[Reference]) {
+        if self.uid != workload.uid {
+            // Timelines outlive a workload that is orphaned and recreated.
+            self.uid = workload.uid.clone();
+            self.rolls.clear();
+            self.contest = Contest::default();
+            self.written = None;
+            self.last_roll = None;
+        }
+        let same_template = self
+            .template
+            .as_ref()
+            .is_none_or(|template| template.hash == workload.template.hash);
+        if self.template.as_ref() != Some(&workload.template) {
+            self.contest.see(&workload.template, same_template);
+            self.template = Some(workload.template.clone());
+        }
+        let keys: BTreeMap<TrackKey, &Reference> = references
+            .iter()
+            .map(|reference| (TrackKey::of(reference), reference))
+            .collect();
+        self.tracks.retain(|key, track| {
+            keys.get(key)
+                .is_some_and(|reference| reference.fingerprint() == track.fingerprint)
+        });
+        for (key, reference) in keys {
+            self.tracks
+                .entry(key)
+                .or_insert_with(|| Box::new(Track::new(reference.fingerprint(), same_template)));
+        }
+    }
+
+    /// When `pod` started, with what we remember of it and of the roll whose
+    /// revision it carries.
+    #[must_use]
+    pub fn start_of(&self, pod: &Pod) -> Start {
+        let mut start = pod.start;
+        start.rv = start.rv.or_else(|| self.starts.get(&pod.uid).copied());
+        let roll = pod
+            .revision
+            .as_ref()
+            .and_then(|revision| self.rolls.iter().find(|roll| roll.revision == *revision));
+        start.at_least = start.at_least.max(roll.and_then(|roll| roll.rv));
+        start
+    }
+
+    /// Notes a roll that the API server accepted.
+    pub fn rolled(&mut self, roll: Roll, base: &str, now: Mono) {
+        self.written = roll.rv;
+        self.last_roll = Some(now);
+        let same_content = self
+            .contest
+            .revision
+            .as_deref()
+            .is_some_and(|revision| base_of(revision) == base);
+        let by_us = self.contest.replaced_by.take().as_ref() == Some(&roll.revision);
+        if !same_content {
+            self.contest.removals = 0;
+        } else if by_us {
+            self.contest.removals = self.contest.removals.saturating_sub(1);
+        }
+        let template = self.template.as_ref();
+        self.contest.present =
+            template.is_some_and(|template| template.revision.as_ref() == Some(&roll.revision));
+        self.contest.revision = Some(roll.revision.clone());
+        self.rolls.push(roll);
+        let surplus = self.rolls.len().saturating_sub(ROLLS);
+        self.rolls.drain(..surplus);
+    }
+
+    /// Joins what another replica has stored: what it saw before we did, and its
+    /// rolls. The Pod starts that we saw are kept.
+    pub fn merge(&mut self, stored: Self) {
+        if stored.uid == self.uid {
+            self.rolls = stored.rolls;
+            self.contest = stored.contest;
+            self.last_roll = self.last_roll.max(stored.last_roll);
+        }
+        self.last_in_sync = self.last_in_sync.max(stored.last_in_sync);
+        self.starts.extend(stored.starts);
+        for (key, theirs) in stored.tracks {
+            let Some(ours) = self.tracks.get_mut(&key) else {
+                continue;
+            };
+            if ours.fingerprint != theirs.fingerprint || theirs.origin == Origin::Foreign {
+                continue;
+            }
+            ours.kept = ours.kept.take().or_else(|| theirs.kept.clone());
+            match (&mut ours.timeline, &theirs.timeline) {
+                (Some(timeline), Some(stored)) => {
+                    let joint = Joint {
+                        from: theirs.date,
+                        date: second_after(ours.date),
+                        key_went: track::key_went(&theirs.keys, &ours.keys),
+                    };
+                    timeline.merge(stored, joint);
+                }
+                (None, Some(_)) => *ours = theirs,
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// Stops following the sources: what happens until it is managed again goes
+    /// by unseen.
+    pub fn pause(&mut self) {
+        for track in self.tracks.values_mut() {
+            if track.origin == Origin::Followed {
+                track.origin = Origin::Stored;
+            }
+        }
+    }
+
+    /// Keeps each timeline within its limit, and what is only needed for live Pods.
+    pub fn prune(&mut self, view: &View<'_>) {
+        let live = || {
+            view.pods
+                .iter()
+                .map(|(pod, _)| *pod)
+                .filter(|pod| pod.active)
+        };
+        self.newest_start = live().map(|pod| pod.start.time).max();
+        let uids: BTreeSet<&Arc<str>> = live().map(|pod| &pod.uid).collect();
+        self.starts.retain(|uid, _| uids.contains(uid));
+        let starts: Vec<(Start, &[Container])> = live()
+            .map(|pod| (self.start_of(pod), &*pod.containers))
+            .collect();
+        for track in self.tracks.values_mut() {
+            if let Some(timeline) = &mut track.timeline {
+                timeline.prune(starts.iter().copied());
+            }
+        }
+    }
+
+    /// One of its sources that has not been read to the last version, given what the
+    /// index knows of each.
+    #[must_use]
+    pub fn unread<'a>(
+        &self,
+        source: impl Fn(&SourceName) -> Option<&'a Source>,
+    ) -> Option<&SourceName> {
+        let mut tracks = self.tracks.iter();
+        let unread = tracks.find(|(key, track)| track.lags(source(&key.source)));
+        unread.map(|(key, _)| &key.source)
+    }
+
+    /// Notes that no Pod is outdated: each one created up to some time has the
+    /// newest contents. `seen` is a server time up to which everything has been
+    /// seen for sure, with the operator's time of it.
+    pub fn note_in_sync(&mut self, seen: Option<(ServerTime, Mono)>) {
+        let covered: Option<Vec<ServerTime>> = self
+            .tracks
+            .values()
+            .map(|track| track.covered_until(seen))
+            .collect();
+        let Some(time) = covered.and_then(|times| times.into_iter().min()) else {
+            return;
+        };
+        self.last_in_sync = Some(time);
+        for track in self.tracks.values_mut() {
+            if let Some(timeline) = &mut track.timeline {
+                timeline.mark_synced(time);
+            }
+        }
+    }
+
+    /// The newest digest of each reference, where all are read.
+    #[must_use]
+    pub fn newest(&self) -> Option<Vec<(Fingerprint, Digest)>> {
+        self.tracks
+            .values()
+            .map(|track| match track.timeline.as_ref()?.newest().content {
+                Content::Known(digest) => Some((track.fingerprint, digest)),
+                Content::Unread | Content::Unsure => None,
+            })
+            .collect()
+    }
+}
+
+/// The digest in a revision, without the counter that may follow it.
+#[must_use]
+pub fn base_of(revision: &str) -> &str {
+    // v1.<key id>.<digest>[.<n>]
+    match revision.match_indices('.').nth(2) {
+        Some((at, _)) => &revision[..at],
+        None => revision,
+    }
+}
+
+// === impl Contest ===
+
+impl Contest {
+    /// Takes in another template.
+    fn see(&mut self, template: &Template, otherwise_same: bool) {
+        if !otherwise_same {
+            *self = Self::default();
+            return;
+        }
+        let ours = self.revision.is_some() && template.revision == self.revision;
+        if self.present && !ours {
+            self.removals = self.removals.saturating_add(1);
+            self.replaced_by = template.revision.clone();
+        }
+        self.present = ours;
+    }
+}
+
+// === impl TrackKey ===
+
+impl TrackKey {
+    /// That of a reference.
+    #[must_use]
+    pub fn of(reference: &Reference) -> Self {
+        Self {
+            source: reference.source.clone(),
+            class: reference.class,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

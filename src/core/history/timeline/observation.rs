@@ -1,0 +1,118 @@
+//! What is seen of a source, on its way into a timeline.
+
+use std::sync::Arc;
+
+use crate::core::content::digest::Digest;
+use crate::core::history::timeline::{CHANGED_LIMIT, Content, Entry, Since, second_before};
+use crate::core::time::{Mono, ServerTime};
+use crate::kinds::Rv;
+
+/// What one reading of a source says of a reference.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The digest of what is projected.
+    pub digest: Digest,
+    /// Whether something required is missing.
+    pub missing: bool,
+    /// `metadata.resourceVersion` of the object that was read; of the DELETED
+    /// event, if one was seen, for an absent one.
+    pub rv: Option<Rv>,
+    /// The version that last changed the data, where the watch saw it live and
+    /// had reached `rv`: the content is in force since then.
+    pub edited: Option<Rv>,
+    /// Whether no container can start without it.
+    pub required: bool,
+    /// `metadata.creationTimestamp`, `None` for an absent source.
+    pub created: Option<ServerTime>,
+    /// The newest managedFields time that owns data.
+    pub data_time: Option<ServerTime>,
+    /// The `Date` of the API response that brought it.
+    pub date: ServerTime,
+    /// When the operator learned of the change.
+    pub received: Mono,
+    /// The projected keys that differ from the previous content.
+    pub changed: Vec<Arc<str>>,
+    /// Whether a key that was projected is gone: a removal moves no
+    /// managedFields time.
+    pub key_went: bool,
+}
+
+/// A version of a source that went by between two readings of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its resourceVersion.
+    pub rv: Rv,
+    /// What happened in it.
+    pub kind: MarkKind,
+    /// When the operator learned of it.
+    pub received: Mono,
+}
+
+/// What happened in a version of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// Its data may have changed.
+    Edited,
+    /// It was deleted.
+    Deleted,
+}
+
+// === impl Observation ===
+
+impl Observation {
+    pub(super) fn entry(&self, since: Since) -> Entry {
+        Entry {
+            content: Content::Known(self.digest),
+            since,
+            missing: self.missing,
+            changed: self.changed.iter().take(CHANGED_LIMIT).cloned().collect(),
+            received: self.received,
+            synced: None,
+        }
+    }
+
+    /// The server's time for content that follows one in force since `previous`.
+    pub(super) fn time_after(&self, previous: ServerTime) -> ServerTime {
+        self.told_after(previous).unwrap_or(self.date)
+    }
+
+    /// The same, where managedFields tell it.
+    pub(super) fn told_after(&self, previous: ServerTime) -> Option<ServerTime> {
+        self.data_time
+            .filter(|time| *time > previous && !self.key_went)
+    }
+}
+
+/// The time of a first reading. Content that came with its object, within the
+/// same second, and that no container can start without, counts from before that
+/// second: whatever started in it has it.
+pub(super) fn first_time(created: ServerTime, seen: &Observation) -> ServerTime {
+    let edited = seen.data_time.unwrap_or(seen.date);
+    if seen.required && edited == created {
+        return second_before(created);
+    }
+    edited
+}
+
+// === impl Mark ===
+
+impl Mark {
+    pub(super) fn entry(&self, absent: (Digest, bool), time: ServerTime) -> Entry {
+        let (content, missing) = match self.kind {
+            MarkKind::Edited => (Content::Unread, false),
+            MarkKind::Deleted => (Content::Known(absent.0), absent.1),
+        };
+        Entry {
+            content,
+            since: Since {
+                rv: Some(self.rv),
+                exact: true,
+                time,
+            },
+            missing,
+            changed: Vec::new(),
+            received: self.received,
+            synced: None,
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! From a Pod's start to what it has.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::history::timeline::{
+    CHANGED_LIMIT, Content, Entry, LIMIT, Since, Standing, Timeline,
+};
+use crate::core::object::pod::{Container, ContainerStart, Start};
+use crate::core::time::ServerTime;
+use crate::kinds::Class;
+
+/// How far apart a node's clock and the API server's may be where nothing but their
+/// times can order a container's start.
+const CLOCK_MARGIN: Duration = Duration::from_secs(10);
+
+/// Where in a timeline a container started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Position {
+    Before,
+    At(usize),
+}
+
+// === impl Position ===
+
+impl Position {
+    /// The entry that a Pod there lives by.
+    fn index(self) -> usize {
+        match self {
+            Self::Before => 0,
+            Self::At(index) => index,
+        }
+    }
+
+    /// The entry after it.
+    fn next(self) -> usize {
+        match self {
+            Self::Before => 0,
+            Self::At(index) => index + 1,
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Whether a container may have started in it or later though that isn't certain.
+    /// Within the same second one that was listed counts as older, so that a restart
+    /// alone makes none outdated.
+    fn may_be_before(&self, start: &ContainerStart) -> bool {
+        match (start.shown, self.since.rv) {
+            // Up to the end of that second all was seen.
+            _ if self.content == Content::Unsure => self.since.time < start.at,
+            (Some(event), Some(content)) if self.since.exact && event <= content => false,
+            (Some(_), _) => self.since.time <= start.at,
+            (None, _) => self.since.time < start.at,
+        }
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// The worse of two; of two that are outdated, that which lacks more.
+    fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Outdated { lacks: a }, Self::Outdated { lacks: b }) => {
+                Self::Outdated { lacks: a.min(b) }
+            }
+            _ => self.max(other),
+        }
+    }
+}
+
+// === impl Since ===
+
+impl Since {
+    /// Whether a Pod started after this. Two resourceVersions are compared;
+    /// else times, where within the same second the Pod counts as older.
+    #[must_use]
+    pub fn before_pod(&self, start: &Start) -> bool {
+        if let Some(content) = self.rv {
+            if start.at_least.is_some_and(|version| version >= content) {
+                return true;
+            }
+            match start.rv {
+                Some(pod) if pod >= content => return true,
+                Some(_) if self.exact => return false,
+                _ => {}
+            }
+        }
+        start.time > self.time
+    }
+
+    /// Whether a container started after this. Its `startedAt` is a node's
+    /// clock: it counts only where the event that first showed it came after the
+    /// content, or, for a listed Pod, beyond a margin. `lag` is what the kubelet
+    /// may take to bring new content to the container's files.
+    #[must_use]
+    fn before_container(&self, start: &ContainerStart, lag: Duration) -> bool {
+        let margin = match (start.shown, self.rv) {
+            (Some(event), Some(content)) if event <= content => return false,
+            (Some(_), _) => lag,
+            (None, _) => lag.saturating_add(CLOCK_MARGIN),
+        };
+        seconds_between(self.time, start.at).is_some_and(|seconds| seconds > margin.as_secs())
+    }
+
+    /// Whether a container certainly started before this: the event that first showed
+    /// the start came no later, or the times are further apart than clocks may be. A
+    /// container that starts as soon as what it waited for appears may well show a
+    /// time before that, or an event before the version in which a list brought it.
+    #[must_use]
+    fn after_container(&self, start: &ContainerStart) -> bool {
+        match (start.shown, self.rv) {
+            (Some(event), Some(content)) if self.exact && event <= content => true,
+            _ => seconds_between(start.at, self.time)
+                .is_some_and(|seconds| seconds > CLOCK_MARGIN.as_secs()),
+        }
+    }
+}
+
+/// Whole seconds from `earlier` to `later`; `None` if `later` isn't later.
+fn seconds_between(earlier: ServerTime, later: ServerTime) -> Option<u64> {
+    u64::try_from(later.as_second().saturating_sub(earlier.as_second())).ok()
+}
+
+// === impl Timeline ===
+
+impl Timeline {
+    /// What a Pod with this start and these `reported` container statuses has of
+    /// the reference that `containers` see. `lag` is the kubelet's refresh bound.
+    #[must_use]
+    pub fn standing(
+        &self,
+        start: &Start,
+        reported: &[Container],
+        class: Class,
+        containers: &[Arc<str>],
+        lag: Duration,
+    ) -> Standing {
+        let lag = match class {
+            Class::Live => lag,
+            Class::Frozen => Duration::ZERO,
+        };
+        let base = self.position_of_pod(start);
+        let status = |name: &Arc<str>| reported.iter().find(|c| c.name == *name);
+        containers
+            .iter()
+            .flat_map(|name| self.positions_of_container(base, status(name), lag))
+            .map(|position| self.standing_at(position, start))
+            .reduce(Standing::worse)
+            .unwrap_or(Standing::NotStarted)
+    }
+
+    /// Keeps the timeline within [`LIMIT`]: entries that no Pod in `pods` started
+    /// in go first, then the oldest, after which older Pods are outdated.
+    pub fn prune<'a>(&mut self, pods: impl Iterator<Item = (Start, &'a [Container])>) {
+        if self.entries.len() <= LIMIT {
+            return;
+        }
+        let mut lived = BTreeSet::new();
+        for (start, containers) in pods {
+            let base = self.position_of_pod(&start);
+            lived.insert(base.index());
+            for container in containers {
+                let positions = self.positions_of_container(base, Some(container), Duration::ZERO);
+                lived.extend(positions.map(Position::index));
+            }
+        }
+        let unsure = |index: &&usize| self.entries[**index].content == Content::Unsure;
+        let counting: Vec<usize> = lived
+            .iter()
+            .filter(unsure)
+            .flat_map(|index| {
+                [
+                    index.saturating_sub(1),
+                    self.known_after(*index).unwrap_or(*index),
+                ]
+            })
+            .collect();
+        lived.extend(counting);
+        let surplus = self.entries.len() - LIMIT;
+        let unused: BTreeSet<usize> = (0..self.entries.len() - 1)
+            .filter(|index| !lived.contains(index))
+            .take(surplus)
+            .collect();
+        for index in unused.into_iter().rev() {
+            self.remove(index);
+        }
+        while self.entries.len() > LIMIT {
+            self.remove(0);
+        }
+    }
+
+    /// Removes an entry. The one after it stands for both where edits are
+    /// collected and named.
+    fn remove(&mut self, index: usize) {
+        let removed = self.entries.remove(index);
+        if index == 0 {
+            self.open = false;
+        } else if index + 1 < self.entries.len() {
+            let next = &mut self.entries[index];
+            next.received = next.received.min(removed.received);
+            next.changed.extend(removed.changed);
+            next.changed.sort();
+            next.changed.dedup();
+            next.changed.truncate(CHANGED_LIMIT);
+        }
+    }
+
+    /// Whether a Pod's start would be placed elsewhere without the resourceVersion
+    /// that only those know who saw it live.
+    #[must_use]
+    pub fn needs_version(&self, start: &Start) -> bool {
+        let listed = Start { rv: None, ..*start };
+        start.rv.is_some() && self.position_of_pod(start) != self.position_of_pod(&listed)
+    }
+
+    /// The newest entry that `start` comes after.
+    fn position_of_pod(&self, start: &Start) -> Position {
+        let newest = |holds: &dyn Fn(&Entry) -> bool| {
+            let index = self.entries.iter().rposition(holds);
+            index.map_or(Position::Before, Position::At)
+        };
+        let by_start = newest(&|entry| entry.since.before_pod(start));
+        // A Pod that can't be told can't be told after a restart either.
+        let untold = match by_start {
+            Position::Before => self.open,
+            Position::At(index) => self.entries[index].content == Content::Unsure,
+        };
+        if untold || start.rv.is_some() {
+            return by_start;
+        }
+        // A time before that of the content tells nothing: the content's own time is
+        // that of its reading, where the object gives none.
+        by_start.max(newest(&|entry| {
+            entry
+                .synced
+                .is_some_and(|time| entry.since.time <= time && start.time <= time)
+        }))
+    }
+
+    /// Where a container may have started, oldest first; nowhere if it has not. A Pod
+    /// that started while something required was missing has what then appeared.
+    fn positions_of_container(
+        &self,
+        base: Position,
+        container: Option<&Container>,
+        lag: Duration,
+    ) -> impl Iterator<Item = Position> {
+        let newest = |holds: &dyn Fn(&Entry) -> bool| {
+            let index = self.entries.iter().rposition(holds);
+            index.map_or(Position::Before, Position::At)
+        };
+        let startable = |index: &usize| !self.entries[*index].missing;
+        let start = container.map(|container| container.started);
+        let (own, latest) = match start {
+            Some(Some(start)) => (
+                newest(&|entry| entry.since.before_container(&start, lag)),
+                newest(&|entry| entry.may_be_before(&start)),
+            ),
+            // No status yet, or an owner of Pods that reports none.
+            Some(None) | None => (Position::Before, Position::Before),
+        };
+        let first = match base.max(own) {
+            Position::Before => Some(Position::Before),
+            Position::At(index) => {
+                let ran_before = |at: usize| {
+                    let since = &self.entries[at].since;
+                    start.flatten().is_some_and(|at| since.after_container(&at))
+                };
+                match (index..self.entries.len()).find(startable) {
+                    // What ran before it appeared has something older.
+                    Some(at) if at > index && ran_before(at) => Some(Position::At(index)),
+                    Some(at) => Some(Position::At(at)),
+                    // It runs though this could not start: with what was there before.
+                    None if start.flatten().is_some() => {
+                        Some(index.checked_sub(1).map_or(Position::Before, Position::At))
+                    }
+                    None => None,
+                }
+            }
+        };
+        let rest = match (first, latest) {
+            (Some(first), Position::At(latest)) => first.next()..latest + 1,
+            _ => 0..0,
+        };
+        let rest = rest.filter(startable).map(Position::At);
+        let started = start != Some(None);
+        first.into_iter().chain(rest).filter(move |_| started)
+    }
+
+    fn standing_at(&self, position: Position, start: &Start) -> Standing {
+        let newest = self.newest().content;
+        // Seen live to be older than an edit that was seen live.
+        let surely_older = start.rv.is_some() && self.entries[0].since.exact;
+        match position {
+            Position::Before if !self.open || surely_older => Standing::Outdated { lacks: 0 },
+            Position::Before if self.entries[0].content == newest => Standing::Unknown,
+            Position::Before => self.outdated(self.entries[0].content, 0),
+            Position::At(index) => match self.entries[index].content {
+                Content::Known(_) if self.entries[index].content == newest => Standing::Current,
+                Content::Unsure => self.standing_in_gap(index),
+                content => self.outdated(content, index),
+            },
+        }
+    }
+
+    /// What a Pod has that started while nobody watched: it can't be told where
+    /// all that is known of then is the newest content, else it is outdated.
+    fn standing_in_gap(&self, index: usize) -> Standing {
+        let newest = self.newest().content;
+        let Some(next) = self.known_after(index) else {
+            return Standing::Unknown;
+        };
+        let known = |entry: &&Entry| matches!(entry.content, Content::Known(_));
+        let before = self.entries[..index].iter().rev().find(known);
+        match self.entries[next].content {
+            content if content != newest => self.outdated(content, next),
+            content if before.is_none_or(|entry| entry.content == content) => Standing::Unknown,
+            _ => Standing::Outdated { lacks: next },
+        }
+    }
+
+    /// The first content after an entry that is known.
+    fn known_after(&self, index: usize) -> Option<usize> {
+        let known = |entry: &Entry| matches!(entry.content, Content::Known(_));
+        let after = self.entries.iter().skip(index + 1).position(known)?;
+        Some(index + 1 + after)
+    }
+
+    /// Outdated since the first entry after the last one that equals what it has.
+    fn outdated(&self, has: Content, index: usize) -> Standing {
+        let last_equal = match has {
+            Content::Known(_) => self.entries.iter().rposition(|entry| entry.content == has),
+            Content::Unread | Content::Unsure => None,
+        };
+        Standing::Outdated {
+            lacks: last_equal.unwrap_or(index).max(index) + 1,
+        }
+    }
+}

@@ -1,0 +1,770 @@
+//! Rules on what a Pod has, as far as one timeline tells: each test is named after
+//! the numbered rule of the design.
+
+use std::time::Duration;
+
+use super::*;
+use crate::core::content::digest::KeyId;
+use crate::core::object::pod::{Container, ContainerStart, Start};
+use crate::core::testing::at;
+use crate::kinds::Class;
+
+const LAG: Duration = Duration::from_secs(120);
+const A: u8 = 1;
+const B: u8 = 2;
+const C: u8 = 3;
+const NOTHING: u8 = 0;
+
+fn digest(content: u8) -> Digest {
+    Digest {
+        key_id: KeyId([0; 4]),
+        bytes: [content; 16],
+    }
+}
+
+fn absent() -> (Digest, bool) {
+    (digest(NOTHING), true)
+}
+
+/// Content that was edited in version and second `rv`, and read at once.
+fn read(content: u8, rv: u64) -> Observation {
+    Observation {
+        digest: digest(content),
+        missing: false,
+        rv: Some(Rv(rv)),
+        edited: Some(Rv(rv)),
+        required: false,
+        created: Some(at(1)),
+        data_time: Some(at(rv)),
+        date: at(rv),
+        received: Mono(Duration::from_secs(rv)),
+        changed: Vec::new(),
+        key_went: false,
+    }
+}
+
+/// The same, listed rather than seen live.
+fn listed(content: u8, rv: u64) -> Observation {
+    Observation {
+        edited: None,
+        ..read(content, rv)
+    }
+}
+
+/// The required source is absent, by its DELETED event of that version.
+fn gone(rv: Option<u64>, date: u64) -> Observation {
+    Observation {
+        digest: digest(NOTHING),
+        missing: true,
+        rv: rv.map(Rv),
+        edited: None,
+        created: None,
+        data_time: None,
+        date: at(date),
+        ..read(NOTHING, date)
+    }
+}
+
+fn edited(rv: u64) -> Mark {
+    Mark {
+        rv: Rv(rv),
+        kind: MarkKind::Edited,
+        received: Mono(Duration::from_secs(rv)),
+    }
+}
+
+fn deleted(rv: u64) -> Mark {
+    Mark {
+        kind: MarkKind::Deleted,
+        ..edited(rv)
+    }
+}
+
+/// A timeline of contents with the version (and second) of each.
+fn timeline(contents: &[(u8, u64)]) -> Timeline {
+    let (first, rest) = contents.split_first().unwrap();
+    let mut timeline = Timeline::new(&read(first.0, first.1), false);
+    for (content, rv) in rest {
+        timeline.observe(&[], absent(), &read(*content, *rv));
+    }
+    timeline
+}
+
+/// A Pod whose ADDED event of version `rv` was seen, created in second `time`.
+fn live(rv: u64, time: u64) -> Start {
+    Start {
+        rv: Some(Rv(rv)),
+        at_least: None,
+        time: at(time),
+    }
+}
+
+/// A Pod from a list.
+fn old(time: u64) -> Start {
+    Start {
+        rv: None,
+        ..live(0, time)
+    }
+}
+
+fn container(name: &str, started: Option<(u64, Option<u64>)>) -> Container {
+    Container {
+        name: name.into(),
+        started: started.map(|(second, shown)| ContainerStart {
+            at: at(second),
+            shown: shown.map(Rv),
+        }),
+    }
+}
+
+fn standing_of(timeline: &Timeline, start: Start, containers: &[Container]) -> Standing {
+    let names: Vec<Arc<str>> = match containers {
+        [] => vec!["app".into()],
+        _ => containers.iter().map(|c| c.name.clone()).collect(),
+    };
+    timeline.standing(&start, containers, Class::Frozen, &names, LAG)
+}
+
+fn standing(timeline: &Timeline, start: Start) -> Standing {
+    standing_of(timeline, start, &[])
+}
+
+fn lacks(index: usize) -> Standing {
+    Standing::Outdated { lacks: index }
+}
+
+#[test]
+fn rule_01_since_is_the_version_of_the_edit() {
+    // Edited in 20, labelled in 25, read then: what started in between has it.
+    let mut line = timeline(&[(A, 10)]);
+    let later = Observation {
+        rv: Some(Rv(25)),
+        edited: Some(Rv(20)),
+        ..read(B, 25)
+    };
+    assert!(line.observe(&[], absent(), &later));
+    assert_eq!(standing(&line, live(19, 99)), lacks(1));
+    assert_eq!(standing(&line, live(20, 5)), Standing::Current);
+    assert_eq!(standing(&line, live(22, 5)), Standing::Current);
+}
+
+#[test]
+fn rule_01_a_read_ahead_of_the_watch_is_exact() {
+    let mut line = timeline(&[(A, 10)]);
+    line.observe(&[], absent(), &listed(B, 20));
+    assert!(line.newest().since.exact);
+    assert_eq!(standing(&line, live(19, 99)), lacks(1));
+    assert_eq!(standing(&line, live(20, 5)), Standing::Current);
+}
+
+#[test]
+fn rule_01_absence_is_since_the_deleted_event() {
+    let mut line = timeline(&[(A, 10)]);
+    line.observe(&[], absent(), &gone(Some(20), 30));
+    line.observe(&[], absent(), &read(B, 40));
+    assert_eq!(standing(&line, live(19, 50)), lacks(1));
+    // It could not start before the source appeared.
+    assert_eq!(standing(&line, live(20, 15)), Standing::Current);
+}
+
+#[test]
+fn rule_01_the_time_is_that_of_managed_fields() {
+    let data_time = |seconds, key_went| {
+        let mut line = timeline(&[(A, 10)]);
+        let seen = Observation {
+            data_time: seconds,
+            key_went,
+            date: at(30),
+            ..read(B, 20)
+        };
+        line.observe(&[], absent(), &seen);
+        line.newest().since.time
+    };
+    assert_eq!(data_time(Some(at(20)), false), at(20));
+    // Not later than the previous content's; a removal moves none; none there.
+    assert_eq!(data_time(Some(at(10)), false), at(30));
+    assert_eq!(data_time(Some(at(20)), true), at(30));
+    assert_eq!(data_time(None, false), at(30));
+}
+
+#[test]
+fn rule_02_a_container_that_has_not_started_has_no_content() {
+    let line = timeline(&[(A, 10), (B, 20)]);
+    let waiting = [container("app", None)];
+    assert_eq!(
+        standing_of(&line, live(15, 15), &waiting),
+        Standing::NotStarted
+    );
+}
+
+#[test]
+fn rule_02_a_restart_resolves_frozen_uses_anew() {
+    let line = timeline(&[(A, 10), (B, 20)]);
+    let restarted = |second, shown| {
+        standing_of(
+            &line,
+            live(15, 15),
+            &[container("app", Some((second, shown)))],
+        )
+    };
+    assert_eq!(restarted(15, Some(16)), lacks(1));
+    // Shown by an event after the content.
+    assert_eq!(restarted(21, Some(30)), Standing::Current);
+    // The node's clock runs ahead: the event came before the content.
+    assert_eq!(restarted(99, Some(19)), lacks(1));
+    // In the second of the content it counts as older.
+    assert_eq!(restarted(20, Some(30)), lacks(1));
+    // From a list: beyond a margin of ten seconds.
+    assert_eq!(restarted(30, None), lacks(1));
+    assert_eq!(restarted(31, None), Standing::Current);
+}
+
+#[test]
+fn rule_02_the_oldest_container_counts() {
+    let line = timeline(&[(A, 10), (B, 20), (C, 30)]);
+    let both = |init, app| {
+        let containers = [
+            container("init", Some((init, Some(init)))),
+            container("app", Some((app, Some(app)))),
+        ];
+        standing_of(&line, live(15, 15), &containers)
+    };
+    assert_eq!(both(31, 31), Standing::Current);
+    assert_eq!(both(16, 31), lacks(1));
+    // Each lacks something: the first edit counts.
+    assert_eq!(both(16, 25), lacks(1));
+    assert_eq!(both(25, 16), lacks(1));
+    assert_eq!(both(25, 31), lacks(2));
+}
+
+#[test]
+fn rule_02_live_files_may_lag_behind_a_restart() {
+    let line = timeline(&[(A, 10), (B, 20)]);
+    let names = ["app".into()];
+    let restarted = |second: u64| {
+        let containers = [container("app", Some((second, Some(second))))];
+        line.standing(&live(15, 15), &containers, Class::Live, &names, LAG)
+    };
+    assert_eq!(restarted(20 + 120), lacks(1));
+    assert_eq!(restarted(20 + 121), Standing::Current);
+    // A Pod that is created after it has it.
+    let new = line.standing(&live(21, 20), &[], Class::Live, &names, LAG);
+    assert_eq!(new, Standing::Current);
+}
+
+#[test]
+fn rule_03_order_by_versions_then_by_times() {
+    let line = timeline(&[(A, 10), (B, 20)]);
+    for (start, expected) in [
+        // Versions, whatever the times say.
+        (live(19, 99), lacks(1)),
+        (live(20, 1), Standing::Current),
+        // Times; in the same second the Pod counts as older.
+        (old(19), lacks(1)),
+        (old(20), lacks(1)),
+        (old(21), Standing::Current),
+    ] {
+        assert_eq!(standing(&line, start), expected, "{start:?}");
+    }
+}
+
+#[test]
+fn rule_03_without_comparable_versions_times_decide() {
+    let untold = |content, second| Observation {
+        rv: None,
+        edited: None,
+        ..read(content, second)
+    };
+    let mut line = Timeline::new(&untold(A, 10), false);
+    let gap = at(10);
+    assert!(line.observe_after(gap, &[], absent(), &untold(B, 20)));
+    assert_eq!(standing(&line, live(1, 21)), Standing::Current);
+    assert_eq!(standing(&line, live(999, 20)), lacks(2));
+}
+
+#[test]
+fn rule_04_a_roll_is_evidence() {
+    let line = timeline(&[(A, 10), (B, 20)]);
+    let rolled = |version| Start {
+        at_least: Some(Rv(version)),
+        ..old(20)
+    };
+    assert_eq!(standing(&line, rolled(19)), lacks(1));
+    assert_eq!(standing(&line, rolled(21)), Standing::Current);
+}
+
+#[test]
+fn rule_05_an_unread_version_equals_nothing() {
+    let mut line = timeline(&[(A, 10)]);
+    // Set to something in 20 and back in 30.
+    assert!(!line.observe(&[edited(20), edited(30)], absent(), &read(A, 30)));
+    assert_eq!(standing(&line, live(15, 15)), Standing::Current);
+    assert_eq!(standing(&line, live(25, 25)), lacks(2));
+    assert_eq!(standing(&line, live(30, 30)), Standing::Current);
+}
+
+#[test]
+fn rule_05_a_deletion_and_what_followed_may_go_by_unread() {
+    let mut line = timeline(&[(A, 10)]);
+    line.observe(
+        &[deleted(20), edited(25), edited(30)],
+        (digest(NOTHING), false),
+        &read(B, 30),
+    );
+    let contents: Vec<Content> = line.entries().iter().map(|entry| entry.content).collect();
+    let known = |content| Content::Known(digest(content));
+    assert_eq!(
+        contents,
+        [known(A), known(NOTHING), Content::Unread, known(B)]
+    );
+}
+
+#[test]
+fn rule_05_a_version_that_is_told_of_late_is_put_in() {
+    // Read in 30 ahead of the watch, which then brings 20.
+    let mut line = timeline(&[(A, 10)]);
+    line.observe(&[], absent(), &listed(B, 30));
+    let again = listed(B, 30);
+    for _ in 0..2 {
+        line.late(&edited(20), Some(Rv(30)), absent(), &again);
+        assert_eq!(line.entries().len(), 3, "once");
+    }
+    assert_eq!(standing(&line, live(15, 15)), lacks(1));
+    assert_eq!(standing(&line, live(25, 25)), lacks(2));
+    assert_eq!(standing(&line, live(30, 30)), Standing::Current);
+    // The version that was read, and what was before the first, are no news.
+    line.late(&edited(30), Some(Rv(30)), absent(), &again);
+    line.late(&edited(5), Some(Rv(30)), absent(), &again);
+    assert_eq!(line.entries().len(), 3);
+}
+
+#[test]
+fn rule_05_a_late_version_counts_where_the_content_came_back() {
+    // A in 10 and again in 30, where it was read; what was in 20 and 25 wasn't.
+    let mut line = timeline(&[(A, 10)]);
+    let again = listed(A, 30);
+    for mark in [edited(20), edited(25)] {
+        line.late(&mark, Some(Rv(30)), absent(), &again);
+    }
+    assert_eq!(standing(&line, live(15, 15)), Standing::Current);
+    assert_eq!(standing(&line, live(22, 22)), lacks(2));
+    assert_eq!(standing(&line, live(27, 27)), lacks(3));
+    assert_eq!(standing(&line, live(30, 30)), Standing::Current);
+    line.late(&edited(30), Some(Rv(30)), absent(), &again);
+    assert_eq!(line.entries().len(), 4);
+}
+
+#[test]
+fn rule_06_what_changed_in_a_gap_counts_from_its_time() {
+    let gap = at(50);
+    let observed = |data_time, key_went| {
+        let mut line = timeline(&[(A, 10)]);
+        let seen = Observation {
+            data_time,
+            key_went,
+            date: at(100),
+            ..listed(B, 70)
+        };
+        assert!(line.observe_after(gap, &[], absent(), &seen));
+        line
+    };
+    let line = observed(Some(at(70)), false);
+    assert_eq!(standing(&line, old(50)), lacks(1));
+    assert_eq!(standing(&line, old(70)), lacks(2));
+    assert_eq!(standing(&line, old(71)), Standing::Current);
+    // Listed, so content and Pod may be of any order before that version.
+    assert_eq!(standing(&line, live(60, 71)), Standing::Current);
+    // A key went, or the time is from before the gap: after every Pod.
+    for line in [observed(Some(at(70)), true), observed(Some(at(50)), false)] {
+        assert_eq!(standing(&line, old(50)), lacks(1));
+        assert_eq!(standing(&line, old(100)), lacks(2));
+        assert_eq!(standing(&line, old(101)), Standing::Current);
+    }
+}
+
+#[test]
+fn rule_06_equal_content_may_hide_an_edit() {
+    let gap = at(50);
+    let mut line = timeline(&[(A, 10)]);
+    assert!(!line.observe_after(gap, &[], absent(), &listed(A, 70)));
+    assert_eq!(standing(&line, old(50)), Standing::Current);
+    assert_eq!(standing(&line, old(51)), Standing::Unknown);
+    assert_eq!(standing(&line, old(70)), Standing::Unknown);
+    assert_eq!(standing(&line, old(71)), Standing::Current);
+    // Once it moves on they are outdated like all others.
+    line.observe(&[], absent(), &read(B, 80));
+    assert_eq!(standing(&line, old(51)), lacks(3));
+
+    // A label was changed: its data did not move in the gap.
+    let mut line = timeline(&[(A, 10)]);
+    let labelled = Observation {
+        data_time: Some(at(10)),
+        ..listed(A, 70)
+    };
+    assert!(!line.observe_after(gap, &[], absent(), &labelled));
+    assert_eq!(line.entries().len(), 1);
+}
+
+#[test]
+fn rule_06_a_gap_begins_where_all_was_last_seen() {
+    // The stored lastInSync is older than the last content that was stored.
+    let gap = at(20);
+    let mut line = timeline(&[(A, 10), (B, 30)]);
+    let labelled = Observation {
+        data_time: Some(at(30)),
+        ..listed(B, 70)
+    };
+    assert!(!line.observe_after(gap, &[], absent(), &labelled));
+    assert_eq!(standing(&line, old(25)), lacks(1));
+    assert_eq!(standing(&line, old(31)), Standing::Current);
+
+    // A source that was read long ago, and watched until its watch broke.
+    let mut line = timeline(&[(A, 10)]);
+    line.mark_synced(at(60));
+    line.observe_after(gap, &[], absent(), &listed(A, 70));
+    assert_eq!(standing(&line, live(40, 40)), Standing::Current);
+    assert_eq!(standing(&line, live(65, 65)), Standing::Unknown);
+}
+
+#[test]
+fn rule_06_edits_after_a_gap_count() {
+    let gap = at(50);
+    let mut line = timeline(&[(A, 10)]);
+    line.observe_after(gap, &[edited(60), edited(70)], absent(), &read(A, 70));
+    assert_eq!(standing(&line, old(50)), Standing::Current);
+    assert_eq!(standing(&line, live(55, 55)), Standing::Unknown);
+    assert!(matches!(
+        standing(&line, live(65, 65)),
+        Standing::Outdated { .. }
+    ));
+    assert_eq!(standing(&line, live(70, 70)), Standing::Current);
+}
+
+#[test]
+fn rule_07_at_first_sight_older_pods_are_unknown() {
+    let mut line = Timeline::new(&listed(A, 10), true);
+    assert_eq!(standing(&line, old(9)), Standing::Unknown);
+    assert_eq!(standing(&line, old(11)), Standing::Current);
+    // They count as having the first content that is known.
+    line.observe(&[], absent(), &read(B, 20));
+    assert_eq!(standing(&line, old(9)), lacks(1));
+    line.observe(&[], absent(), &read(A, 30));
+    assert_eq!(standing(&line, old(9)), Standing::Unknown);
+}
+
+#[test]
+fn rule_07_a_reference_added_later_makes_older_pods_outdated() {
+    let line = Timeline::new(&listed(A, 10), false);
+    assert_eq!(standing(&line, old(9)), lacks(0));
+    assert_eq!(standing(&line, old(11)), Standing::Current);
+}
+
+#[test]
+fn rule_07_a_pod_seen_before_an_edit_that_was_seen_is_outdated() {
+    let line = Timeline::new(&read(A, 10), true);
+    assert_eq!(standing(&line, live(9, 10)), lacks(0));
+    // The edit was listed: the content may be older than that version.
+    let line = Timeline::new(&listed(A, 10), true);
+    assert_eq!(standing(&line, live(9, 10)), Standing::Unknown);
+}
+
+#[test]
+fn rule_07_content_that_came_with_a_required_source_is_older_than_its_pods() {
+    let created = |required| {
+        let seen = Observation {
+            required,
+            created: Some(at(10)),
+            ..listed(A, 10)
+        };
+        standing(&Timeline::new(&seen, true), old(10))
+    };
+    assert_eq!(created(true), Standing::Current);
+    assert_eq!(created(false), Standing::Unknown);
+}
+
+#[test]
+fn rule_08_a_pod_born_in_absence_has_what_then_appears() {
+    let mut line = Timeline::new(&gone(None, 5), true);
+    let waiting = [container("app", None)];
+    assert_eq!(
+        standing_of(&line, live(7, 7), &waiting),
+        Standing::NotStarted
+    );
+    line.observe(&[], absent(), &read(A, 10));
+    assert_eq!(standing(&line, live(7, 7)), Standing::Current);
+    line.observe(&[], absent(), &read(B, 20));
+    assert_eq!(standing(&line, live(7, 7)), lacks(2));
+}
+
+#[test]
+fn rule_08_what_runs_in_absence_has_something_else() {
+    let runs = |second| [container("app", Some((second, Some(second))))];
+    let line = Timeline::new(&gone(Some(5), 5), true);
+    assert_eq!(standing_of(&line, old(3), &runs(7)), Standing::Unknown);
+    let line = Timeline::new(&gone(Some(5), 5), false);
+    assert_eq!(standing_of(&line, old(3), &runs(7)), lacks(0));
+    // Started again after it was gone, with files that were mounted before.
+    let mut line = timeline(&[(A, 10)]);
+    line.observe(&[], absent(), &gone(Some(20), 20));
+    assert_eq!(standing_of(&line, live(15, 15), &runs(25)), lacks(1));
+}
+
+#[test]
+fn rule_08_what_waited_is_not_older_for_a_clock_that_is_behind() {
+    // It appears in second 100; the Pod was created in 50.
+    let mut line = Timeline::new(&gone(Some(5), 5), true);
+    line.observe(&[], absent(), &read(A, 100));
+    let standing_at = |second, shown| {
+        let started = [container("app", Some((second, shown)))];
+        let pod = shown.map_or(old(50), |_| live(50, 50));
+        standing_of(&line, pod, &started)
+    };
+    for shown in [Some(101), None] {
+        for second in [90, 98, 99, 100, 101, 110] {
+            assert_eq!(
+                standing_at(second, shown),
+                Standing::Current,
+                "started at {second}, shown by {shown:?}"
+            );
+        }
+        assert_eq!(standing_at(89, shown), lacks(1), "shown by {shown:?}");
+    }
+    // It was seen to run before.
+    assert_eq!(standing_at(99, Some(99)), lacks(1));
+    assert_eq!(standing_at(102, Some(99)), lacks(1));
+}
+
+#[test]
+fn rule_08_what_waited_is_not_older_for_a_version_that_a_list_brought() {
+    // It appeared in second 100, had a label in 110, and was listed then.
+    let mut line = Timeline::new(&gone(Some(5), 5), true);
+    line.observe(&[], absent(), &read(A, 110));
+    let since = &mut line.entries[1].since;
+    (since.exact, since.time) = (false, at(100));
+    let standing_at = |line: &Timeline, second, shown| {
+        let started = [container("app", Some((second, Some(shown))))];
+        standing_of(line, live(50, 50), &started)
+    };
+    assert_eq!(standing_at(&line, 101, 105), Standing::Current);
+    assert_eq!(standing_at(&line, 80, 81), lacks(1));
+    line.entries[1].since.exact = true;
+    assert_eq!(standing_at(&line, 101, 105), lacks(1));
+}
+
+#[test]
+fn rule_08_an_absent_optional_source_is_content() {
+    let absence = Observation {
+        missing: false,
+        ..gone(None, 5)
+    };
+    let mut line = Timeline::new(&absence, true);
+    assert_eq!(standing(&line, old(7)), Standing::Current);
+    line.observe(&[], absent(), &read(A, 10));
+    assert_eq!(standing(&line, old(7)), lacks(1));
+}
+
+#[test]
+fn rule_09_what_was_in_sync_stays_so_whatever_the_seconds_say() {
+    let mut line = timeline(&[(A, 10), (B, 20)]);
+    assert_eq!(standing(&line, old(20)), lacks(1));
+    line.mark_synced(at(20));
+    assert_eq!(standing(&line, old(20)), Standing::Current);
+    assert_eq!(standing(&line, old(21)), Standing::Current);
+    // A mark never moves back.
+    line.mark_synced(at(15));
+    assert_eq!(line.newest().synced, Some(at(20)));
+}
+
+#[test]
+fn rule_09_what_could_not_be_told_still_can_not() {
+    let mut line = Timeline::new(&listed(A, 10), true);
+    line.mark_synced(at(50));
+    assert_eq!(standing(&line, old(9)), Standing::Unknown);
+    assert_eq!(standing(&line, old(11)), Standing::Current);
+    let gap = at(50);
+    line.observe_after(gap, &[], absent(), &listed(A, 70));
+    line.mark_synced(at(90));
+    assert_eq!(standing(&line, old(60)), Standing::Unknown);
+    assert_eq!(standing(&line, old(9)), Standing::Unknown);
+}
+
+#[test]
+fn rule_09_only_starts_that_a_second_cannot_order_are_kept() {
+    let mut line = timeline(&[(A, 10), (B, 20)]);
+    assert!(line.needs_version(&live(21, 20)));
+    assert!(!line.needs_version(&live(19, 20)));
+    assert!(!line.needs_version(&live(30, 30)));
+    // The Date of a late read stands for the edit's time.
+    let late = Observation {
+        key_went: true,
+        date: at(45),
+        ..read(C, 40)
+    };
+    line.observe(&[], absent(), &late);
+    assert!(line.needs_version(&live(41, 43)));
+    line.mark_synced(at(45));
+    assert!(!line.needs_version(&live(41, 43)));
+}
+
+#[test]
+fn rule_09_last_in_sync_belongs_to_its_content() {
+    let mut line = timeline(&[(A, 10), (B, 20), (A, 30)]);
+    line.mark_synced_with(digest(B), at(25));
+    line.mark_synced_with(digest(A), at(15));
+    let synced: Vec<_> = line.entries().iter().map(|entry| entry.synced).collect();
+    assert_eq!(synced, [Some(at(15)), Some(at(25)), None]);
+}
+
+#[test]
+fn rule_11_limit() {
+    let contents: Vec<(u8, u64)> = (1..=12).map(|n| (n, u64::from(n) * 10)).collect();
+    // Pods in the first and third content: others go first.
+    let mut line = timeline(&contents);
+    let pods = [old(11), old(31)];
+    line.prune(pods.iter().map(|start| (*start, &[][..])));
+    assert_eq!(line.entries().len(), LIMIT);
+    let left: Vec<Content> = line.entries().iter().map(|entry| entry.content).collect();
+    let expected = [1, 3, 7, 8, 9, 10, 11, 12];
+    assert_eq!(
+        left,
+        expected.map(|content| Content::Known(digest(content)))
+    );
+    // The first edit that each lacks is still the first for `settle`.
+    assert_eq!(standing(&line, old(11)), lacks(1));
+    assert_eq!(line.entries()[1].received, Mono(Duration::from_secs(20)));
+    assert_eq!(line.entries()[2].received, Mono(Duration::from_secs(40)));
+
+    // Pods in each: the oldest go, and Pods older than what is left are outdated.
+    let mut line = timeline(&contents);
+    let pods: Vec<Start> = (1..=12).map(|n| old(n * 10 + 1)).collect();
+    line.prune(pods.iter().map(|start| (*start, &[][..])));
+    assert_eq!(line.entries().len(), LIMIT);
+    assert_eq!(standing(&line, old(11)), lacks(0));
+}
+
+#[test]
+fn rule_11_what_counts_for_an_unsure_pod_is_kept() {
+    let gap = at(15);
+    let mut line = timeline(&[(1, 10)]);
+    line.observe_after(gap, &[], absent(), &listed(1, 20));
+    for n in 2..12 {
+        line.observe(&[], absent(), &read(n, u64::from(n) * 20));
+    }
+    let pod = old(17);
+    line.prune([(pod, &[][..])].into_iter());
+    assert!(matches!(standing(&line, pod), Standing::Outdated { .. }));
+}
+
+#[test]
+fn rule_11_an_open_timeline_that_loses_its_begin_is_closed() {
+    let mut line = Timeline::new(&listed(1, 10), true);
+    for n in 2..=9 {
+        line.observe(&[], absent(), &read(n, u64::from(n) * 10));
+    }
+    line.prune([(old(5), &[][..])].into_iter());
+    assert!(line.is_open(), "a Pod lives by its first entry");
+    line.observe(&[], absent(), &read(10, 100));
+    line.prune([].into_iter());
+    assert!(!line.is_open());
+    assert_eq!(standing(&line, old(5)), lacks(0));
+}
+
+fn joint(from: u64, date: u64) -> Joint {
+    Joint {
+        from: at(from),
+        date: at(date),
+        key_went: false,
+    }
+}
+
+fn contents(line: &Timeline) -> Vec<Content> {
+    line.entries().iter().map(|entry| entry.content).collect()
+}
+
+#[test]
+fn rule_12_handover_puts_what_the_other_saw_in_front() {
+    let stored = timeline(&[(A, 10), (B, 20)]);
+    let mut own = Timeline::new(&listed(B, 20), true);
+    own.observe(&[], absent(), &read(C, 30));
+    for _ in 0..2 {
+        own.merge(&stored, joint(25, 28));
+        let known = |content| Content::Known(digest(content));
+        assert_eq!(contents(&own), [known(A), known(B), known(C)]);
+        assert!(!own.is_open());
+    }
+    assert_eq!(standing(&own, live(15, 15)), lacks(1));
+    assert_eq!(standing(&own, live(25, 25)), lacks(2));
+    assert_eq!(standing(&own, live(30, 30)), Standing::Current);
+}
+
+#[test]
+fn rule_12_handover_over_a_span_that_nobody_watched() {
+    let stored = timeline(&[(A, 10)]);
+    let known = |content| Content::Known(digest(content));
+    // Changed in between.
+    let mut own = Timeline::new(&listed(B, 30), true);
+    own.merge(&stored, joint(25, 40));
+    assert_eq!(contents(&own), [known(A), known(B)]);
+    assert_eq!(standing(&own, old(30)), lacks(1));
+    assert_eq!(standing(&own, old(31)), Standing::Current);
+    // A key went: no time tells when.
+    let mut own = Timeline::new(&listed(B, 30), true);
+    own.merge(
+        &stored,
+        Joint {
+            key_went: true,
+            ..joint(25, 40)
+        },
+    );
+    assert_eq!(standing(&own, old(40)), lacks(1));
+    // It went as a whole.
+    let mut own = Timeline::new(&gone(None, 35), true);
+    own.merge(&stored, joint(25, 40));
+    own.observe(&[], absent(), &read(A, 50));
+    assert_eq!(contents(&own), [known(A), known(NOTHING), known(A)]);
+    let mut optional = gone(None, 35);
+    optional.missing = false;
+    let mut own = Timeline::new(&optional, true);
+    own.merge(&stored, joint(25, 40));
+    assert_eq!(standing(&own, old(40)), lacks(1));
+    // The same content, but its data moved.
+    let mut own = Timeline::new(&listed(A, 30), true);
+    own.merge(&stored, joint(25, 40));
+    assert_eq!(standing(&own, old(20)), Standing::Current);
+    assert_eq!(standing(&own, old(27)), Standing::Unknown);
+    assert_eq!(standing(&own, old(31)), Standing::Current);
+}
+
+#[test]
+fn rule_12_handover_keeps_what_we_know_longer() {
+    let own = timeline(&[(A, 10), (B, 20)]);
+    let mut merged = own.clone();
+    merged.merge(&timeline(&[(B, 20)]), joint(25, 30));
+    assert_eq!(merged, own);
+}
+
+#[test]
+fn a_lost_key_keeps_what_is_unchanged() {
+    let line = timeline(&[(A, 10), (B, 20), (A, 30), (C, 40), (A, 50)]);
+    let restated = line.restate(digest(9));
+    for start in [old(5), old(15), old(25), old(35), old(45), old(55)] {
+        assert_eq!(standing(&restated, start), standing(&line, start));
+    }
+}
+
+#[test]
+fn what_a_pod_lacks_begins_after_the_content_was_last_the_same() {
+    let line = timeline(&[(A, 10), (B, 20), (A, 30), (C, 40)]);
+    assert_eq!(standing(&line, old(15)), lacks(3));
+    assert_eq!(standing(&line, old(25)), lacks(2));
+    assert_eq!(standing(&line, old(35)), lacks(3));
+}
+
+#[test]
+fn a_stored_timeline_must_end_with_known_content() {
+    assert!(Timeline::restore(Vec::new(), false).is_none());
+    let mut entries = timeline(&[(A, 10), (B, 20)]).entries().to_vec();
+    assert!(Timeline::restore(entries.clone(), true).is_some());
+    entries[1].content = Content::Unread;
+    assert!(Timeline::restore(entries, true).is_none());
+}

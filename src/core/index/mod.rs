@@ -1,0 +1,265 @@
+//! Who projects what, and which Pods are whose: source ↔ workload ↔ Pod.
+//!
+//! The index holds the newest view of every object and the edges between them.
+//! Nothing relates objects of two namespaces, so it is a map of spaces.
+//! Each change gives the set of sources and workloads [`Affected`] by it; what
+//! to do about them is planned from the index's current state.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::core::object::pod::{Owner, Pod};
+use crate::core::object::source::SourceMeta;
+use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
+use crate::core::policy::{Labels, Policies};
+use crate::core::time::Mono;
+use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
+
+mod lookup;
+mod owned;
+mod space;
+
+pub use lookup::View;
+use owned::Child;
+use space::Space;
+
+/// Kind and name of a source within a namespace.
+pub type SourceName = (SourceKind, Arc<str>);
+/// Kind and name of a workload within a namespace.
+pub type WorkloadName = (WorkloadKind, Arc<str>);
+
+/// What has to be looked at after a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Affected {
+    /// Sources that a managed workload refers to and that have a new version.
+    pub sources: BTreeSet<SourceId>,
+    /// Workloads whose plan may differ.
+    pub workloads: BTreeSet<WorkloadId>,
+}
+
+/// How an event reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// From the watch, so that nothing between is unseen, rather than from a list.
+    pub live: bool,
+    /// The operator's monotonic clock.
+    pub now: Mono,
+}
+
+/// Edges between workloads and the sources that they project.
+pub type Edges = HashSet<(WorkloadId, SourceId)>;
+
+/// The newest view of all objects, and their edges.
+#[derive(Debug, Default)]
+pub struct Index {
+    spaces: HashMap<Arc<str>, Space>,
+    policies: Policies,
+}
+
+// === impl Index ===
+
+impl Index {
+    /// The policies.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Changes the policies and selects anew where that matters.
+    pub fn change_policies(&mut self, change: impl FnOnce(&mut Policies)) -> Affected {
+        change(&mut self.policies);
+        let mut affected = Affected::default();
+        for (namespace, space) in &mut self.spaces {
+            space.select_all(namespace, &self.policies, &mut affected);
+        }
+        affected
+    }
+
+    /// Takes in a namespace's labels.
+    pub fn apply_namespace(&mut self, name: &Arc<str>, labels: Labels) -> Affected {
+        self.set_labels(name, Some(labels))
+    }
+
+    fn set_labels(&mut self, name: &Arc<str>, labels: Option<Labels>) -> Affected {
+        let mut affected = Affected::default();
+        let space = self.spaces.entry(name.clone()).or_default();
+        if space.labels != labels {
+            space.labels = labels;
+            space.select_all(name, &self.policies, &mut affected);
+        }
+        affected
+    }
+
+    /// Takes in that a namespace is gone: its objects' own events say the rest.
+    pub fn delete_namespace(&mut self, name: &str) -> Affected {
+        let affected = self.set_labels(&name.into(), None);
+        self.tidy(name);
+        affected
+    }
+
+    /// Takes in a version of a source.
+    pub fn apply_source(&mut self, id: &SourceId, meta: SourceMeta, seen: Seen) -> Affected {
+        let space = self.spaces.entry(id.namespace.clone()).or_default();
+        let name = (id.kind, id.name.clone());
+        let source = space.sources.entry(name.clone()).or_default();
+        let news = source.apply(meta, seen.live, seen.now);
+        space.source_affects(id, &name, news)
+    }
+
+    /// Takes in the deletion of a source, by its DELETED event of version `rv` or
+    /// (`None`) by its absence from a list.
+    pub fn delete_source(&mut self, id: &SourceId, rv: Option<Rv>, seen: Seen) -> Affected {
+        let Some(space) = self.spaces.get_mut(&id.namespace) else {
+            return Affected::default();
+        };
+        let name = (id.kind, id.name.clone());
+        let news = space
+            .sources
+            .get_mut(&name)
+            .is_some_and(|source| source.delete(rv, seen.now));
+        let affected = space.source_affects(id, &name, news);
+        if !space.users.contains_key(&name) {
+            space.sources.remove(&name);
+        }
+        self.tidy(&id.namespace);
+        affected
+    }
+
+    /// Takes in a version of a workload.
+    pub fn apply_workload(&mut self, id: &WorkloadId, workload: Workload) -> Affected {
+        let mut affected = Affected::default();
+        let space = self.spaces.entry(id.namespace.clone()).or_default();
+        let name = (id.kind, id.name.clone());
+        let before = space.workloads.get(&name);
+        if before.is_some_and(|node| *node.workload == workload) {
+            return affected;
+        }
+        let selected = space.select(id.kind, &id.namespace, &workload, &self.policies);
+        space.put(id, name, Arc::new(workload), selected, &mut affected);
+        affected.workloads.insert(id.clone());
+        affected
+    }
+
+    /// Takes in the deletion of a workload.
+    pub fn delete_workload(&mut self, id: &WorkloadId) -> Affected {
+        let mut affected = Affected::default();
+        if let Some(space) = self.spaces.get_mut(&id.namespace) {
+            let name = (id.kind, id.name.clone());
+            if let Some(node) = space.workloads.remove(&name) {
+                space.unlink(&name, node.references.iter());
+                affected.workloads.insert(id.clone());
+            }
+        }
+        self.tidy(&id.namespace);
+        affected
+    }
+
+    /// Takes in a version of a Pod.
+    pub fn apply_pod(&mut self, namespace: &Arc<str>, mut pod: Pod) -> Affected {
+        let space = self.spaces.entry(namespace.clone()).or_default();
+        let before = space.pods.by_name.get(&pod.name);
+        if let Some(before) = before.filter(|before| before.uid == pod.uid) {
+            pod.inherit(before);
+        }
+        let mut affected = Affected::default();
+        if before == Some(&pod) {
+            return affected;
+        }
+        space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
+        space.affect_owner_of(namespace, pod.owner(), &mut affected);
+        space.pods.put(pod.name.clone(), pod);
+        affected
+    }
+
+    /// Takes in the deletion of a Pod.
+    pub fn delete_pod(&mut self, namespace: &str, name: &str) -> Affected {
+        self.delete_child(namespace, |space| {
+            space.pods.remove(name).and_then(|pod| pod.owner)
+        })
+    }
+
+    /// Takes in a version of a ReplicaSet.
+    pub fn apply_replica_set(
+        &mut self,
+        namespace: &Arc<str>,
+        name: &Arc<str>,
+        replica_set: ReplicaSet,
+    ) -> Affected {
+        let mut affected = Affected::default();
+        let space = self.spaces.entry(namespace.clone()).or_default();
+        let before = space.replica_sets.by_name.get(name);
+        if before != Some(&replica_set) {
+            space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
+            space.affect_owner_of(namespace, Some(&replica_set.owner), &mut affected);
+            space.replica_sets.put(name.clone(), replica_set);
+        }
+        affected
+    }
+
+    /// Takes in the deletion of a ReplicaSet.
+    pub fn delete_replica_set(&mut self, namespace: &str, name: &str) -> Affected {
+        self.delete_child(namespace, |space| {
+            space.replica_sets.remove(name).map(|set| set.owner)
+        })
+    }
+
+    /// Takes in a version of a ControllerRevision.
+    pub fn apply_revision(
+        &mut self,
+        namespace: &Arc<str>,
+        name: &Arc<str>,
+        revision: ControllerRevision,
+    ) -> Affected {
+        let mut affected = Affected::default();
+        let space = self.spaces.entry(namespace.clone()).or_default();
+        let before = space.revisions.by_name.get(name);
+        if before != Some(&revision) {
+            space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
+            space.affect_owner_of(namespace, Some(&revision.owner), &mut affected);
+            space.revisions.put(name.clone(), revision);
+        }
+        affected
+    }
+
+    /// Takes in the deletion of a ControllerRevision.
+    pub fn delete_revision(&mut self, namespace: &str, name: &str) -> Affected {
+        self.delete_child(namespace, |space| {
+            space.revisions.remove(name).map(|revision| revision.owner)
+        })
+    }
+
+    /// Forgets what went by in a source up to `rv`: all references have it.
+    pub fn settle_source(&mut self, id: &SourceId, rv: Option<Rv>) {
+        if let Some(source) = self
+            .spaces
+            .get_mut(&id.namespace)
+            .and_then(|space| space.sources.get_mut(&(id.kind, id.name.clone())))
+        {
+            source.settle(rv);
+        }
+    }
+
+    fn delete_child(
+        &mut self,
+        namespace: &str,
+        remove: impl FnOnce(&mut Space) -> Option<Owner>,
+    ) -> Affected {
+        let mut affected = Affected::default();
+        if let Some(space) = self.spaces.get_mut(namespace) {
+            let owner = remove(space);
+            space.affect_owner_of(&namespace.into(), owner.as_ref(), &mut affected);
+        }
+        self.tidy(namespace);
+        affected
+    }
+
+    /// Drops a namespace that holds nothing.
+    fn tidy(&mut self, namespace: &str) {
+        if self.spaces.get(namespace).is_some_and(Space::is_empty) {
+            self.spaces.remove(namespace);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Objects of the cluster, as far as the core needs to know them.
+
+pub mod pod;
+pub mod source;
+pub mod workload;

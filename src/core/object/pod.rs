@@ -1,0 +1,94 @@
+//! What is known of one Pod: whose it is, and when it and its containers started.
+
+use std::sync::Arc;
+
+use crate::core::time::ServerTime;
+use crate::kinds::Rv;
+
+/// One live Pod, in the few facts that matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// The controlling owner.
+    pub owner: Option<Owner>,
+    /// When it started.
+    pub start: Start,
+    /// Its containers and init containers, as far as their status is reported.
+    pub containers: Vec<Container>,
+    /// Neither terminating nor finished: such a Pod is not counted.
+    pub active: bool,
+    /// Condition `Ready`.
+    pub ready: bool,
+    /// `projsync.dev/revision`, copied from its template.
+    pub revision: Option<Arc<str>>,
+    /// Label `controller-revision-hash` (StatefulSet, DaemonSet).
+    pub revision_hash: Option<Arc<str>>,
+    /// Why a container cannot run, such as `CrashLoopBackOff`.
+    pub broken: Option<Arc<str>>,
+}
+
+/// A controlling owner reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// `kind`.
+    pub kind: Arc<str>,
+    /// `name`.
+    pub name: Arc<str>,
+    /// `uid`.
+    pub uid: Arc<str>,
+}
+
+/// When a Pod started, as exactly as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The resourceVersion of its ADDED event, where that was seen live.
+    pub rv: Option<Rv>,
+    /// A version that it certainly started after: that of the roll whose
+    /// revision it carries.
+    pub at_least: Option<Rv>,
+    /// `metadata.creationTimestamp`.
+    pub time: ServerTime,
+}
+
+/// One container of a Pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// `name`.
+    pub name: Arc<str>,
+    /// When it last started; `None` while it never has.
+    pub started: Option<ContainerStart>,
+}
+
+/// The last start of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainerStart {
+    /// `startedAt`: a reading of the node's clock.
+    pub at: ServerTime,
+    /// The resourceVersion of the event that first showed this start; `None`
+    /// where the Pod was listed with it.
+    pub shown: Option<Rv>,
+}
+
+impl Pod {
+    /// Takes over from `earlier`, an older view of the same Pod, what only the
+    /// event that first showed it could tell.
+    pub fn inherit(&mut self, earlier: &Self) {
+        self.start.rv = earlier.start.rv.or(self.start.rv);
+        self.start.at_least = earlier.start.at_least.max(self.start.at_least);
+        for container in &mut self.containers {
+            let before = earlier
+                .containers
+                .iter()
+                .find(|other| other.name == container.name)
+                .and_then(|other| other.started);
+            if let (Some(start), Some(before)) = (&mut container.started, before)
+                && start.at == before.at
+            {
+                start.shown = before.shown;
+            }
+        }
+    }
+}

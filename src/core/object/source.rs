@@ -1,0 +1,135 @@
+//! What a metadata-only watch tells of a source, without its content.
+
+use std::sync::Arc;
+
+use crate::core::history::timeline::{Mark, MarkKind};
+use crate::core::time::{Mono, ServerTime};
+use crate::kinds::Rv;
+
+/// The metadata of one version of a ConfigMap or Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceMeta {
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// `metadata.resourceVersion`.
+    pub rv: Option<Rv>,
+    /// `metadata.creationTimestamp`.
+    pub created: ServerTime,
+    /// The newest managedFields time that owns `f:data` or `f:binaryData`.
+    pub data_time: Option<ServerTime>,
+    /// Hash of which managers own which fields of `f:data` and `f:binaryData`.
+    pub data_fields: u64,
+    /// Hash of all other metadata (labels, annotations, finalizers, owners, the
+    /// other managedFields): what explains a version whose data did not change.
+    pub other: u64,
+}
+
+/// A source as the watch has shown it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Its newest version; `None` while it doesn't exist.
+    pub meta: Option<SourceMeta>,
+    /// The version that last changed the data (or created the object), where
+    /// that was seen live.
+    pub edited: Option<Rv>,
+    /// The version that created the object, where that was seen live: before it
+    /// there was none.
+    pub created: Option<Rv>,
+    /// Versions that went by since the marks were last cleared, oldest first.
+    pub marks: Vec<Mark>,
+    /// Whether versions may have gone by unseen.
+    pub gap: bool,
+}
+
+impl SourceMeta {
+    /// Whether `self`, a version after `before`, may hold other data. It may not
+    /// only where nothing that managedFields tell of the data moved and the rest
+    /// of the metadata explains the version.
+    #[must_use]
+    pub fn may_differ(&self, before: &Self) -> bool {
+        self.uid != before.uid
+            || self.data_time.is_none()
+            || self.data_time != before.data_time
+            || self.data_fields != before.data_fields
+            || self.other == before.other
+    }
+}
+
+impl Source {
+    /// How many marks are kept before what happened is only known as a gap.
+    const MARKS: usize = 16;
+
+    /// Takes in a version. `live` says that it came from the watch, not from a
+    /// list, so that no version between is unseen. Returns whether it is news.
+    pub fn apply(&mut self, meta: SourceMeta, live: bool, now: Mono) -> bool {
+        let same = |before: &SourceMeta| before.uid == meta.uid && before.rv == meta.rv;
+        if self.meta.as_ref().is_some_and(same) {
+            return false;
+        }
+        if live && self.meta.is_none() {
+            self.created = meta.rv;
+        }
+        if !live {
+            self.open_gap();
+        } else if self.meta.as_ref().is_none_or(|old| meta.may_differ(old)) {
+            self.mark(meta.rv, MarkKind::Edited, now);
+            self.edited = meta.rv;
+        }
+        self.meta = Some(meta);
+        true
+    }
+
+    /// Takes in its deletion: by the DELETED event of version `rv`, or (`None`)
+    /// by its absence from a list. Returns whether it existed.
+    pub fn delete(&mut self, rv: Option<Rv>, now: Mono) -> bool {
+        if self.meta.is_none() {
+            return false;
+        }
+        match rv {
+            Some(_) => self.mark(rv, MarkKind::Deleted, now),
+            None => self.open_gap(),
+        }
+        self.meta = None;
+        self.edited = None;
+        self.created = None;
+        true
+    }
+
+    /// Forgets what went by up to `rv`, the version that was read (`None` where it
+    /// was found absent): every reference has taken it in.
+    pub fn settle(&mut self, rv: Option<Rv>) {
+        let deleted = self.marks.iter().rev();
+        let deleted = deleted.filter(|mark| mark.kind == MarkKind::Deleted);
+        match rv.or(deleted.map(|mark| mark.rv).next()) {
+            Some(rv) => self.marks.retain(|mark| mark.rv > rv),
+            None => self.marks.clear(),
+        }
+        // What was read before the last list leaves open what that list skipped.
+        let reached = match (&self.meta, rv) {
+            (Some(meta), Some(rv)) => meta.rv.is_none_or(|listed| listed <= rv),
+            (None, None) => true,
+            _ => false,
+        };
+        if reached {
+            self.gap = false;
+        }
+    }
+
+    fn mark(&mut self, rv: Option<Rv>, kind: MarkKind, now: Mono) {
+        match rv {
+            Some(rv) if self.marks.len() < Self::MARKS => self.marks.push(Mark {
+                rv,
+                kind,
+                received: now,
+            }),
+            _ => self.open_gap(),
+        }
+    }
+
+    fn open_gap(&mut self) {
+        self.edited = None;
+        self.created = None;
+        self.marks.clear();
+        self.gap = true;
+    }
+}

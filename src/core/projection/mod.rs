@@ -1,0 +1,412 @@
+//! Facts and decisions → `Projection`, and back after a restart.
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
+use crate::api::duration::Duration;
+use crate::api::projection::{
+    ContestedRecord, DecisionRecord, ImmutableRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH,
+    MAX_TIMELINE, PodRecord, PodStart, PodState, Pods, PolicyInForce, ProjectionSpec,
+    ProjectionStatus, ReferenceRecord, RollRecord, Since as StoredSince, State, Summary,
+    TimelineEntry, WorkloadRef,
+};
+use crate::api::reasons::Reason;
+use crate::core::history::record::{Record, Roll, Track, TrackKey};
+use crate::core::history::timeline::{Content, Entry, Timeline};
+use crate::core::index::View;
+use crate::core::plan::{Decision, PodFacts, Tally, Verdict};
+use crate::core::policy::{Effective, Selected};
+use crate::core::project::reference::Reference;
+use crate::core::time::{Mono, ServerTime};
+use crate::kinds::WorkloadId;
+
+mod restore;
+
+pub use restore::restore;
+
+/// Relates the operator's clock to the server's, for what people read.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// The operator's clock.
+    pub now: Mono,
+    /// The API server's time at that moment, as far as known.
+    pub server: ServerTime,
+}
+
+/// What a Projection is made from.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The workload.
+    pub id: &'a WorkloadId,
+    /// The workload, its policy and its Pods.
+    pub view: &'a View<'a>,
+    /// What is remembered of it.
+    pub record: &'a Record,
+    /// What each of its Pods has.
+    pub pods: &'a [PodFacts],
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// What was written last, so that times move only with what they tell of.
+    pub before: Option<&'a ProjectionStatus>,
+    /// For what people read.
+    pub clock: Clock,
+}
+
+/// The `spec` of a workload's Projection.
+#[must_use]
+pub fn spec(id: &WorkloadId, uid: &str) -> ProjectionSpec {
+    ProjectionSpec {
+        workload: WorkloadRef {
+            kind: id.kind,
+            name: id.name.to_string(),
+            uid: uid.to_owned(),
+        },
+    }
+}
+
+/// The `status` of a workload's Projection.
+#[must_use]
+pub fn render(input: &Input<'_>) -> ProjectionStatus {
+    let Input {
+        id, view, record, ..
+    } = input;
+    let tally = Tally::of(input.pods);
+    let mut sources: Vec<_> = view.references.iter().map(|one| &one.source).collect();
+    sources.dedup();
+    let policy = match view.selected {
+        Selected::Managed(policy) => Some(in_force(policy)),
+        Selected::NotManaged { .. } => None,
+    };
+    ProjectionStatus {
+        observed_generation: Some(view.workload.generation),
+        summary: Summary {
+            workload: format!("{}/{}", id.kind, id.name),
+            sources: u32::try_from(sources.len()).unwrap_or(u32::MAX),
+            state: Some(state(input.decision, &tally)),
+            last_roll: record.rolls.last().map(|roll| Time(roll.time)),
+        },
+        policy,
+        template_hash: record.template.as_ref().map(|template| hex(&template.hash)),
+        pods: pods(input, &tally),
+        decision: Some(decision(input)),
+        rolls: record.rolls.iter().rev().map(stored_roll).collect(),
+        conditions: conditions(input, &tally),
+        references: view
+            .references
+            .iter()
+            .filter_map(|reference| {
+                let track = record.tracks.get(&TrackKey::of(reference))?;
+                Some(stored_reference(reference, track))
+            })
+            .collect(),
+        last_in_sync: last_in_sync(record),
+        starts: starts(input),
+        contested: record
+            .contest
+            .revision
+            .as_ref()
+            .map(|revision| ContestedRecord {
+                revision: revision.to_string(),
+                removals: record.contest.removals,
+            }),
+    }
+}
+
+fn state(decision: &Decision, tally: &Tally) -> State {
+    match (&decision.verdict, decision.reason) {
+        (_, Reason::InSync) if tally.unknown > 0 => State::Unknown,
+        (_, Reason::InSync) => State::InSync,
+        (Verdict::Hold, _) | (_, Reason::ObserveOnly) => State::Held,
+        (Verdict::Nothing, Reason::BeingReplaced) | (Verdict::Roll(_), _) => State::Rolling,
+        (Verdict::Wait(_) | Verdict::Nothing, _) => State::Waiting,
+    }
+}
+
+fn in_force(policy: &Effective) -> PolicyInForce {
+    PolicyInForce {
+        kind: policy.policy.as_ref().map(|id| id.kind()),
+        name: policy.policy.as_ref().map(|id| id.name().to_string()),
+        why: policy.why.clone(),
+        strategy: policy.strategy,
+        settle: Duration::from(policy.settle),
+        min_interval: Duration::from(policy.min_interval),
+        suspend: policy.suspend,
+    }
+}
+
+fn pods(input: &Input<'_>, tally: &Tally) -> Pods {
+    let not_fresh = input.pods.iter().filter(|pod| pod.state != PodState::Fresh);
+    Pods {
+        total: tally.total,
+        fresh: tally.fresh,
+        stale: tally.stale,
+        refreshing: tally.refreshing,
+        unknown: tally.unknown,
+        not_fresh: not_fresh
+            .take(MAX_NOT_FRESH)
+            .map(|pod| PodRecord {
+                name: pod.name.to_string(),
+                state: pod.state,
+                reason: why_not_fresh(pod),
+            })
+            .collect(),
+    }
+}
+
+fn why_not_fresh(pod: &PodFacts) -> String {
+    let names = |keys: &mut dyn Iterator<Item = &TrackKey>| {
+        let mut names: Vec<String> = keys
+            .map(|key| format!("{}/{}", key.source.0, key.source.1))
+            .collect();
+        names.dedup();
+        names.truncate(4);
+        names.join(", ")
+    };
+    let outdated = names(&mut pod.outdated.iter().map(|(key, _)| key));
+    let unknown = names(&mut pod.unknown.iter());
+    let doubtful = names(&mut pod.doubtful.iter());
+    match pod.state {
+        PodState::Fresh => String::new(),
+        PodState::Refreshing => cut(&format!("The kubelet refreshes {outdated} in its files.")),
+        PodState::Stale => cut(&format!("It started before {outdated} changed.")),
+        PodState::Unknown if !pod.doubtful.is_empty() => cut(&format!(
+            "{doubtful} was immutable and was made again: its node may have given it the old content."
+        )),
+        PodState::Unknown => cut(&format!(
+            "Which content of {unknown} it started with can't be told."
+        )),
+    }
+}
+
+fn decision(input: &Input<'_>) -> DecisionRecord {
+    let outcome = input.decision.outcome();
+    let until = match input.decision.verdict {
+        Verdict::Wait(until) => until,
+        Verdict::Nothing | Verdict::Roll(_) | Verdict::Hold => None,
+    };
+    let reason = input.decision.reason.as_str();
+    let before = input.before.and_then(|before| before.decision.as_ref());
+    let since = before
+        .filter(|before| before.reason == reason && before.outcome == outcome)
+        .map_or(Time(input.clock.server), |before| before.since.clone());
+    DecisionRecord {
+        outcome,
+        reason: reason.to_owned(),
+        message: cut(&input.decision.message),
+        since,
+        until: until.map(|until| Time(server_time(input.clock, until))),
+    }
+}
+
+/// The server's time at a moment to come of the operator's clock, rounded up.
+fn server_time(clock: Clock, at: Mono) -> ServerTime {
+    let wait = at.since(clock.now);
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    clock.server.saturating_add(wait).unwrap_or(clock.server)
+}
+
+fn cut(text: &str) -> String {
+    const MAX: usize = 1024;
+    text[..text.floor_char_boundary(MAX)].to_owned()
+}
+
+fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = input
+        .before
+        .map_or_else(Vec::new, |before| before.conditions.clone());
+    let now = input.clock.server;
+    let observed_generation = Some(input.view.workload.generation);
+    set(
+        &mut conditions,
+        Statement {
+            type_: IN_SYNC,
+            status: Some(tally.stale + tally.refreshing == 0),
+            reason: input.decision.reason,
+            message: cut(&input.decision.message),
+            observed_generation,
+        },
+        now,
+    );
+    let doubtful = input.pods.iter().flat_map(|pod| &pod.doubtful).next();
+    let (reason, message) = match (tally.unknown, input.record.restated) {
+        (count, _) if let Some(key) = doubtful => (Reason::StateUnknown, made_again(count, key)),
+        (0, _) => (
+            Reason::InSync,
+            "What each Pod started with is known.".to_owned(),
+        ),
+        (count, true) => (Reason::StateUnknown, digests_lost(count)),
+        (count, false) => (
+            Reason::StateUnknown,
+            format!(
+                "{count} Pods started before anything was known of what they project. They count as having the first content known."
+            ),
+        ),
+    };
+    set(
+        &mut conditions,
+        Statement {
+            type_: STATE_KNOWN,
+            status: Some(tally.unknown == 0),
+            reason,
+            message,
+            observed_generation,
+        },
+        now,
+    );
+    conditions
+}
+
+/// What is said of Pods whose node may have kept an immutable object.
+fn made_again(pods: u32, key: &TrackKey) -> String {
+    let (kind, name) = &key.source;
+    format!(
+        "{kind}/{name} was immutable and was made again: a node that had it may go on giving the old content to new Pods, so of {pods} Pods it can't be told which they have. Give the new content a new name."
+    )
+}
+
+/// What is said where the stored digests of so many Pods' contents are of no use.
+#[must_use]
+pub fn digests_lost(pods: u32) -> String {
+    format!(
+        "The stored digests can't be compared any more, so of {pods} Pods it can't be told what they started with. Nothing is rolled for that."
+    )
+}
+
+// === Rolls ===
+
+fn stored_roll(roll: &Roll) -> RollRecord {
+    RollRecord {
+        revision: roll.revision.to_string(),
+        time: Time(roll.time),
+        resource_version: roll.rv.map(|rv| rv.to_string()),
+        causes: roll
+            .causes
+            .iter()
+            .take(10)
+            .map(|cause| cut(cause))
+            .collect(),
+    }
+}
+
+// === References ===
+
+fn stored_reference(reference: &Reference, track: &Track) -> ReferenceRecord {
+    let mut uses: Vec<String> = reference
+        .uses
+        .iter()
+        .map(|one| one.place.as_str().to_owned())
+        .collect();
+    uses.dedup();
+    let (keys, total): (Vec<String>, usize) = match reference.keys() {
+        Some(keys) => (
+            keys.iter()
+                .take(MAX_KEYS)
+                .map(|key| (*key).to_owned())
+                .collect(),
+            keys.len(),
+        ),
+        None => (
+            track.keys.keys().map(|key| key.to_string()).collect(),
+            track.keys.len(),
+        ),
+    };
+    let seen = track.seen.as_ref();
+    let entries = track.timeline.as_ref().map_or(&[][..], Timeline::entries);
+    let surplus = entries.len().saturating_sub(MAX_TIMELINE);
+    ReferenceRecord {
+        kind: reference.source.0,
+        name: reference.source.1.to_string(),
+        class: reference.class,
+        uses,
+        optional: reference.uses.iter().all(|one| one.optional),
+        keys,
+        keys_total: u32::try_from(total).unwrap_or(u32::MAX),
+        missing: track.missing.is_some(),
+        fingerprint: track.fingerprint.to_string(),
+        source_uid: seen
+            .and_then(|seen| seen.uid.as_ref())
+            .map(ToString::to_string),
+        source_resource_version: seen.and_then(|seen| seen.rv).map(|rv| rv.to_string()),
+        key_digests: track
+            .keys
+            .iter()
+            .filter_map(|(name, digest)| Some((name.to_string(), digest.as_ref()?.to_string())))
+            .collect(),
+        timeline: entries.iter().skip(surplus).map(stored_entry).collect(),
+        immutable: track.kept.as_ref().map(|kept| ImmutableRecord {
+            uid: kept.uid.to_string(),
+            digest: kept.digest.to_string(),
+        }),
+        open: surplus == 0 && track.timeline.as_ref().is_some_and(Timeline::is_open),
+    }
+}
+
+fn stored_entry(entry: &Entry) -> TimelineEntry {
+    TimelineEntry {
+        digest: match entry.content {
+            Content::Known(digest) => Some(digest.to_string()),
+            Content::Unread | Content::Unsure => None,
+        },
+        unsure: entry.content == Content::Unsure,
+        since: StoredSince {
+            resource_version: entry.since.rv.map(|rv| rv.to_string()),
+            exact: entry.since.exact,
+            time: (entry.since.time != ServerTime::MIN).then_some(Time(entry.since.time)),
+        },
+        missing: entry.missing,
+        changed: entry.changed.iter().map(ToString::to_string).collect(),
+    }
+}
+
+// === Pods' starts and the last time in sync ===
+
+/// The starts of Pods that a time in whole seconds would place elsewhere among
+/// the contents.
+fn starts(input: &Input<'_>) -> Vec<PodStart> {
+    let timelines = || {
+        let tracks = input.record.tracks.values();
+        tracks.filter_map(|track| track.timeline.as_ref())
+    };
+    let mut starts: Vec<PodStart> = input
+        .view
+        .pods
+        .iter()
+        .filter(|(pod, _)| pod.active)
+        .filter_map(|(pod, _)| {
+            let start = input.record.start_of(pod);
+            let needed = timelines().any(|timeline| timeline.needs_version(&start));
+            Some(PodStart {
+                uid: pod.uid.to_string(),
+                resource_version: start.rv.filter(|_| needed)?.to_string(),
+            })
+        })
+        .collect();
+    starts.sort_by(|a, b| a.uid.cmp(&b.uid));
+    starts
+}
+
+/// The contents that were in force then, not those of now.
+fn last_in_sync(record: &Record) -> Option<LastInSync> {
+    let synced = |track: &Track| {
+        let entries = track.timeline.as_ref()?.entries().iter();
+        let entry = entries.rev().find(|entry| entry.synced.is_some())?;
+        match entry.content {
+            Content::Known(digest) => Some((track.fingerprint.to_string(), digest.to_string())),
+            Content::Unread | Content::Unsure => None,
+        }
+    };
+    Some(LastInSync {
+        time: Time(record.last_in_sync?),
+        digests: (record.tracks.values())
+            .filter_map(|track| synced(track))
+            .collect(),
+    })
+}
+
+// === Hex ===
+
+fn hex(bytes: &[u8; 16]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

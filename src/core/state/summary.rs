@@ -1,0 +1,142 @@
+//! Counts over all workloads, for policies, metrics and the debug endpoint.
+
+use std::collections::HashMap;
+
+use crate::api::reasons::Reason;
+use crate::core::history::record::Version;
+use crate::core::plan::Tally;
+use crate::core::policy::{PolicyId, Selected};
+use crate::core::state::State;
+use crate::kinds::WorkloadId;
+
+/// Counts for a policy's status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PolicyCounts {
+    /// Workloads that it is in force for.
+    pub workloads: u32,
+    /// Workloads that it selects, but that another policy is in force for.
+    pub overridden: u32,
+    /// Pods of the workloads that it is in force for.
+    pub pods: u32,
+    /// Those of them that are `Stale`.
+    pub stale: u32,
+}
+
+// === impl State ===
+
+impl State {
+    /// Whether every managed workload has been planned at least once.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        let mut managed = self.managed.values().filter(|one| one.retired.is_none());
+        managed.all(|one| one.decision.is_some())
+    }
+
+    /// Every workload of which something is remembered.
+    #[must_use]
+    pub fn remembered(&self) -> Vec<WorkloadId> {
+        self.managed.keys().cloned().collect()
+    }
+
+    /// How many workloads a policy is in force for, and their stale Pods.
+    #[must_use]
+    pub fn policy_counts(&self) -> HashMap<PolicyId, PolicyCounts> {
+        let mut counts: HashMap<PolicyId, PolicyCounts> = HashMap::new();
+        for (id, managed) in &self.managed {
+            let Some(Selected::Managed(policy)) = self.index.selected(id) else {
+                continue;
+            };
+            if let Some(policy) = &policy.policy {
+                let tally = Tally::of(&managed.pods);
+                let entry = counts.entry(policy.clone()).or_default();
+                entry.workloads += 1;
+                entry.pods += tally.total;
+                entry.stale += tally.stale;
+            }
+            for other in self.index.selecting(id) {
+                if Some(&other) != policy.policy.as_ref() {
+                    counts.entry(other).or_default().overridden += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// Managed workloads by kind, and their Pods by state, for metrics.
+    #[must_use]
+    pub fn totals(&self) -> (HashMap<(&'static str, &'static str), u32>, Tally) {
+        let mut workloads = HashMap::new();
+        let mut pods = Tally::default();
+        for (id, managed) in self.managed.iter().filter(|(_, one)| one.retired.is_none()) {
+            let tally = Tally::of(&managed.pods);
+            let reason = managed.decision.as_ref().map(|decision| decision.reason);
+            let state = match reason {
+                Some(Reason::InSync) => "in_sync",
+                Some(_) => "out_of_sync",
+                None => "unplanned",
+            };
+            *workloads.entry((id.kind.as_str(), state)).or_default() += 1;
+            pods.total += tally.total;
+            pods.fresh += tally.fresh;
+            pods.stale += tally.stale;
+            pods.refreshing += tally.refreshing;
+            pods.unknown += tally.unknown;
+        }
+        (workloads, pods)
+    }
+
+    /// A picture of the state for `/debug/index`: names and versions, no digests.
+    #[must_use]
+    pub fn dump(&self) -> serde_json::Value {
+        let sources: serde_json::Map<_, _> = self
+            .index
+            .used_sources()
+            .map(|id| {
+                let version = Version::of_source(self.index.source(&id));
+                let seen = self.index.users(&id).iter().all(|user| {
+                    self.managed.get(user).is_some_and(|managed| {
+                        managed
+                            .record
+                            .tracks
+                            .iter()
+                            .filter(|(key, _)| key.source == (id.kind, id.name.clone()))
+                            .all(|(_, track)| track.seen.as_ref() == Some(&version))
+                    })
+                });
+                let value = serde_json::json!({
+                    "resourceVersion": version.rv.map(|rv| rv.0),
+                    "read": seen,
+                    "workloads": self.index.users(&id).len(),
+                });
+                (id.to_string(), value)
+            })
+            .collect();
+        let workloads: serde_json::Map<_, _> = self
+            .managed
+            .iter()
+            .map(|(id, managed)| {
+                let decision = managed.decision.as_ref();
+                let view = self.index.view(id);
+                let value = serde_json::json!({
+                    "reason": decision.map(|decision| decision.reason.as_str()),
+                    "message": decision.map(|decision| decision.message.as_str()),
+                    "resourceVersion": view
+                        .as_ref()
+                        .and_then(|view| view.workload.rv)
+                        .map(|rv| rv.0),
+                    "generation": view.as_ref().map(|view| view.workload.generation),
+                    "pods": managed.pods.len(),
+                    "outdated": managed.pods.iter().filter(|pod| pod.is_outdated()).count(),
+                    "unknown": Tally::of(&managed.pods).unknown,
+                    "retired": managed.retired.is_some(),
+                });
+                (id.to_string(), value)
+            })
+            .collect();
+        serde_json::json!({
+            "synced": self.synced,
+            "sources": sources,
+            "workloads": workloads,
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! The reconcile loops, one file each.
+
+pub mod policies;
+pub mod reports;
+pub mod sources;
+pub mod workloads;

@@ -1,0 +1,347 @@
+//! One small keyed queue: what to look at, when, and never the same key twice
+//! at once.
+//!
+//! * A key that is being processed is not handed out again; if it is added
+//!   meanwhile it runs once more afterwards (the dirty flag).
+//! * A key has one due time. The earliest wins, so an immediate add beats a
+//!   delay.
+//! * A handler that fails is retried with exponential backoff. Adds of a
+//!   failing key are let through early, but no faster than [`Backoff::floor`]:
+//!   a stream of events cannot turn a failing key into a hot loop.
+//!
+//! Time is tokio's, hence monotonic, and paused in tests.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::panic::resume_unwind;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+pub use self::snapshot::{Item, ItemState, Snapshot};
+
+mod snapshot;
+
+/// What a handler wants done with its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing more to do until somebody adds the key again.
+    Done,
+    /// All well; look again after this time.
+    After(Duration),
+    /// It failed: look again with backoff.
+    Retry,
+}
+
+/// Delays between attempts of a key whose handler fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Backoff {
+    /// Delay after the first failure; doubles with each further one.
+    pub base: Duration,
+    /// The most a delay grows to.
+    pub cap: Duration,
+    /// However often a failing key is added, this much lies between two
+    /// attempts (or the current delay, where that is shorter).
+    pub floor: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(50),
+            cap: Duration::from_secs(30),
+            floor: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Backoff {
+    /// The delay after this many failures (from 1), before jitter.
+    fn delay(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        self.base.saturating_mul(1 << doublings).min(self.cap)
+    }
+}
+
+/// A keyed queue; see the module's description. Shared as an `Arc`.
+#[derive(Debug)]
+pub struct Queue<K> {
+    name: &'static str,
+    backoff: Backoff,
+    state: Mutex<State<K>>,
+    /// Tells the runner that the earliest due time may have changed.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State<K> {
+    keys: HashMap<K, Entry>,
+    /// Keys that wait, in the order in which they come due.
+    waiting: BTreeSet<(Instant, u64, K)>,
+    running: usize,
+    /// Makes the order of keys that are due at the same instant that of their adds.
+    sequence: u64,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    running: bool,
+    /// When to run next, and the position in `waiting` while not running.
+    due: Option<(Instant, u64)>,
+    failures: u32,
+    /// No attempt before this, see [`Backoff::floor`].
+    not_before: Option<Instant>,
+}
+
+impl<K> Queue<K>
+where
+    K: Clone + Eq + Hash + Ord,
+{
+    /// An empty queue. The name shows in metrics and `/debug/queues`.
+    #[must_use]
+    pub fn new(name: &'static str, backoff: Backoff) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            backoff,
+            state: Mutex::new(State {
+                keys: HashMap::new(),
+                waiting: BTreeSet::new(),
+                running: 0,
+                sequence: 0,
+            }),
+            changed: Notify::new(),
+        })
+    }
+
+    /// The queue's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Have the key looked at as soon as a worker is free.
+    pub fn add(&self, key: K) {
+        self.add_after(key, Duration::ZERO);
+    }
+
+    /// Have the key looked at in so much time, or earlier if it is due earlier already.
+    pub fn add_after(&self, key: K, delay: Duration) {
+        let mut state = self.state.lock();
+        state.schedule(key, Instant::now() + delay);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Forget the key's failures, and let it run at once if it waits for a retry.
+    ///
+    /// For when the cause of the failures is known to be gone.
+    pub fn forget(&self, key: &K) {
+        let mut state = self.state.lock();
+        let failing = state.keys.get_mut(key).is_some_and(|entry| {
+            entry.not_before = None;
+            std::mem::take(&mut entry.failures) > 0
+        });
+        if failing {
+            state.schedule(key.clone(), Instant::now());
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// How many keys are being processed.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.state.lock().running
+    }
+
+    /// How many keys are due and wait for a free worker.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let now = Instant::now();
+        let state = self.state.lock();
+        state.due(now).count()
+    }
+
+    /// For how long the longest-waiting due key has been due.
+    #[must_use]
+    pub fn oldest(&self) -> Duration {
+        let now = Instant::now();
+        let state = self.state.lock();
+        state
+            .due(now)
+            .next()
+            .map_or(Duration::ZERO, |due| now.duration_since(due))
+    }
+
+    /// Whether nothing is due and nothing is running. Delayed keys don't count.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        let now = Instant::now();
+        let state = self.state.lock();
+        state.running == 0 && state.due(now).next().is_none()
+    }
+
+    /// Marks the first due key as running and returns it; waits until one is due.
+    async fn next(&self) -> K {
+        loop {
+            let head = {
+                let mut state = self.state.lock();
+                match state.pop(Instant::now()) {
+                    Ok(key) => return key,
+                    Err(head) => head,
+                }
+            };
+            // A notification between the check above and here is kept by Notify.
+            match head {
+                Some(due) => tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = sleep_until(due) => {}
+                },
+                None => self.changed.notified().await,
+            }
+        }
+    }
+
+    /// Ends the processing of a key.
+    fn finish(&self, key: &K, outcome: Outcome) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        state.running -= 1;
+        let Some(entry) = state.keys.get_mut(key) else {
+            return;
+        };
+        entry.running = false;
+        let again = match outcome {
+            Outcome::Done | Outcome::After(_) => {
+                entry.failures = 0;
+                entry.not_before = None;
+                match outcome {
+                    Outcome::After(delay) => Some(now + delay),
+                    _ => None,
+                }
+            }
+            Outcome::Retry => {
+                entry.failures = entry.failures.saturating_add(1);
+                let delay = self.backoff.delay(entry.failures);
+                entry.not_before = Some(now + delay.min(self.backoff.floor));
+                // Half of the delay is random, so that keys that failed
+                // together don't come back together.
+                Some(now + delay.mul_f64(0.5 + 0.5 * crate::random::unit()))
+            }
+        };
+        // What was asked for meanwhile, or what the handler asks for: the earlier.
+        let pending = entry.due.take().map(|(due, _)| due);
+        match pending.into_iter().chain(again).min() {
+            Some(due) => state.schedule(key.clone(), due),
+            None => {
+                state.keys.remove(key);
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+}
+
+impl<K> State<K>
+where
+    K: Clone + Eq + Hash + Ord,
+{
+    /// Makes the key due at this time unless it is due earlier already.
+    fn schedule(&mut self, key: K, due: Instant) {
+        let entry = self.keys.entry(key.clone()).or_default();
+        let due = entry.not_before.map_or(due, |floor| due.max(floor));
+        if entry.due.is_some_and(|(earlier, _)| earlier <= due) {
+            return;
+        }
+        self.sequence += 1;
+        let replaced = entry.due.replace((due, self.sequence));
+        if entry.running {
+            return; // `finish` puts it in line.
+        }
+        if let Some((due, sequence)) = replaced {
+            self.waiting.remove(&(due, sequence, key.clone()));
+        }
+        self.waiting.insert((due, self.sequence, key));
+    }
+
+    /// Takes the first due key, or says when the next one comes due.
+    fn pop(&mut self, now: Instant) -> Result<K, Option<Instant>> {
+        match self.waiting.first() {
+            Some((due, ..)) if *due > now => return Err(Some(*due)),
+            Some(_) => {}
+            None => return Err(None),
+        }
+        let Some((_, _, key)) = self.waiting.pop_first() else {
+            return Err(None);
+        };
+        let entry = self.keys.entry(key.clone()).or_default();
+        entry.running = true;
+        entry.due = None;
+        self.running += 1;
+        Ok(key)
+    }
+
+    /// The due times up to now, earliest first.
+    fn due(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        self.waiting
+            .iter()
+            .map(|(due, ..)| *due)
+            .take_while(move |due| *due <= now)
+    }
+}
+
+/// Hands the queue's keys to the handler, at most `concurrency` at a time,
+/// until `shutdown` resolves; then waits for the handlers that run and returns.
+///
+/// Work that is due or delayed at shutdown stays in the queue and is not
+/// handed out. Dropping the returned future ends the handlers too: nothing is
+/// left detached. One runner per queue.
+///
+/// # Panics
+/// With the panic of a handler: a defect must not leave the process half alive.
+pub async fn run<K, H, F>(
+    queue: Arc<Queue<K>>,
+    concurrency: usize,
+    handler: H,
+    shutdown: impl Future<Output = ()>,
+) where
+    K: Clone + Eq + Hash + Ord + Send + 'static,
+    H: Fn(K) -> F,
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    let mut shutdown = pin!(shutdown);
+    let mut workers: JoinSet<(K, Outcome)> = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(ended) = workers.join_next() => end(&queue, ended),
+            key = queue.next(), if workers.len() < concurrency.max(1) => {
+                let work = handler(key.clone());
+                workers.spawn(async move { (key, work.await) });
+            }
+        }
+    }
+    while let Some(ended) = workers.join_next().await {
+        end(&queue, ended);
+    }
+}
+
+fn end<K>(queue: &Queue<K>, ended: Result<(K, Outcome), JoinError>)
+where
+    K: Clone + Eq + Hash + Ord,
+{
+    match ended {
+        Ok((key, outcome)) => queue.finish(&key, outcome),
+        // Workers are aborted only by dropping the set, so this is a panic.
+        Err(error) => resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! A replica of the operator: its loops as they are, fed by simulated watches.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::{
+    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
+};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use kube::Client;
+use kube::core::DeserializeGuard;
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tower::Layer as _;
+
+use super::cluster::{Cluster, Event};
+use super::model::Gap;
+use super::objects::{Kind, NAMESPACE};
+use super::server::{TIMEOUT, service};
+use crate::api::policy::SyncPolicy;
+use crate::api::projection::Projection;
+use crate::cluster::client::Clients;
+use crate::cluster::events::events;
+use crate::cluster::lease::Leadership;
+use crate::cluster::pulse::PulseLayer;
+use crate::cluster::views::{Key, View};
+use crate::cluster::watch::Change;
+use crate::core::content::digest::DigestKey;
+use crate::core::state::{Settings, State};
+use crate::kinds::{SourceKind, WorkloadKind};
+use crate::operator::context::{Context, OperatorClock};
+use crate::operator::queue::{Backoff, Queue};
+use crate::operator::run::{follow_time, loops, remember};
+use crate::telemetry::metrics;
+
+/// Sources, and workloads, worked on at a time.
+const CONCURRENCY: usize = 4;
+
+pub(super) struct Replica {
+    pub(super) context: Arc<Context>,
+    /// Tells it from earlier ones in its place.
+    pub(super) life: u64,
+    leadership: watch::Sender<Leadership>,
+    stop_work: watch::Sender<bool>,
+    tasks: JoinSet<&'static str>,
+    /// What it has to list before it works.
+    unlisted: BTreeSet<Kind>,
+    /// In which spans it did not watch which workload.
+    pub(super) gaps: Vec<(String, Gap)>,
+}
+
+impl Replica {
+    pub(super) fn new(cluster: &Arc<Mutex<Cluster>>, life: u64) -> Self {
+        let metrics = metrics::register(&mut Registry::default());
+        let pulses = PulseLayer::default();
+        let client = Client::new(pulses.layer(service(cluster.clone())), NAMESPACE);
+        let clients = Clients {
+            watches: client.clone(),
+            requests: client.clone(),
+            lease: client.clone(),
+        };
+        let (events, _) = events(client, "replica", TIMEOUT, &metrics);
+        let standby = Leadership::Standby { holder: None };
+        let (leadership, led) = watch::channel(standby);
+        let key = DigestKey::new(&[7; 32]);
+        let backoff = Backoff::default();
+        let context = Context {
+            state: Mutex::new(State::new(Settings {
+                key: key.clone(),
+                comparable: true,
+                refresh_bound: Duration::from_secs(120),
+                cluster_wide: true,
+            })),
+            sources: Queue::new("sources", backoff),
+            workloads: Queue::new("workloads", backoff),
+            reports: Queue::new("reports", backoff),
+            clients,
+            key,
+            metrics,
+            events,
+            leadership: led,
+            server: pulses.clock(),
+            clock: OperatorClock::default(),
+            timeout: TIMEOUT,
+        };
+        // The answers to its lists would tell it the server's time.
+        let client = context.clients.requests.clone();
+        tokio::spawn(async move {
+            let request = http::Request::get("/version").body(Vec::new());
+            client.request_text(request.unwrap()).await.unwrap();
+        });
+        let context = Arc::new(context);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow_time(context.clone()));
+        Self {
+            context,
+            life,
+            leadership,
+            stop_work: watch::Sender::new(false),
+            tasks,
+            unlisted: Kind::ALL.into(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Whether it has listed everything.
+    pub(super) fn is_synced(&self) -> bool {
+        self.unlisted.is_empty()
+    }
+
+    pub(super) fn lead(&self, leads: bool) {
+        let until = Instant::now() + Duration::from_secs(24 * 60 * 60);
+        self.leadership.send_replace(match leads {
+            true => Leadership::Leader { until },
+            false => Leadership::Standby { holder: None },
+        });
+    }
+
+    /// Takes in a list. Returns what is to be listed next, and whether that was
+    /// the last of all.
+    pub(super) fn listed(&mut self, kind: Kind, objects: &[Arc<Value>]) -> (Vec<Kind>, bool) {
+        let keys = objects.iter().map(|object| Key {
+            namespace: NAMESPACE.into(),
+            name: object["metadata"]["name"].as_str().unwrap().into(),
+        });
+        let keys = keys.collect();
+        self.ingest(kind, Change::Listing);
+        for object in objects {
+            self.ingest(kind, Change::Listed(object.clone()));
+        }
+        self.ingest(kind, Change::Synced(keys));
+        if !self.unlisted.remove(&kind) {
+            return (Vec::new(), false);
+        }
+        if self.unlisted.is_empty() {
+            self.begin();
+            return (Vec::new(), true);
+        }
+        match kind {
+            Kind::Projection => (self.unlisted.iter().copied().collect(), false),
+            _ => (Vec::new(), false),
+        }
+    }
+
+    pub(super) fn take_in(&self, kind: Kind, event: Event) {
+        self.ingest(
+            kind,
+            match event {
+                Event::Applied(object) => Change::Applied(object),
+                Event::Deleted(object) => Change::Deleted(object),
+            },
+        );
+    }
+
+    fn ingest(&self, kind: Kind, change: Change<Arc<Value>>) {
+        use SourceKind as S;
+        use WorkloadKind as W;
+        let context = &self.context;
+        let none = &None;
+        match kind {
+            Kind::Projection => {
+                context.ingest_projection(none, typed::<DeserializeGuard<Projection>>(change));
+            }
+            Kind::SyncPolicy => {
+                context.ingest_policy(none, typed::<DeserializeGuard<SyncPolicy>>(change));
+            }
+            Kind::ConfigMap => {
+                context.ingest_source::<ConfigMap>(S::ConfigMap, none, typed(change));
+            }
+            Kind::Secret => context.ingest_source::<Secret>(S::Secret, none, typed(change)),
+            Kind::Deployment => {
+                context.ingest_workload::<Deployment>(W::Deployment, none, typed(change));
+            }
+            Kind::StatefulSet => {
+                context.ingest_workload::<StatefulSet>(W::StatefulSet, none, typed(change));
+            }
+            Kind::DaemonSet => {
+                context.ingest_workload::<DaemonSet>(W::DaemonSet, none, typed(change));
+            }
+            Kind::ReplicaSet => {
+                context.ingest_replica_set(none, typed::<View<ReplicaSet>>(change));
+            }
+            Kind::ControllerRevision => {
+                context.ingest_revision(none, typed::<View<ControllerRevision>>(change));
+            }
+            Kind::Pod => context.ingest_pod(none, typed::<View<Pod>>(change)),
+        }
+    }
+
+    /// Begins to work, as the operator does once all is listed.
+    fn begin(&mut self) {
+        let context = &self.context;
+        context.state.lock().start(context.clock.now());
+        context.enqueue_all();
+        for work in loops(context, CONCURRENCY, &self.stop_work) {
+            self.tasks.spawn(work);
+        }
+    }
+
+    /// Ends in order, as the operator does.
+    pub(super) async fn finish(mut self) {
+        self.stop_work.send_replace(true);
+        let busy = || {
+            let context = &self.context;
+            context.sources.running() + context.workloads.running() + context.reports.running()
+        };
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        while busy() > 0 {
+            tick.tick().await;
+        }
+        remember(&self.context).await;
+        self.tasks.shutdown().await;
+    }
+
+    /// What is known of each Pod, for when a promise is broken.
+    pub(super) fn dump(&self) -> Value {
+        self.context.state.lock().dump()
+    }
+}
+
+fn typed<K: DeserializeOwned>(change: Change<Arc<Value>>) -> Change<K> {
+    let typed = |object: Arc<Value>| K::deserialize(&*object).unwrap();
+    match change {
+        Change::Listing => Change::Listing,
+        Change::Listed(object) => Change::Listed(typed(object)),
+        Change::Synced(keys) => Change::Synced(keys),
+        Change::Applied(object) => Change::Applied(typed(object)),
+        Change::Deleted(object) => Change::Deleted(typed(object)),
+    }
+}

@@ -1,0 +1,4 @@
+//! What the operator serves over HTTP: health, metrics, debugging.
+
+pub mod health;
+pub mod http;
