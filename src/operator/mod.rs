@@ -15,3 +15,4 @@ pub mod queue;
 pub mod run;
 #[cfg(test)]
 mod simulation;
+mod watches;

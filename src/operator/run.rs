@@ -10,10 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{Api, Client, Config, Resource};
+use kube::{Client, Config};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{oneshot, watch};
@@ -26,16 +23,15 @@ use crate::cluster::events::events;
 use crate::cluster::lease::{self, Candidate, Leadership};
 use crate::cluster::patch;
 use crate::cluster::pulse::PulseLayer;
-use crate::cluster::watch::{Change, Options as WatchOptions, Watch, Watched};
+use crate::cluster::watch::Options as WatchOptions;
 use crate::core::content::digest::DigestKey;
 use crate::core::plan::REFRESH_BOUND;
 use crate::core::state::{Settings, State};
-use crate::kinds::{SourceKind, WorkloadKind};
 use crate::operator::context::{Context, OperatorClock, SAMPLING};
 use crate::operator::endpoints::{self, Insight};
-use crate::operator::ingest::Scope;
 use crate::operator::loops::{reports, sources, workloads};
 use crate::operator::queue::{self, Backoff, Queue};
+use crate::operator::watches::Watches;
 use crate::telemetry::metrics;
 
 /// How often what must be alive says so.
@@ -231,12 +227,11 @@ impl Operator {
         self.spawn_heartbeat();
         self.tasks.spawn(follow_time(self.context.clone()));
         // What is remembered comes first: without it every workload would be new.
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_projection(scope, change);
-        });
-        self.wait_for_lists().await?;
-        self.watch_everything();
-        self.wait_for_lists().await?;
+        let mut watches = self.watches();
+        watches.watch_memory();
+        watches.wait_for_lists().await?;
+        watches.watch_everything();
+        watches.wait_for_lists().await?;
         self.context.state.lock().start(self.context.clock.now());
         self.context.enqueue_all();
         info!("every watch has finished its first list");
@@ -248,118 +243,14 @@ impl Operator {
         }
     }
 
-    fn watch_everything(&mut self) {
-        use SourceKind as S;
-        use WorkloadKind as W;
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_policy(scope, change);
-        });
-        self.watch_cluster(true, |context: &Context, change| {
-            context.ingest_cluster_policy(change);
-        });
-        // A few namespaces can do without: a namespaceSelector selects none of them then.
-        let scopes = self.options.namespaces.clone();
-        self.watch_cluster(!scopes.is_empty(), move |context: &Context, change| {
-            context.ingest_namespace(&scopes, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_source::<ConfigMap>(S::ConfigMap, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_source::<Secret>(S::Secret, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<Deployment>(W::Deployment, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<StatefulSet>(W::StatefulSet, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<DaemonSet>(W::DaemonSet, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_replica_set(scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_revision(scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_pod(scope, change);
-        });
-    }
-
-    /// Watches a namespaced kind: in each namespace that was named, else in all.
-    fn watch_each_namespace<K>(
-        &mut self,
-        ingest: impl Fn(&Context, &Scope, Change<K>) + Copy + Send + 'static,
-    ) where
-        K: Watched + Resource<Scope = NamespaceResourceScope>,
-    {
-        let client = self.context.clients.watches.clone();
-        if self.options.namespaces.is_empty() {
-            self.spawn_watch(Api::all(client), false, move |context, change| {
-                ingest(context, &None, change);
-            });
-            return;
-        }
-        for namespace in self.options.namespaces.clone() {
-            let api = Api::namespaced(client.clone(), &namespace);
-            let scope: Scope = Some(namespace.into());
-            self.spawn_watch(api, false, move |context, change| {
-                ingest(context, &scope, change);
-            });
-        }
-    }
-
-    /// Watches a kind of the cluster; where it is `optional` there may be none.
-    fn watch_cluster<K: Watched>(
-        &mut self,
-        optional: bool,
-        ingest: impl Fn(&Context, Change<K>) + Send + 'static,
-    ) {
-        let client = self.context.clients.watches.clone();
-        self.spawn_watch(Api::all(client), optional, ingest);
-    }
-
-    fn spawn_watch<K: Watched>(
-        &mut self,
-        api: Api<K>,
-        optional: bool,
-        ingest: impl Fn(&Context, Change<K>) + Send + 'static,
-    ) {
-        let options = WatchOptions {
-            optional,
-            ..self.options.watch
-        };
-        let watch = Watch::new(api, &self.pulses, options);
-        self.insight.healths.lock().push(watch.health());
-        let context = self.context.clone();
-        self.tasks.spawn(async move {
-            watch.run(move |change| ingest(&context, change)).await;
-            "a watch"
-        });
-    }
-
-    /// Waits until every watch that was started has finished its first list.
-    async fn wait_for_lists(&mut self) -> anyhow::Result<()> {
-        let mut tick = interval(Duration::from_millis(10));
-        loop {
-            tokio::select! {
-                _ = tick.tick() => {}
-                Some(ended) = self.tasks.join_next() => {
-                    let name = ended.context("a task failed at start")?;
-                    bail!("{name} ended at start");
-                }
-            }
-            if self
-                .insight
-                .healths
-                .lock()
-                .iter()
-                .all(|health| health.is_synced())
-            {
-                return Ok(());
-            }
+    fn watches(&mut self) -> Watches<'_> {
+        Watches {
+            context: &self.context,
+            pulses: &self.pulses,
+            namespaces: &self.options.namespaces,
+            options: self.options.watch,
+            healths: &self.insight.healths,
+            tasks: &mut self.tasks,
         }
     }
 
