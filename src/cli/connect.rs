@@ -8,7 +8,7 @@ use kube::{Client, Config};
 use thiserror::Error;
 
 use super::run_args::{ClusterArgs, ConfigError, namespace};
-use crate::cluster::error::describe;
+use crate::cluster::client::error::describe;
 
 /// The most a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

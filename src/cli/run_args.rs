@@ -9,8 +9,8 @@ use clap::{ArgAction, Args};
 use kube::Config;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use crate::cluster::client;
-use crate::cluster::lease;
+use crate::cluster::client::ClientOptions;
+use crate::cluster::lease::LeaseConfig;
 use crate::telemetry::logs::LogFormat;
 
 /// Namespace of the lease and the key where nothing tells another.
@@ -271,11 +271,11 @@ impl ScopeArgs {
 
     /// How the clients behave.
     #[must_use]
-    pub fn client_options(&self) -> client::Options {
-        client::Options {
+    pub fn client_options(&self) -> ClientOptions {
+        ClientOptions {
             watch_idle: self.watch_idle_timeout,
             requests_per_second: Some(self.requests_per_second).filter(|n| *n > 0),
-            ..client::Options::default()
+            ..ClientOptions::default()
         }
     }
 }
@@ -283,9 +283,9 @@ impl ScopeArgs {
 impl LeaseArgs {
     /// The configuration of leader election, checked when a candidate is made of it.
     #[must_use]
-    pub fn config(&self, namespace: &str, identity: &str) -> lease::Config {
-        let usual = lease::Config::new(namespace, &self.lease_name, identity);
-        lease::Config {
+    pub fn config(&self, namespace: &str, identity: &str) -> LeaseConfig {
+        let usual = LeaseConfig::new(namespace, &self.lease_name, identity);
+        LeaseConfig {
             lease_duration: self.lease_duration,
             renew_deadline: self.lease_renew_deadline,
             retry_period: self.lease_retry_period,

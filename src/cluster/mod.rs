@@ -11,17 +11,11 @@
 //! the connection is alive.
 
 pub mod client;
-pub mod error;
 pub mod events;
-pub mod hold;
 pub mod lease;
-pub mod pace;
-pub mod patch;
-pub mod pulse;
-mod rate_limit;
 pub mod read;
-mod request;
 #[cfg(test)]
 mod test_server;
 pub mod views;
 pub mod watch;
+pub mod write;

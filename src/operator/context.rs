@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::cluster::client::Clients;
+use crate::cluster::client::pulse::ServerClock;
 use crate::cluster::events::EventSender;
 use crate::cluster::lease::Leadership;
-use crate::cluster::pulse::ServerClock;
 use crate::core::content::digest::DigestKey;
 use crate::core::index::Affected;
 use crate::core::projection::Clock;

@@ -18,12 +18,12 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
-use crate::cluster::client::{self, Clients};
+use crate::cluster::client::pulse::PulseLayer;
+use crate::cluster::client::{ClientOptions, Clients};
 use crate::cluster::events::events;
-use crate::cluster::lease::{self, Candidate, Leadership};
-use crate::cluster::patch;
-use crate::cluster::pulse::PulseLayer;
+use crate::cluster::lease::{Candidate, Leadership, LeaseConfig};
 use crate::cluster::watch::Options as WatchOptions;
+use crate::cluster::write;
 use crate::core::content::digest::DigestKey;
 use crate::core::plan::REFRESH_BOUND;
 use crate::core::state::{Settings, State};
@@ -53,7 +53,7 @@ pub struct Options {
     /// How to reach the API server.
     pub config: Config,
     /// How the clients behave.
-    pub client: client::Options,
+    pub client: ClientOptions,
     /// Namespaces to watch; none means all.
     pub namespaces: BTreeSet<String>,
     /// Namespace of the lease and of the digest key.
@@ -61,7 +61,7 @@ pub struct Options {
     /// Who this replica is.
     pub identity: String,
     /// Leader election.
-    pub lease: lease::Config,
+    pub lease: LeaseConfig,
     /// Sources, and workloads, worked on at a time: so many of each.
     pub concurrency: usize,
     /// Whether resourceVersions of sources and Pods can be compared.
@@ -166,7 +166,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
 async fn digest_key(client: &Client, options: &Options) -> anyhow::Result<DigestKey> {
     let mut delay = Duration::from_millis(500);
     loop {
-        match patch::digest_key(client.clone(), &options.operator_namespace, options.timeout).await
+        match write::digest_key(client.clone(), &options.operator_namespace, options.timeout).await
         {
             Ok(key) => return Ok(key),
             Err(error) if error.is_final() => return Err(error.into()),

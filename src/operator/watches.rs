@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
-use crate::cluster::pulse::PulseLayer;
+use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::watch::{Change, Health, Options, Watch, Watched};
 use crate::kinds::{SourceKind, WorkloadKind};
 use crate::operator::context::Context;

@@ -246,7 +246,7 @@ mod tests {
         use futures::StreamExt as _;
         for _ in 0..3 {
             if let Some(Err(error)) = events.next().await {
-                let said = crate::cluster::error::describe_watch(&error);
+                let said = crate::cluster::client::error::describe_watch(&error);
                 assert!(!said.contains(SECRET), "{said}");
             }
         }

@@ -31,7 +31,7 @@ fn defaults() {
     assert_eq!(args.logs.log_level, "info");
     assert_eq!(
         args.lease.config("ns", "me"),
-        lease::Config::new("ns", "projsync", "me")
+        LeaseConfig::new("ns", "projsync", "me")
     );
     assert_eq!(args.scope.client_options().requests_per_second, Some(500));
 }

@@ -20,7 +20,7 @@ use crate::cli::connect::{Connection, is_forbidden};
 use crate::cli::exit::Exit;
 use crate::cli::fetch::Fetch;
 use crate::cli::output::{Format, print, print_error_line, print_notes};
-use crate::cluster::error::describe_watch;
+use crate::cluster::client::error::describe_watch;
 
 /// Changes that come within this time are shown together.
 const TOGETHER: Duration = Duration::from_millis(300);

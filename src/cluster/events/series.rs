@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{EventType, Notice};
+use super::notice::{EventType, Notice};
 
 /// The same within this time of the last is a repetition.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -39,7 +39,7 @@ struct Posted {
 
 /// How to post an Event.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Posting {
     /// As a new one.
     Create,
     /// As the occurrence of that number of the Event of that name.
@@ -48,17 +48,17 @@ pub(super) enum Step {
 
 impl Series {
     /// Counts the occurrence, and says how to post it.
-    pub(super) fn step(&mut self, notice: &Notice, now: Instant) -> Step {
+    pub(super) fn step(&mut self, notice: &Notice, now: Instant) -> Posting {
         match self.posted.get_mut(&key(notice)) {
             Some(posted) if now.duration_since(posted.last) < WINDOW => {
                 posted.last = now;
                 posted.count = posted.count.saturating_add(1);
-                Step::Repeat {
+                Posting::Repeat {
                     name: posted.name.clone(),
                     count: posted.count,
                 }
             }
-            _ => Step::Create,
+            _ => Posting::Create,
         }
     }
 
@@ -105,7 +105,7 @@ fn key(notice: &Notice) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::events::Regarding;
+    use crate::cluster::events::notice::Regarding;
 
     fn notice(note: &str) -> Notice {
         let regarding = Regarding {
@@ -130,8 +130,8 @@ mod tests {
         let mut series = Series::default();
         let mut now = Instant::now();
         let a = notice("a");
-        assert_eq!(series.step(&a, now), Step::Create);
-        assert_eq!(series.step(&a, now), Step::Create, "not created yet");
+        assert_eq!(series.step(&a, now), Posting::Create);
+        assert_eq!(series.step(&a, now), Posting::Create, "not created yet");
         series.created(&a, "web.1".into(), now);
         for count in 2..5 {
             now += Duration::from_secs(599);
@@ -139,14 +139,14 @@ mod tests {
             newer.regarding.resource_version = Some(count.to_string());
             assert_eq!(
                 series.step(&newer, now),
-                Step::Repeat {
+                Posting::Repeat {
                     name: "web.1".into(),
                     count
                 }
             );
         }
         now += WINDOW;
-        assert_eq!(series.step(&a, now), Step::Create);
+        assert_eq!(series.step(&a, now), Posting::Create);
     }
 
     #[test]
@@ -161,10 +161,10 @@ mod tests {
         others[3].event_type = EventType::Warning;
         others[4].regarding.uid = "v".into();
         for other in others {
-            assert_eq!(series.step(&other, now), Step::Create, "{other:?}");
+            assert_eq!(series.step(&other, now), Posting::Create, "{other:?}");
         }
         series.forget(&a);
-        assert_eq!(series.step(&a, now), Step::Create);
+        assert_eq!(series.step(&a, now), Posting::Create);
     }
 
     #[test]
@@ -178,8 +178,8 @@ mod tests {
         }
         assert!(matches!(
             series.step(&notice("9999"), now),
-            Step::Repeat { .. }
+            Posting::Repeat { .. }
         ));
-        assert_eq!(series.step(&notice("0"), now), Step::Create);
+        assert_eq!(series.step(&notice("0"), now), Posting::Create);
     }
 }

@@ -177,7 +177,7 @@ struct Replica {
 }
 
 fn start(server: &Shared, who: &'static str) -> Replica {
-    let config = Config::new("ns", "projsync", who);
+    let config = LeaseConfig::new("ns", "projsync", who);
     let (candidate, leadership) =
         Candidate::new(client(server, who), config).expect("sound durations");
     let (stop, stopped) = oneshot::channel::<()>();
@@ -488,30 +488,30 @@ async fn a_standby_that_stops_leaves_the_lease_alone() {
 
 #[tokio::test]
 async fn unsafe_durations_are_refused() {
-    let sound = Config::new("ns", "projsync", "a");
+    let sound = LeaseConfig::new("ns", "projsync", "a");
     let server = Shared::default();
     let unsound = [
-        Config {
+        LeaseConfig {
             identity: String::new(),
             ..sound.clone()
         },
-        Config {
+        LeaseConfig {
             lease_duration: sound.renew_deadline,
             ..sound.clone()
         },
-        Config {
+        LeaseConfig {
             renew_deadline: Duration::from_secs(2),
             ..sound.clone()
         },
-        Config {
+        LeaseConfig {
             retry_period: Duration::ZERO,
             ..sound.clone()
         },
-        Config {
+        LeaseConfig {
             request_timeout: Duration::ZERO,
             ..sound.clone()
         },
-        Config {
+        LeaseConfig {
             request_timeout: Duration::from_secs(11),
             ..sound.clone()
         },

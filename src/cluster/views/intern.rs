@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 
-use crate::cluster::error::truncate;
+use crate::cluster::client::error::truncate;
 use crate::core::lenient::Lenient;
 
 /// How many texts are kept before those that nobody uses any more are dropped.

@@ -8,7 +8,7 @@ use kube::runtime::watcher::Event;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::cluster::pulse::Pulse;
+use crate::cluster::client::pulse::Pulse;
 
 /// The health of one watch.
 #[derive(Debug)]

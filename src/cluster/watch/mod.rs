@@ -22,8 +22,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::cluster::error::describe_watch;
-use crate::cluster::pulse::{Pulse, PulseLayer};
+use crate::cluster::client::error::describe_watch;
+use crate::cluster::client::pulse::{Pulse, PulseLayer};
 use crate::cluster::views::Key;
 
 pub use health::{Health, Report};

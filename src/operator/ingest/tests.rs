@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::cluster::client::Clients;
+use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::events::events;
 use crate::cluster::lease::Leadership;
-use crate::cluster::pulse::PulseLayer;
 use crate::core::content::digest::DigestKey;
 use crate::core::state::Settings;
 use crate::operator::context::OperatorClock;

@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 use crate::api::conditions::{ACCEPTED, Statement, set};
 use crate::api::policy::PolicyStatus;
 use crate::api::reasons::Reason;
-use crate::cluster::patch::{self, Patched};
+use crate::cluster::write::{self, Patched};
 use crate::core::policy::PolicyId;
 use crate::core::state::{PolicyCounts, State};
 use crate::core::time::ServerTime;
@@ -42,7 +42,7 @@ pub async fn report(context: &Context) -> Outcome {
     let mut written = false;
     for (id, status) in wanted {
         let client = context.clients.requests.clone();
-        match patch::policy_status(client, &id, &status, context.timeout).await {
+        match write::policy_status(client, &id, &status, context.timeout).await {
             Patched::Done { .. } => {
                 context.metrics.wrote_status(metrics::Outcome::Success);
                 let mut state = context.state.lock();

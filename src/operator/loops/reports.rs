@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::{debug, warn};
 
 use crate::api::names::projection_name;
-use crate::cluster::patch::{self, Patched};
+use crate::cluster::write::{self, Patched};
 use crate::core::state::{Pace, Report};
 use crate::kinds::WorkloadId;
 use crate::operator::context::{Context, Subject};
@@ -41,7 +41,7 @@ async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Outcome {
         Report::After(delay) => return Outcome::After(delay),
         Report::Delete { version } => {
             let outcome =
-                patch::delete_projection(client, &id.namespace, &name, version, context.timeout)
+                write::delete_projection(client, &id.namespace, &name, version, context.timeout)
                     .await;
             let done = matches!(outcome, Patched::Done { .. } | Patched::Gone);
             if done {
@@ -55,15 +55,15 @@ async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Outcome {
             hash,
             version,
         } => {
-            let owner = patch::Owner {
+            let owner = write::Owner {
                 kind: id.kind,
                 name: &id.name,
                 uid: &spec.workload.uid,
             };
             let projection =
-                patch::projection(&id.namespace, &name, version, owner, &spec, &status);
+                write::projection(&id.namespace, &name, version, owner, &spec, &status);
             let outcome =
-                patch::apply_projection(client, &id.namespace, &name, &projection, context.timeout)
+                write::apply_projection(client, &id.namespace, &name, &projection, context.timeout)
                     .await;
             let done = matches!(outcome, Patched::Done { .. });
             if let Patched::Done { rv, .. } = outcome {

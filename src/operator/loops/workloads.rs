@@ -6,7 +6,7 @@ use tracing::{debug, info, warn};
 
 use crate::api::reasons::Reason;
 use crate::cluster::events::{EventType, Notice, Regarding};
-use crate::cluster::patch::{self, Patched};
+use crate::cluster::write::{self, Patched};
 use crate::core::history::record::Roll;
 use crate::core::plan::Verdict;
 use crate::core::projection::digests_lost;
@@ -88,13 +88,13 @@ fn announce_loss(context: &Context, id: &WorkloadId) {
 
 async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
     let kind = id.kind.as_str();
-    let target = patch::Target {
+    let target = write::Target {
         id,
         uid: &order.uid,
         resource_version: &order.resource_version,
     };
     let client = context.clients.requests.clone();
-    let patched = patch::roll(client, target, &order.plan.revision, context.timeout).await;
+    let patched = write::roll(client, target, &order.plan.revision, context.timeout).await;
     let now = context.clock.now();
     let latency = now.since(order.changed);
     let counted = |outcome| context.metrics.rolled(kind, outcome, latency);

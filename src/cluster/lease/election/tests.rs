@@ -3,8 +3,8 @@ use super::*;
 const ME: &str = "me";
 const OTHER: &str = "other";
 
-fn config() -> Config {
-    Config::new("ns", "projsync", ME)
+fn config() -> LeaseConfig {
+    LeaseConfig::new("ns", "projsync", ME)
 }
 
 fn wall(second: i64) -> Timestamp {

@@ -14,10 +14,10 @@ use kube::{Client, Resource};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::request::{Answer, NoAnswer, exchange, metadata_only};
 use crate::api::names::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL, REVISION_ANNOTATION};
 use crate::api::policy::{ClusterSyncPolicy, PolicyStatus, SyncPolicy};
 use crate::api::projection::{Projection, ProjectionSpec, ProjectionStatus};
+use crate::cluster::client::exchange::{Answer, NoAnswer, exchange, metadata_only};
 use crate::core::policy::PolicyId;
 use crate::core::time::ServerTime;
 use crate::kinds::{Rv, WorkloadId, WorkloadKind};

@@ -8,7 +8,7 @@ use kube::api::GetParams;
 use kube::core::Request;
 use kube::{Client, Resource};
 
-use super::request::{NoAnswer, exchange};
+use crate::cluster::client::exchange::{NoAnswer, exchange};
 use crate::core::content::digest::DigestKey;
 use crate::core::content::{DecodeError, SourceContent, decode_source};
 use crate::core::time::ServerTime;

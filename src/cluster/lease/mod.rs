@@ -12,7 +12,9 @@
 //! (The monotonic clock stands still while a whole machine is suspended; the
 //! same preconditions cover that.)
 
+mod config;
 mod election;
+mod leadership;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -27,128 +29,19 @@ use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+pub use self::config::{LeaseConfig, LeaseConfigError};
 use self::election::{Claim, Election};
-use super::error::{describe, describe_watch};
+pub use self::leadership::Leadership;
+use crate::cluster::client::error::{describe, describe_watch};
 
 /// However fast a Lease changes, this much lies between two attempts to get it.
 const MIN_GAP: Duration = Duration::from_millis(250);
-
-/// Which Lease, for whom, and how long things take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Namespace of the Lease.
-    pub namespace: String,
-    /// Name of the Lease.
-    pub name: String,
-    /// Who we are, unique among the replicas: becomes `holderIdentity`.
-    pub identity: String,
-    /// How long the record of a dead holder blocks others; whole seconds, rounded up.
-    pub lease_duration: Duration,
-    /// How long the holder acts as the leader without a renewal.
-    pub renew_deadline: Duration,
-    /// Time between renewals, and between a standby's attempts (times 1 to 2.2).
-    pub retry_period: Duration,
-    /// The most one attempt (a read and a write) may take.
-    pub request_timeout: Duration,
-}
-
-impl Config {
-    /// client-go's usual durations: 15 s, 10 s and 2 s; 5 s for an attempt.
-    #[must_use]
-    pub fn new(
-        namespace: impl Into<String>,
-        name: impl Into<String>,
-        identity: impl Into<String>,
-    ) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-            identity: identity.into(),
-            lease_duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry_period: Duration::from_secs(2),
-            request_timeout: Duration::from_secs(5),
-        }
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        if self.identity.is_empty() {
-            return Err(ConfigError::Identity);
-        }
-        if self.lease_duration <= self.renew_deadline {
-            return Err(ConfigError::LeaseDuration(
-                self.lease_duration,
-                self.renew_deadline,
-            ));
-        }
-        if self.retry_period.is_zero() || self.renew_deadline < self.retry_period.mul_f64(1.2) {
-            return Err(ConfigError::RenewDeadline(
-                self.renew_deadline,
-                self.retry_period,
-            ));
-        }
-        if self.request_timeout.is_zero() || self.request_timeout > self.renew_deadline {
-            return Err(ConfigError::RequestTimeout(
-                self.request_timeout,
-                self.renew_deadline,
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Durations with which leader election would not be safe.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// Nobody could hold the Lease.
-    #[error("the identity for leader election is empty")]
-    Identity,
-    /// Two would lead for the difference.
-    #[error("the lease duration ({0:?}) must be longer than the renew deadline ({1:?})")]
-    LeaseDuration(Duration, Duration),
-    /// The leader could not renew in time.
-    #[error(
-        "the renew deadline ({0:?}) must be at least 1.2 times the retry period ({1:?}), which must not be zero"
-    )]
-    RenewDeadline(Duration, Duration),
-    /// One lost request would cost the leadership.
-    #[error(
-        "the lease request timeout ({0:?}) must be above zero and at most the renew deadline ({1:?})"
-    )]
-    RequestTimeout(Duration, Duration),
-}
-
-/// Who leads, as far as this replica knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leadership {
-    /// The API server has not told yet, or not for two lease durations.
-    Unknown,
-    /// Not we.
-    Standby {
-        /// Who does, if anybody.
-        holder: Option<String>,
-    },
-    /// We, until then; renewals move it on.
-    Leader {
-        /// The end of the renew deadline.
-        until: Instant,
-    },
-}
-
-impl Leadership {
-    /// Whether a write may be started now. Ask right before each write: the
-    /// published value may be one whose time has passed.
-    #[must_use]
-    pub fn is_leading(&self, now: Instant) -> bool {
-        matches!(self, Self::Leader { until } if now < *until)
-    }
-}
 
 /// A candidate for the Lease.
 #[derive(Debug)]
 pub struct Candidate {
     api: Api<Lease>,
-    config: Config,
+    config: LeaseConfig,
     election: Election,
     leadership: watch::Sender<Leadership>,
 }
@@ -162,8 +55,8 @@ impl Candidate {
     /// Where the durations don't fit together.
     pub fn new(
         client: Client,
-        config: Config,
-    ) -> Result<(Self, watch::Receiver<Leadership>), ConfigError> {
+        config: LeaseConfig,
+    ) -> Result<(Self, watch::Receiver<Leadership>), LeaseConfigError> {
         config.check()?;
         let (leadership, receiver) = watch::channel(Leadership::Unknown);
         let candidate = Self {

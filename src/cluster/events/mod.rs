@@ -4,6 +4,9 @@
 //! differ by the keys that changed, so they are posted here. Only what is
 //! really the same again, note included, becomes a series of one Event.
 
+mod notice;
+mod series;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,11 +19,10 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::series::{Series, Step};
-use crate::cluster::error::{describe, truncate, without_control};
+pub use self::notice::{EventType, Notice, Regarding};
+use self::series::{Posting, Series};
+use crate::cluster::client::error::{describe, truncate, without_control};
 use crate::telemetry::metrics::{Metrics, Outcome};
-
-mod series;
 
 /// `reportingController` of every Event.
 pub const REPORTING_CONTROLLER: &str = "projsync.dev/projsync";
@@ -35,56 +37,6 @@ const QUEUED: usize = 1024;
 
 /// Attempts to post one Event.
 const TRIES: u32 = 4;
-
-/// Whether all is well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventType {
-    /// For information.
-    Normal,
-    /// Somebody should look at it.
-    Warning,
-}
-
-impl EventType {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "Normal",
-            Self::Warning => "Warning",
-        }
-    }
-}
-
-/// The object an Event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Regarding {
-    /// Its `apiVersion`.
-    pub api_version: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its namespace; empty for a cluster-scoped object, whose Events go to `default`.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its uid.
-    pub uid: String,
-    /// The version the Event speaks of, where known.
-    pub resource_version: Option<String>,
-}
-
-/// An Event to post.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// What it is about.
-    pub regarding: Regarding,
-    /// Whether all is well.
-    pub event_type: EventType,
-    /// Why: a CamelCase constant.
-    pub reason: &'static str,
-    /// What was or was not done: a CamelCase constant.
-    pub action: &'static str,
-    /// A sentence for people. Cut to 1 KiB; control characters become spaces.
-    pub note: String,
-}
 
 /// Takes Events to post. Never waits; clones share one queue.
 #[derive(Debug, Clone)]
@@ -158,7 +110,7 @@ impl EventPoster {
     }
 
     async fn post(&mut self, notice: &Notice, at: Timestamp) -> Outcome {
-        if let Step::Repeat { name, count } = self.series.step(notice, Instant::now()) {
+        if let Posting::Repeat { name, count } = self.series.step(notice, Instant::now()) {
             let series = json!({"series": {"count": count, "lastObservedTime": MicroTime(at)}});
             let api = self.api(notice);
             let write = || async {

@@ -22,13 +22,13 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Holds the requests of a client back for as long as an answer to one of them said.
 /// Clones share what they were told.
 #[derive(Clone, Debug, Default)]
-pub struct HoldLayer {
+pub(super) struct HoldLayer {
     until: Arc<Mutex<Option<Instant>>>,
 }
 
 /// The service that [`HoldLayer`] makes.
 #[derive(Debug)]
-pub struct HoldService<S> {
+pub(super) struct HoldService<S> {
     inner: S,
     layer: HoldLayer,
     sleep: Option<Pin<Box<Sleep>>>,

@@ -13,7 +13,7 @@ use kube::{Client, Resource};
 use serde::Deserialize;
 
 use crate::api::names::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL};
-use crate::cluster::request::{Answer, NoAnswer, exchange, metadata_only};
+use crate::cluster::client::exchange::{Answer, NoAnswer, exchange, metadata_only};
 use crate::core::content::digest::DigestKey;
 
 /// Name of the Secret.

@@ -76,7 +76,7 @@ impl ServerClock {
 }
 
 /// The `Date` of an answer.
-pub(super) fn date(headers: &HeaderMap) -> Option<ServerTime> {
+pub(in crate::cluster) fn date(headers: &HeaderMap) -> Option<ServerTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
     rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
 }

@@ -8,12 +8,13 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use tokio::time::Instant;
 
-use super::{Config, Leadership};
+use super::config::LeaseConfig;
+use super::leadership::Leadership;
 
 /// What one candidate knows of the Lease.
 #[derive(Debug)]
 pub(super) struct Election {
-    config: Config,
+    config: LeaseConfig,
     seen: Seen,
     /// When the API server last told of the Lease.
     heard: Option<Instant>,
@@ -43,7 +44,7 @@ pub(super) enum Claim {
 }
 
 impl Election {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: LeaseConfig) -> Self {
         Self {
             config,
             seen: Seen::Nothing,

@@ -30,7 +30,7 @@ const ROW: u32 = 3;
 
 /// Paces the watches of a client. Clones share what they remember.
 #[derive(Clone, Debug, Default)]
-pub struct PaceLayer {
+pub(super) struct PaceLayer {
     paths: Arc<Mutex<HashMap<String, Pace>>>,
 }
 
@@ -45,7 +45,7 @@ struct Pace {
 
 /// The service that [`PaceLayer`] makes.
 #[derive(Clone, Debug)]
-pub struct PaceService<S> {
+pub(super) struct PaceService<S> {
     inner: S,
     layer: PaceLayer,
 }

@@ -13,8 +13,8 @@ use kube::{Client, Error};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::error::describe;
-use super::pulse;
+use crate::cluster::client::error::describe;
+use crate::cluster::client::pulse;
 use crate::core::time::ServerTime;
 
 /// Asks for the metadata of the object alone.
@@ -22,16 +22,16 @@ const METADATA_ONLY: HeaderValue =
     HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 
 /// An answer.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
+pub(in crate::cluster) struct Answer {
+    pub(in crate::cluster) status: StatusCode,
     /// When the API server gave it.
-    pub(super) date: Option<ServerTime>,
-    pub(super) body: Vec<u8>,
+    pub(in crate::cluster) date: Option<ServerTime>,
+    pub(in crate::cluster) body: Vec<u8>,
 }
 
 /// No answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoAnswer {
+pub(in crate::cluster) enum NoAnswer {
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
     #[error("the answer is larger than {0} bytes")]
@@ -41,7 +41,7 @@ pub(super) enum NoAnswer {
 }
 
 /// Sends a request and takes the answer, whatever its status, up to `limit` bytes.
-pub(super) async fn exchange(
+pub(in crate::cluster) async fn exchange(
     client: &Client,
     request: Result<Request<Vec<u8>>, BuildError>,
     within: Duration,
@@ -70,7 +70,7 @@ pub(super) async fn exchange(
 }
 
 /// Marks a request for metrics, and wants only metadata in the answer.
-pub(super) fn metadata_only(
+pub(in crate::cluster) fn metadata_only(
     request: Result<Request<Vec<u8>>, BuildError>,
     verb: &'static str,
 ) -> Result<Request<Vec<u8>>, BuildError> {
@@ -85,7 +85,7 @@ pub(super) fn metadata_only(
 impl Answer {
     /// Whether the API server itself says that an object of this name doesn't
     /// exist. A 404 without its word may come from anything in between.
-    pub(super) fn is_absence_of(&self, name: &str) -> bool {
+    pub(in crate::cluster) fn is_absence_of(&self, name: &str) -> bool {
         #[derive(Deserialize)]
         struct Status {
             reason: String,
@@ -102,7 +102,7 @@ impl Answer {
     }
 
     /// What the API server says of its refusal, in one bounded line.
-    pub(super) fn refusal(&self) -> String {
+    pub(in crate::cluster) fn refusal(&self) -> String {
         let status = serde_json::from_slice::<kube::core::Status>(&self.body);
         let mut status = status.unwrap_or_default();
         status.code = self.status.as_u16();
