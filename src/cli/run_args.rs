@@ -114,7 +114,7 @@ pub struct LeaseArgs {
 #[command(next_help_heading = "Endpoints")]
 pub struct HttpArgs {
     /// Address of /metrics, /livez and /readyz
-    #[arg(long, env = "PROJSYNC_METRICS_BIND_ADDRESS", value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = address)]
+    #[arg(long, env = "PROJSYNC_METRICS_BIND_ADDRESS", value_name = "ADDRESS", default_value = ":8080", value_parser = address)]
     pub metrics_bind_address: SocketAddr,
     /// Address of /debug/index and /debug/queues; loopback only
     #[arg(long, env = "PROJSYNC_DEBUG_BIND_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:6060", value_parser = loopback)]
@@ -316,15 +316,15 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address with a port; `:8080` is that port on all addresses, as Go programs have it.
+/// An address with a port; `:8080` is that port on all addresses of both families, as Go programs have it.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.starts_with(':') {
-        format!("0.0.0.0{text}")
+        format!("[::]{text}")
     } else {
         text.to_owned()
     };
     full.parse()
-        .map_err(|_| "not an address with a port, such as 0.0.0.0:8080 or [::]:8080".to_owned())
+        .map_err(|_| "not an address with a port, such as :8080 or 127.0.0.1:8080".to_owned())
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -91,7 +91,14 @@ impl Addresses {
 /// Where the address is taken or not of this machine.
 pub async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
     let failed = |source| HttpError::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = match TcpListener::bind(address).await {
+        // `[::]` takes IPv4 too; a kernel without IPv6 has that alone.
+        Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    }
+    .map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }
@@ -273,6 +280,19 @@ mod tests {
             .await
             .expect("bound");
         assert_ne!(bound.port(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_unspecified_address_listens_on_both_families() {
+        let (_listener, bound) = bind("[::]:0".parse().expect("an address"))
+            .await
+            .expect("bound");
+        let reachable = |ip: &'static str| tokio::net::TcpStream::connect((ip, bound.port()));
+        assert!(reachable("127.0.0.1").await.is_ok());
+        // A machine without IPv6 has no such address.
+        if bound.is_ipv6() {
+            assert!(reachable("::1").await.is_ok());
+        }
     }
 
     #[tokio::test]

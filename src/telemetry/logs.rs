@@ -32,6 +32,12 @@ pub enum LogError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// A part of the level is a word that is no level: a filter would take it for a target,
+    /// and log nothing else.
+    #[error(
+        "invalid log level {0:?}; use off, error, warn, info, debug, trace or a list of target=level"
+    )]
+    Word(String),
     /// It was set up before.
     #[error("logging is set up already: {0}")]
     Twice(#[from] SetGlobalDefaultError),
@@ -65,6 +71,12 @@ fn own_events_only() -> Targets {
         .with_target(env!("CARGO_PKG_NAME"), LevelFilter::TRACE)
 }
 
+/// The first part of `level` that is neither a level nor `target=level`.
+fn bare_target(level: &str) -> Option<&str> {
+    let mut parts = level.split(',').map(str::trim);
+    parts.find(|part| !part.contains('=') && part.parse::<LevelFilter>().is_err())
+}
+
 fn subscriber<W>(
     format: LogFormat,
     level: &str,
@@ -74,6 +86,9 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    if let Some(word) = bare_target(level) {
+        return Err(LogError::Word(word.to_owned()));
+    }
     let wanted = EnvFilter::builder()
         .parse(level)
         .map_err(|source| LogError::Level {
@@ -160,10 +175,12 @@ mod tests {
 
     #[test]
     fn a_bad_level_is_refused_with_advice() {
-        let error = subscriber(LogFormat::Json, "projsync=loud", std::io::sink, false)
-            .map(|_| ())
-            .expect_err("refused");
-        assert!(error.to_string().contains("use error, warn"), "{error}");
+        for level in ["projsync=loud", "debgu", "info,projsync"] {
+            let error = subscriber(LogFormat::Json, level, std::io::sink, false)
+                .map(|_| ())
+                .expect_err("refused");
+            assert!(error.to_string().contains("error, warn"), "{error}");
+        }
     }
 
     #[test]

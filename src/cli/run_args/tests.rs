@@ -25,7 +25,7 @@ fn defaults() {
     assert!(!args.scope.streaming_lists);
     assert_eq!(args.scope.watch_idle_timeout, Duration::from_secs(150));
     assert_eq!(args.scope.write_timeout, Duration::from_secs(10));
-    assert_eq!(args.http.metrics_bind_address.to_string(), "0.0.0.0:8080");
+    assert_eq!(args.http.metrics_bind_address.to_string(), "[::]:8080");
     assert_eq!(args.http.debug_bind_address.to_string(), "127.0.0.1:6060");
     assert_eq!(args.logs.log_format, LogFormat::Json);
     assert_eq!(args.logs.log_level, "info");

@@ -126,8 +126,87 @@ fn each_value_of_the_chart_reaches_what_it_names() -> Result<()> {
 }
 
 #[test]
+fn clusters_that_choose_users_tokens_and_names_themselves_are_served() -> Result<()> {
+    let chart = objects(&template(&[
+        r#"podSecurityContext={"runAsUser":null,"runAsGroup":null}"#,
+        r#"serviceAccount={"create":false,"name":"theirs","automountToken":false}"#,
+        r#"extraVolumes=[{"name":"token","emptyDir":{}}]"#,
+        r#"extraVolumeMounts=[{"name":"token","mountPath":"/token"}]"#,
+        r#"commonLabels={"team":"platform"}"#,
+        r#"deploymentAnnotations={"a":"b"}"#,
+        r#"livenessProbe={"periodSeconds":30}"#,
+        r#"networkPolicy={"enabled":true,"egressPorts":[16443]}"#,
+    ])?)?;
+    let deployment = &chart["Deployment projsync-system/projsync"];
+    let pod = &deployment["spec"]["template"]["spec"];
+    let security = &pod["securityContext"];
+    assert_eq!(security["runAsNonRoot"], true);
+    ensure!(security.get("runAsUser").is_none(), "{security}");
+    ensure!(security.get("runAsGroup").is_none(), "{security}");
+    assert_eq!(pod["serviceAccountName"], "theirs");
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["volumes"][0]["name"], "token");
+    let container = &pod["containers"][0];
+    assert_eq!(container["volumeMounts"][0]["mountPath"], "/token");
+    assert_eq!(container["livenessProbe"]["periodSeconds"], 30);
+    assert_eq!(container["livenessProbe"]["timeoutSeconds"], 5);
+    assert_eq!(deployment["metadata"]["annotations"]["a"], "b");
+    ensure!(!chart.keys().any(|name| name.starts_with("ServiceAccount ")));
+    let policy = &chart["NetworkPolicy projsync-system/projsync"];
+    assert_eq!(policy["spec"]["egress"][0]["ports"][0]["port"], 16443);
+    for (name, object) in &chart {
+        ensure!(object["metadata"]["labels"]["team"] == "platform", "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn two_releases_share_no_object_but_the_definitions() -> Result<()> {
+    let release = |name: &str| -> Result<_> {
+        let chart = root().join("charts/projsync");
+        let mut helm = helm()?;
+        helm.arg("template").arg(name).arg(chart);
+        helm.args([
+            "--namespace",
+            name,
+            "--set=metrics.serviceMonitor.enabled=true",
+        ]);
+        let mut objects = objects(&succeeded(helm.output()?)?)?;
+        objects.retain(|name, _| !name.starts_with("CustomResourceDefinition "));
+        Ok(objects)
+    };
+    let (one, other) = (release("one")?, release("two-projsync")?);
+    for name in one.keys() {
+        ensure!(!other.contains_key(name), "both have {name}");
+    }
+    let selector = &one["Deployment one/one-projsync"]["spec"]["selector"]["matchLabels"];
+    for of in [
+        &one["Service one/one-projsync-metrics"]["spec"]["selector"],
+        &one["ServiceMonitor one/one-projsync"]["spec"]["selector"]["matchLabels"],
+        &one["Service one/one-projsync-metrics"]["metadata"]["labels"],
+        &one["Deployment one/one-projsync"]["spec"]["template"]["metadata"]["labels"],
+    ] {
+        assert_eq!(
+            of["app.kubernetes.io/name"],
+            selector["app.kubernetes.io/name"]
+        );
+    }
+    let policy = one["ValidatingAdmissionPolicy /one-projsync-workloads"].to_string();
+    ensure!(
+        policy.contains("system:serviceaccount:one:one-projsync"),
+        "{policy}"
+    );
+    let binding = &one["ValidatingAdmissionPolicyBinding /one-projsync-workloads"];
+    assert_eq!(binding["spec"]["policyName"], "one-projsync-workloads");
+    Ok(())
+}
+
+#[test]
 fn values_are_checked() -> Result<()> {
     for wrong in [
+        r#"log={"level":"debgu"}"#,
+        r#"log={"level":"info,projsync"}"#,
+        r#"networkPolicy={"egressPorts":["https"]}"#,
         "replica=3",
         r#"replicas="two""#,
         r#"namespaces=["Shop"]"#,
