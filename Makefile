@@ -225,13 +225,15 @@ undeploy-restricted: ## Remove what deploy-restricted installed.
 ##@ Checks
 
 .PHONY: lint
-lint: ## Check format and clippy.
+lint: ## Check format, clippy, and the shape of the sources.
 	$(CARGO) fmt --all --check
 	@# A workspace of its own; tests/corpus.rs compiles what is in it.
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null \
 		|| { echo "fuzz/Cargo.lock is not up to date: cargo update --workspace --manifest-path fuzz/Cargo.toml" >&2; exit 1; }
-	@# The core compiled alone is the same code again.
+	$(CARGO) run --locked --quiet -p shape
+	@# The core alone is the same code again, under rules of its own: tests/core/clippy.toml.
+	$(CARGO) clippy --locked -p projsync-core-alone -- -D warnings
 	$(CARGO) clippy --locked --workspace --exclude projsync-core-alone --all-targets -- -D warnings
 	@# These are no default targets: they need a cluster to run.
 	$(CARGO) clippy --locked --workspace --test parallel --test serial -- -D warnings
