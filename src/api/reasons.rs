@@ -1,44 +1,64 @@
-//! Why: one list of reasons for decisions, conditions, Events and metrics.
+//! Reasons: why something was decided, said or refused; one row each.
 
 use std::fmt;
 
-/// A doc comment begins with a blank.
-const fn trim(doc: &'static str) -> &'static str {
-    match doc.as_bytes() {
-        [b' ', ..] => doc.split_at(1).1,
-        _ => doc,
-    }
+/// A row of the table of reasons.
+#[derive(Debug)]
+struct Row {
+    name: &'static str,
+    qualities: &'static [Quality],
+    description: &'static str,
+    advice: &'static str,
 }
 
-/// Declares [`Reason`] so that each reason is written down once, with its sentence.
+/// What a reason is besides its words; where none is given, it is somebody's wish or all is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// Its Event is a Warning: somebody should look at it.
+    Warning,
+    /// It passes by itself within moments, so it is reported only where it lasts.
+    Passing,
+    /// It is not reported at all, since what follows tells more.
+    Silent,
+    /// A rollout goes on, of which the live Pods tell more than a report.
+    Rolling,
+    /// The workload asks to be managed in a way that is impossible.
+    Refusal,
+}
+
+/// The type of an Event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventType {
+    /// For information.
+    Normal,
+    /// Somebody should look at it.
+    Warning,
+}
+
+/// Declares [`Reason`] from its rows: name, qualities, meaning, and what to do about it.
 macro_rules! reasons {
-    ($(#[doc = $doc:literal] $name:ident,)+) => {
+    ($($name:ident [$($is:ident),*] $description:literal $advice:literal;)+) => {
         /// Why something was done, or was not.
         ///
         /// The same constants are seen in the decision and the conditions of a
         /// [`Projection`](crate::api::Projection), in Events and in metrics.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
-            $(#[doc = $doc] $name,)+
+            $(#[doc = $description] $name,)+
         }
 
         impl Reason {
             /// Every reason, in the order in which the documentation lists them.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The constant, as `reason` fields spell it.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
+            const fn row(self) -> &'static Row {
                 match self {
-                    $(Self::$name => stringify!($name),)+
-                }
-            }
-
-            /// What it means.
-            #[must_use]
-            pub const fn description(self) -> &'static str {
-                match self {
-                    $(Self::$name => trim($doc),)+
+                    $(Self::$name => &Row {
+                        name: stringify!($name),
+                        qualities: &[$(Quality::$is),*],
+                        description: $description,
+                        advice: $advice,
+                    },)+
                 }
             }
         }
@@ -46,79 +66,151 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The first lists of the watches are not complete, so nothing is decided yet.
-    CachesNotSynced,
-    /// The operator has not yet seen its own last write of the workload come back.
-    OwnWriteNotSeen,
-    /// No policy selects the workload, or its annotation says that it is not to be managed.
-    NotManaged,
-    /// The workload's annotation names a policy that does not exist.
-    PolicyNotFound,
-    /// The policy is invalid, so it selects nothing.
-    PolicyInvalid,
-    /// A source that the workload projects has not been read yet, or not since its last edit.
-    SourceNotRead,
-    /// A required ConfigMap or Secret does not exist: Pods could not start.
-    SourceMissing,
-    /// A required key does not exist in its ConfigMap or Secret: Pods could not start.
-    KeyMissing,
-    /// No Pod is outdated.
-    InSync,
-    /// The workload's controller has not yet observed the Pod template.
-    TemplateNotObserved,
-    /// Every outdated Pod belongs to an older template: the workload's controller replaces them.
-    BeingReplaced,
-    /// The outdated Pods wait until they are deleted, as the update strategy OnDelete asks.
-    AwaitingDeletion,
-    /// The outdated Pods are held back by the partition of the StatefulSet's update strategy.
-    HeldByPartition,
-    /// The StatefulSet's rollout waits for a Pod that does not become ready.
-    Blocked,
-    /// The policy is suspended.
-    Suspended,
-    /// The policy's strategy is Observe: outdated Pods are reported, not replaced.
-    ObserveOnly,
-    /// The Deployment is paused.
-    Paused,
-    /// The content has changed; edits are collected until the policy's settle time has passed.
-    Settling,
-    /// The workload was rolled less than the policy's minInterval ago.
-    MinimumInterval,
-    /// Somebody else keeps removing the revision annotation from the Pod template.
-    Contested,
-    /// Projected content has changed, and Pods have old content.
-    ContentChanged,
-    /// The API server refused the roll.
-    RollFailed,
-    /// A source could not be read.
-    ReadFailed,
-    /// What Pods started with can't be told any more.
-    StateUnknown,
-    /// The workload is being deleted.
-    Terminating,
-    /// The policy is valid and in force.
-    Accepted,
-    /// A label selector of the policy is invalid.
-    InvalidSelector,
-    /// A name pattern of the policy is invalid.
-    InvalidPattern,
-    /// A duration of the policy is out of its bounds.
-    InvalidDuration,
-    /// The object can't be decoded: it was written for another version of the resource.
-    Undecodable,
+    CachesNotSynced [Passing, Silent]
+        "The operator has just started and has not listed all objects yet, so nothing is decided."
+        "Wait: the operator has just started. If it lasts, look at its log for a watch that is refused, usually for want of a ClusterRole.";
+    OwnWriteNotSeen [Passing, Rolling]
+        "Projsync has rolled the workload and has not yet seen the new template in its watch."
+        "Wait: it passes within a second. If it lasts, the watch of this kind of workload hangs; see projsync_watch_last_event_age_seconds and the operator's log.";
+    NotManaged []
+        "No policy selects the workload, or its annotation says that it is not to be managed."
+        "If it is to be managed, select it with a SyncPolicy or annotate it with projsync.dev/sync=\"true\"; an annotation of \"false\" must go.";
+    PolicyNotFound [Warning, Refusal]
+        "The workload's annotation names a policy that does not exist."
+        "Create the policy that the annotation projsync.dev/sync names, or correct the annotation.";
+    PolicyInvalid [Warning, Refusal]
+        "The policy that the workload's annotation names is invalid."
+        "Look at the policy's condition Accepted, which says what is wrong with it, and correct that.";
+    SourceNotRead [Passing]
+        "A source that the workload projects has not been read yet, or not since its last edit."
+        "Wait: it passes within moments. If it lasts, look for ReadFailed in Events and in the operator's log.";
+    SourceMissing [Warning]
+        "A required ConfigMap or Secret does not exist, so new Pods could not start."
+        "Create the ConfigMap or Secret, correct its name in the Pod template, or mark the reference optional. Nothing is rolled before, since new Pods could not start.";
+    KeyMissing [Warning]
+        "A required key does not exist in its ConfigMap or Secret, so new Pods could not start."
+        "Add the key to the ConfigMap or Secret, correct its name in the Pod template, or mark the reference optional. Nothing is rolled before, since new Pods could not start.";
+    InSync []
+        "No Pod is outdated."
+        "Nothing: all is well.";
+    TemplateNotObserved [Passing, Rolling]
+        "The workload's controller has not yet observed the Pod template."
+        "Wait: the workload's controller has not caught up. If it lasts, check that kube-controller-manager runs.";
+    BeingReplaced [Rolling]
+        "Every outdated Pod belongs to an older template, and the workload's controller is replacing them."
+        "Wait for the rollout; `kubectl rollout status` follows it.";
+    AwaitingDeletion []
+        "Every outdated Pod waits until somebody deletes it, as the update strategy OnDelete asks."
+        "Delete the outdated Pods when it suits you: with the update strategy OnDelete nobody else does.";
+    HeldByPartition []
+        "The partition of the StatefulSet's update strategy holds back the outdated Pods."
+        "Lower spec.updateStrategy.rollingUpdate.partition of the StatefulSet when its lower ordinals may be replaced too.";
+    Blocked [Warning]
+        "The workload's rollout does not go on: it waits for a Pod that does not become ready, or its controller reports no progress."
+        "Look at what the message names, and correct what keeps the Pod from becoming ready. Of a StatefulSet also delete that Pod, since its controller waits for it.";
+    Suspended []
+        "The policy is suspended."
+        "Set spec.suspend of the policy to false when rolls are wanted again; everything outdated is then rolled.";
+    ObserveOnly []
+        "The policy's strategy is Observe: outdated Pods are reported, not replaced."
+        "Roll the workload yourself (kubectl rollout restart), or set the policy's strategy to Rollout to have it done.";
+    Paused []
+        "The Deployment is paused."
+        "Resume the Deployment (kubectl rollout resume) when it may be rolled.";
+    Settling []
+        "The content has changed; edits are collected until the policy's settle time has passed."
+        "Wait: it is rolled when the policy's settle time has passed. Shorten spec.settle if edits never come in bursts.";
+    MinimumInterval []
+        "The workload was rolled less than the policy's minInterval ago."
+        "Wait: it is rolled when the policy's minInterval since its last roll has passed. If it is seen often, find out what keeps editing the source.";
+    Contested [Warning]
+        "Somebody else keeps removing the revision annotation from the Pod template."
+        "Find who removes the annotation projsync.dev/revision from the Pod template, usually a tool that applies the whole object, and have it leave that field alone. The next change of content is rolled again.";
+    ContentChanged [Passing, Silent]
+        "Projected content has changed, and Pods have old content."
+        "Nothing: the workload is being rolled. The message names the keys that changed.";
+    RollFailed [Warning]
+        "The API server refused the roll."
+        "Read the API server's answer in the message: usually an admission webhook, a quota or a missing right refuses the patch. It is tried again.";
+    ReadFailed [Warning]
+        "A source could not be read."
+        "Read the API server's answer in the message; usually the operator lacks the right to get the source. It is tried again, and nothing is rolled for it.";
+    StateUnknown [Warning]
+        "What some Pods started with can't be told any more."
+        "Nothing has to be done: the Pods count as having the first content known, and are brought up to date with its next change. To be sure at once, run kubectl rollout restart.";
+    Terminating []
+        "The workload is being deleted."
+        "Nothing: the workload is on its way out. If it stays, a finalizer holds it.";
+    Accepted []
+        "The policy is valid and in force."
+        "Nothing: the policy is in force.";
+    InvalidSelector [Warning]
+        "A label selector of the policy is invalid."
+        "Correct the label selector that the message names: an operator is unknown, or a key or value is no label's.";
+    InvalidPattern [Warning]
+        "A name pattern of the policy is invalid."
+        "Correct the name pattern that the message names: a bracket or brace is left open, for example.";
+    InvalidDuration [Warning]
+        "A duration of the policy is out of its bounds."
+        "Correct the duration that the message names; the bounds are in the message too.";
+    Undecodable [Warning]
+        "The object can't be decoded: it was written for another version of the resource."
+        "Apply the CustomResourceDefinitions of the operator's version, and write the object anew for it.";
 }
 
+// === impl Reason ===
+
 impl Reason {
-    /// Whether a workload asks to be managed in a way that can't be.
+    /// The constant, as `reason` fields spell it.
     #[must_use]
-    pub const fn is_refusal(self) -> bool {
-        matches!(self, Self::PolicyNotFound | Self::PolicyInvalid)
+    pub const fn as_str(self) -> &'static str {
+        self.row().name
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        self.row().description
+    }
+
+    /// What somebody who sees it can do, in a sentence or two.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        self.row().advice
+    }
+
+    /// Whether it is such a reason.
+    #[must_use]
+    pub fn is(self, what: Quality) -> bool {
+        self.row().qualities.contains(&what)
+    }
+
+    /// The type of the Events that it is the reason of.
+    #[must_use]
+    pub fn event_type(self) -> EventType {
+        match self.is(Quality::Warning) {
+            true => EventType::Warning,
+            false => EventType::Normal,
+        }
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+// === impl EventType ===
+
+impl EventType {
+    /// The constant, as the API spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
     }
 }
 
@@ -129,14 +221,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_is_a_valid_reason_and_has_a_sentence() {
+    fn each_reason_has_a_name_a_meaning_and_advice_of_its_own() {
         let mut seen = BTreeSet::new();
         for reason in Reason::ALL {
             // metav1.Condition: ^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$
             assert!(reason.as_str().chars().all(|c| c.is_ascii_alphanumeric()));
-            assert!(reason.description().ends_with('.'), "{reason}");
-            assert!(!reason.description().starts_with(' '), "{reason}");
-            assert!(seen.insert(reason.as_str()), "{reason} twice");
+            assert!(seen.insert(reason.as_str()), "{reason}");
+            for text in [reason.description(), reason.advice()] {
+                assert!(text.ends_with('.'), "{reason}");
+                let in_a_table = !text.contains(['\n', '|']) && text.trim() == text;
+                assert!(in_a_table, "{reason}");
+                assert!(seen.insert(text), "{reason}");
+            }
         }
+    }
+
+    #[test]
+    fn what_is_not_reported_passes_by_itself() {
+        let silent: Vec<_> = Reason::ALL
+            .iter()
+            .filter(|one| one.is(Quality::Silent))
+            .collect();
+        assert!(!silent.is_empty());
+        assert!(silent.iter().all(|reason| reason.is(Quality::Passing)));
     }
 }

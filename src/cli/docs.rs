@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Command;
 
-use super::advice::advice;
 use super::exit::Exit;
 use crate::api::Reason;
 use crate::telemetry::metrics::descriptions;
@@ -113,15 +112,16 @@ fn reasons() -> String {
         "{HEADER}# Reasons\n\n\
         The same constants are in the decision and the conditions of a Projection, in Events, in metrics and in what \
         `projsync status` and `projsync explain` print.\n\n\
-        | Reason | Meaning | What to do |\n|---|---|---|\n"
+        | Reason | Event | Meaning | What to do |\n|---|---|---|---|\n"
     );
     for reason in Reason::ALL {
         let _ = writeln!(
             text,
-            "| <a id=\"{}\"></a>`{reason}` | {} | {} |",
+            "| <a id=\"{}\"></a>`{reason}` | {} | {} | {} |",
             reason.as_str().to_ascii_lowercase(),
+            reason.event_type().as_str(),
             reason.description(),
-            advice(*reason)
+            reason.advice()
         );
     }
     text

@@ -3,7 +3,6 @@
 //! What a command shows is a report, made by pure code of what was read, and
 //! rendered by pure code: [`gather`] reads, `status`, `tree` and `explain` tell.
 
-pub mod advice;
 pub mod age;
 pub mod completions;
 pub mod connect;

@@ -8,7 +8,6 @@ use crate::api::Reason;
 use crate::api::projection::{
     DecisionRecord, PolicyInForce, ProjectionStatus, ReferenceRecord, RollRecord, State,
 };
-use crate::cli::advice::advice;
 use crate::cli::name::{SourceName, WorkloadName};
 use crate::cli::objects::{Pod, PodLine, SelfRefreshing, Workload};
 use crate::cli::status::Counts;
@@ -102,7 +101,7 @@ impl Report {
             managed,
             not_managed: (!managed).then(|| not_managed(workload.sync.as_deref())),
             state: status.summary.state,
-            advice: reason(&status).map(advice),
+            advice: reason(&status).map(Reason::advice),
             projects: workload
                 .uses
                 .iter()

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use self::notice::{EventType, Notice, Regarding};
+pub use self::notice::{Notice, Regarding};
 use self::series::{Posting, Series};
 use crate::cluster::client::error::{describe, truncate, without_control};
 use crate::telemetry::metrics::{Metrics, Outcome};

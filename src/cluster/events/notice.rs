@@ -1,22 +1,6 @@
 //! What an Event tells, and of which object.
 
-/// Whether all is well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventType {
-    /// For information.
-    Normal,
-    /// Somebody should look at it.
-    Warning,
-}
-
-impl EventType {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "Normal",
-            Self::Warning => "Warning",
-        }
-    }
-}
+use crate::api::reasons::EventType;
 
 /// The object an Event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::notice::{EventType, Notice};
+use super::notice::Notice;
+use crate::api::reasons::EventType;
 
 /// The same within this time of the last is a repetition.
 const WINDOW: Duration = Duration::from_secs(600);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::api::reasons::EventType;
 use std::convert::Infallible;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::projection::{DecisionRecord, ProjectionStatus};
-use crate::api::reasons::Reason;
+use crate::api::reasons::{Quality, Reason};
 use crate::core::history::record::Record;
 use crate::core::plan::{Decision, PodFacts, Verdict};
 use crate::core::state::{REPORT_INTERVAL, RETIRE_AFTER, ROLLOUT_INTERVAL};
@@ -105,10 +105,7 @@ impl Managed {
             return Some(RETIRE_AFTER);
         }
         let decision = self.decision.as_ref()?;
-        // A roll is reported once it is made.
-        let silent = matches!(decision.verdict, Verdict::Roll(_))
-            || decision.reason == Reason::CachesNotSynced;
-        (!silent).then(|| self.report_at(now).since(now))
+        (!decision.reason.is(Quality::Silent)).then(|| self.report_at(now).since(now))
     }
 
     /// From when the Projection may be written: at once for a roll; what passes only
@@ -121,19 +118,8 @@ impl Managed {
         if self.has_unreported_roll() {
             return now;
         }
-        let passing = match (&decision.verdict, decision.reason) {
-            // That is being made.
-            (Verdict::Roll(_), _) => true,
-            (_, Reason::OwnWriteNotSeen | Reason::SourceNotRead | Reason::TemplateNotObserved) => {
-                true
-            }
-            (Verdict::Wait(Some(until)), _) => until.since(now) < REPORT_INTERVAL,
-            _ => false,
-        };
-        let rolling = matches!(
-            decision.reason,
-            Reason::OwnWriteNotSeen | Reason::TemplateNotObserved | Reason::BeingReplaced
-        );
+        let passing = decision.reason.is(Quality::Passing)
+            || matches!(decision.verdict, Verdict::Wait(Some(until)) if until.since(now) < REPORT_INTERVAL);
         let incomplete = decision.reason == Reason::InSync
             && self.reported.is_some()
             && self.must_cover_newest_pod()
@@ -143,7 +129,7 @@ impl Managed {
             (_, true) => self.decided + REPORT_INTERVAL * 2,
             _ => Mono::default(),
         };
-        let interval = match rolling {
+        let interval = match decision.reason.is(Quality::Rolling) {
             true => ROLLOUT_INTERVAL,
             false => REPORT_INTERVAL,
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::api::policy::PolicyStatus;
 use crate::api::projection::{ProjectionSpec, ProjectionStatus};
-use crate::api::reasons::Reason;
+use crate::api::reasons::{Quality, Reason};
 use crate::core::content::SourceContent;
 use crate::core::content::digest::DigestKey;
 use crate::core::history::record::{Arrival, Observed, Record, Roll, TrackKey, Version};
@@ -294,12 +294,12 @@ impl State {
                 planned.decision.reason = *reason;
                 planned.decision.message.clone_from(message);
             }
-            let before = match planned.decision.reason.is_refusal() {
+            let before = match planned.decision.reason.is(Quality::Refusal) {
                 true => self.refused.insert(id.clone(), planned.decision.reason),
                 false => self.refused.remove(id),
             };
-            planned.news =
-                planned.decision.reason.is_refusal() && before != Some(planned.decision.reason);
+            planned.news = planned.decision.reason.is(Quality::Refusal)
+                && before != Some(planned.decision.reason);
             planned.uid = Some(view.workload.uid.clone());
             return planned;
         };
@@ -373,7 +373,7 @@ impl State {
     pub fn tell_of_loss(&mut self, id: &WorkloadId) -> Option<u32> {
         let managed = self.managed.get_mut(id)?;
         let reason = managed.decision.as_ref()?.reason;
-        let passing = matches!(reason, Reason::CachesNotSynced | Reason::SourceNotRead);
+        let passing = reason.is(Quality::Passing);
         let unknown = Tally::of(&managed.pods).unknown;
         if passing || managed.told_of_loss || !managed.record.restated || unknown == 0 {
             return None;

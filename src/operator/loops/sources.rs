@@ -6,7 +6,6 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::api::reasons::Reason;
-use crate::cluster::events::EventType;
 use crate::cluster::read::read;
 use crate::core::content::SourceContent;
 use crate::core::history::record::Version;
@@ -74,13 +73,7 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Out
             let users = context.state.lock().index.users(id);
             for user in users {
                 context.workloads.add(user.clone());
-                context.post(
-                    &user,
-                    EventType::Warning,
-                    Reason::ReadFailed,
-                    "Read",
-                    error.to_string(),
-                );
+                context.post(&user, Reason::ReadFailed, "Read", error.to_string());
             }
             Outcome::Retry
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
-use crate::api::reasons::Reason;
-use crate::cluster::events::{EventType, Notice, Regarding};
+use crate::api::reasons::{Quality, Reason};
+use crate::cluster::events::{Notice, Regarding};
 use crate::cluster::write::{self, Patched};
 use crate::core::history::record::Roll;
 use crate::core::plan::Verdict;
@@ -52,21 +52,8 @@ fn announce(context: &Context, id: &WorkloadId, planned: &Planned, leading: bool
     let (kind, reason) = (id.kind.as_str(), decision.reason.as_str());
     context.metrics.decided(kind, reason);
     debug!(workload = %id, reason, message = decision.message, "decided");
-    if leading && (decision.verdict == Verdict::Hold || decision.reason.is_refusal()) {
-        let event_type = match decision.reason {
-            Reason::SourceMissing | Reason::KeyMissing | Reason::Blocked | Reason::Contested => {
-                EventType::Warning
-            }
-            Reason::PolicyNotFound | Reason::PolicyInvalid => EventType::Warning,
-            _ => EventType::Normal,
-        };
-        context.post(
-            id,
-            event_type,
-            decision.reason,
-            "Hold",
-            decision.message.clone(),
-        );
+    if leading && (decision.verdict == Verdict::Hold || decision.reason.is(Quality::Refusal)) {
+        context.post(id, decision.reason, "Hold", decision.message.clone());
     }
 }
 
@@ -76,13 +63,7 @@ fn announce_loss(context: &Context, id: &WorkloadId) {
     if let Some(pods) = lost {
         let note = digests_lost(pods);
         warn!(workload = %id, note);
-        context.post(
-            id,
-            EventType::Warning,
-            Reason::StateUnknown,
-            "Observe",
-            note,
-        );
+        context.post(id, Reason::StateUnknown, "Observe", note);
     }
 }
 
@@ -112,7 +93,6 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
             context.state.lock().rolled(id, roll, &order.plan.base, now);
             context.post(
                 id,
-                EventType::Normal,
                 Reason::ContentChanged,
                 "Roll",
                 format!(
@@ -145,7 +125,7 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
                     .reports
                     .add_after(Subject::Workload(id.clone()), delay);
             }
-            context.post(id, EventType::Warning, Reason::RollFailed, "Roll", note);
+            context.post(id, Reason::RollFailed, "Roll", note);
             Outcome::Retry
         }
         Patched::Failed { message } => {
@@ -158,14 +138,7 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
 
 impl Context {
     /// Posts an Event on a workload, if this replica leads.
-    pub fn post(
-        &self,
-        id: &WorkloadId,
-        event_type: EventType,
-        reason: Reason,
-        action: &'static str,
-        note: String,
-    ) {
+    pub fn post(&self, id: &WorkloadId, reason: Reason, action: &'static str, note: String) {
         if !self.is_leading() {
             return;
         }
@@ -185,7 +158,7 @@ impl Context {
                 uid: workload.uid.to_string(),
                 resource_version: workload.rv.map(|rv| rv.to_string()),
             },
-            event_type,
+            event_type: reason.event_type(),
             reason: reason.as_str(),
             action,
             note,
