@@ -15,6 +15,15 @@ pub type ServerTime = jiff::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mono(pub Duration);
 
+/// One moment by both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the operator's clock.
+    pub mono: Mono,
+    /// By the API server's, as far as that is known.
+    pub server: ServerTime,
+}
+
 impl Mono {
     /// How long ago `earlier` was; zero if it is later.
     #[must_use]

@@ -15,9 +15,8 @@ use crate::cluster::events::EventSender;
 use crate::cluster::lease::Leadership;
 use crate::core::content::digest::DigestKey;
 use crate::core::index::Affected;
-use crate::core::projection::Clock;
 use crate::core::state::State;
-use crate::core::time::{Mono, ServerTime};
+use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::{SourceId, WorkloadId};
 use crate::operator::queue::Queue;
 use crate::telemetry::metrics::Metrics;
@@ -73,8 +72,8 @@ pub enum Subject {
 #[derive(Debug)]
 pub struct OperatorClock {
     start: Instant,
-    /// Server times with our time of them, oldest first; at most [`SETTLED`].
-    samples: Mutex<VecDeque<(ServerTime, Mono)>>,
+    /// The server's times as they were received, oldest first; at most [`SETTLED`].
+    samples: Mutex<VecDeque<Moment>>,
 }
 
 // === impl Context ===
@@ -86,29 +85,19 @@ impl Context {
         self.leadership.borrow().is_leading(Instant::now())
     }
 
-    /// Both clocks.
+    /// Now, by both clocks.
     #[must_use]
-    pub fn now(&self) -> Clock {
-        let now = self.clock.now();
-        Clock {
-            now,
+    pub fn now(&self) -> Moment {
+        Moment {
+            mono: self.clock.now(),
             server: self.server.now().unwrap_or(ServerTime::UNIX_EPOCH),
         }
     }
 
     /// Changes the state, and queues what is affected.
     pub fn change(&self, change: impl FnOnce(&mut State) -> Affected) {
-        let now = self.clock.now();
-        let (affected, synced) = {
-            let mut state = self.state.lock();
-            let affected = change(&mut state);
-            state.align(&affected, now);
-            (affected, state.synced)
-        };
-        // Everything is queued once the first lists are complete.
-        if synced {
-            self.enqueue(affected);
-        }
+        let affected = self.state.lock().change(self.clock.now(), change);
+        self.enqueue(affected);
     }
 
     /// Queues what is affected.
@@ -134,18 +123,8 @@ impl Context {
     /// Queues everything: at the end of the first lists, and when leadership
     /// comes.
     pub fn enqueue_all(&self) {
-        let (affected, remembered) = {
-            let state = self.state.lock();
-            let affected = Affected {
-                sources: state.index.used_sources().collect(),
-                workloads: state.index.workloads().collect(),
-            };
-            (affected, state.remembered())
-        };
-        self.enqueue(affected);
-        for id in remembered {
-            self.workloads.add(id);
-        }
+        let everything = self.state.lock().everything();
+        self.enqueue(everything);
         self.reports.add(Subject::Policies);
     }
 }
@@ -193,12 +172,15 @@ impl OperatorClock {
         if samples.len() >= SETTLED {
             samples.pop_front();
         }
-        samples.push_back((date, self.now()));
+        samples.push_back(Moment {
+            mono: self.now(),
+            server: date,
+        });
     }
 
-    /// A server time before which everything has been seen, with our time of it.
+    /// The moment before which everything has been seen.
     #[must_use]
-    pub fn settled(&self) -> Option<(ServerTime, Mono)> {
+    pub fn settled(&self) -> Option<Moment> {
         let samples = self.samples.lock();
         samples
             .front()
@@ -223,10 +205,14 @@ mod tests {
             tokio::time::advance(SAMPLING).await;
         }
         clock.sample(date(3));
-        assert_eq!(clock.settled(), date(0).map(|date| (date, begun)));
+        let first = date(0).map(|server| Moment {
+            mono: begun,
+            server,
+        });
+        assert_eq!(clock.settled(), first);
         // Suspended for a minute: what happened meanwhile has yet to be seen.
         tokio::time::advance(Duration::from_secs(60)).await;
         clock.sample(date(63));
-        assert_eq!(clock.settled().map(|(date, _)| date), date(1));
+        assert_eq!(clock.settled().map(|seen| seen.server), date(1));
     }
 }

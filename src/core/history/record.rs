@@ -11,7 +11,7 @@ use crate::core::object::pod::{Container, Pod, Start};
 use crate::core::object::source::Source;
 use crate::core::object::workload::{Template, Workload};
 use crate::core::project::reference::{Fingerprint, Reference};
-use crate::core::time::{Mono, ServerTime};
+use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Class;
 use crate::kinds::Rv;
 
@@ -265,13 +265,13 @@ impl Record {
     }
 
     /// Notes that no Pod is outdated: each one created up to some time has the
-    /// newest contents. `seen` is a server time up to which everything has been
-    /// seen for sure, with the operator's time of it.
-    pub fn note_in_sync(&mut self, seen: Option<(ServerTime, Mono)>) {
+    /// newest contents. `settled` is a moment before which everything has been seen for
+    /// sure.
+    pub fn note_in_sync(&mut self, settled: Option<Moment>) {
         let covered: Option<Vec<ServerTime>> = self
             .tracks
             .values()
-            .map(|track| track.covered_until(seen))
+            .map(|track| track.covered_until(settled))
             .collect();
         let Some(time) = covered.and_then(|times| times.into_iter().min()) else {
             return;

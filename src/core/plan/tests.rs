@@ -409,8 +409,6 @@ proptest! {
             let (a, b) = (here.assess(), there.assess());
             prop_assert_eq!(a, b);
         }
-        for (uid, rv) in &here.record.starts {
-            prop_assert_eq!(there.record.starts.get(uid), Some(rv));
-        }
+        prop_assert_eq!(&here.record().starts, &there.record().starts);
     }
 }

@@ -18,21 +18,12 @@ use crate::core::index::View;
 use crate::core::plan::{Decision, PodFacts, Tally, Verdict};
 use crate::core::policy::{Effective, Selected};
 use crate::core::project::reference::Reference;
-use crate::core::time::{Mono, ServerTime};
+use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::WorkloadId;
 
 mod restore;
 
 pub use restore::restore;
-
-/// Relates the operator's clock to the server's, for what people read.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// The operator's clock.
-    pub now: Mono,
-    /// The API server's time at that moment, as far as known.
-    pub server: ServerTime,
-}
 
 /// What a Projection is made from.
 #[derive(Debug)]
@@ -49,8 +40,8 @@ pub struct Input<'a> {
     pub decision: &'a Decision,
     /// What was written last, so that times move only with what they tell of.
     pub before: Option<&'a ProjectionStatus>,
-    /// For what people read.
-    pub clock: Clock,
+    /// Relates the two clocks, for what people read.
+    pub now: Moment,
 }
 
 /// The `spec` of a workload's Projection.
@@ -189,22 +180,22 @@ fn decision(input: &Input<'_>) -> DecisionRecord {
     let before = input.before.and_then(|before| before.decision.as_ref());
     let since = before
         .filter(|before| before.reason == reason && before.outcome == outcome)
-        .map_or(Time(input.clock.server), |before| before.since.clone());
+        .map_or(Time(input.now.server), |before| before.since.clone());
     DecisionRecord {
         outcome,
         reason: reason.to_owned(),
         message: cut(&input.decision.message),
         since,
-        until: until.map(|until| Time(server_time(input.clock, until))),
+        until: until.map(|until| Time(server_time(input.now, until))),
     }
 }
 
 /// The server's time at a moment to come of the operator's clock, rounded up.
-fn server_time(clock: Clock, at: Mono) -> ServerTime {
-    let wait = at.since(clock.now);
+fn server_time(now: Moment, at: Mono) -> ServerTime {
+    let wait = at.since(now.mono);
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-    clock.server.saturating_add(wait).unwrap_or(clock.server)
+    now.server.saturating_add(wait).unwrap_or(now.server)
 }
 
 fn cut(text: &str) -> String {
@@ -216,7 +207,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = input
         .before
         .map_or_else(Vec::new, |before| before.conditions.clone());
-    let now = input.clock.server;
+    let now = input.now.server;
     let observed_generation = Some(input.view.workload.generation);
     set(
         &mut conditions,

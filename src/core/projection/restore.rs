@@ -11,8 +11,7 @@ use crate::core::content::digest::{Digest, DigestKey, KeyId, ProjectedKeys};
 use crate::core::history::record::{Contest, Kept, Origin, Record, Roll, Track, TrackKey, Version};
 use crate::core::history::timeline::{Content, Entry, Since, Timeline, second_before};
 use crate::core::object::workload::Template;
-use crate::core::projection::Clock;
-use crate::core::time::{Mono, ServerTime};
+use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Rv;
 
 /// Takes up what an earlier process, or another replica, has stored.
@@ -24,14 +23,11 @@ pub fn restore(
     spec: &ProjectionSpec,
     status: &ProjectionStatus,
     key: &DigestKey,
-    clock: Clock,
+    now: Moment,
 ) -> Record {
     let mut record = Record::new(spec.workload.uid.as_str().into());
     record.rolls = status.rolls.iter().rev().map(restored_roll).collect();
-    record.last_roll = record
-        .rolls
-        .last()
-        .and_then(|roll| before(clock, roll.time));
+    record.last_roll = record.rolls.last().and_then(|roll| before(now, roll.time));
     record.contest = Contest {
         revision: status
             .contested
@@ -74,10 +70,10 @@ pub fn restore(
 
 /// When something that the server dated `time` was, by the operator's clock;
 /// `None` if that was before its zero.
-fn before(clock: Clock, time: ServerTime) -> Option<Mono> {
-    let ago = clock.server.as_second().saturating_sub(time.as_second());
+fn before(now: Moment, time: ServerTime) -> Option<Mono> {
+    let ago = now.server.as_second().saturating_sub(time.as_second());
     let ago = std::time::Duration::from_secs(u64::try_from(ago).unwrap_or(0));
-    clock.now.0.checked_sub(ago).map(Mono)
+    now.mono.0.checked_sub(ago).map(Mono)
 }
 
 // === Rolls ===

@@ -6,16 +6,28 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::projection::{DecisionRecord, ProjectionStatus};
 use crate::api::reasons::{Quality, Reason};
-use crate::core::history::record::Record;
+use crate::core::history::record::{Record, TrackKey};
+use crate::core::object::workload::Workload;
 use crate::core::plan::{Decision, PodFacts, Verdict};
-use crate::core::state::{REPORT_INTERVAL, RETIRE_AFTER, ROLLOUT_INTERVAL};
-use crate::core::time::{Mono, ServerTime};
+use crate::core::state::step::{Order, WorkloadStep};
+use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Rv;
+
+/// How long a Projection outlives the management of its workload.
+pub const RETIRE_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// The least time between two writes of a Projection, except for a roll. What passes
+/// within it is not written at all.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The same while a rollout goes on, of which the live Pods tell more: hundreds of
+/// rollouts at a time have the API server busy enough.
+pub const ROLLOUT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// One workload that is managed, or was until lately.
 #[derive(Debug)]
-pub(super) struct Managed {
-    pub(super) record: Record,
+pub(in crate::core) struct Managed {
+    pub(in crate::core) record: Record,
     pub(super) decision: Option<Decision>,
     /// Since when its reason and outcome are those.
     pub(super) decided: Mono,
@@ -64,6 +76,15 @@ impl Reported {
                 .map(|roll| (roll.revision.clone(), roll.time.0)),
         }
     }
+
+    /// The status that was written, as far as the next one builds on it.
+    pub(super) fn told(&self) -> ProjectionStatus {
+        ProjectionStatus {
+            decision: self.decision.clone(),
+            conditions: self.conditions.clone(),
+            ..ProjectionStatus::default()
+        }
+    }
 }
 
 // === impl Managed ===
@@ -83,8 +104,77 @@ impl Managed {
         }
     }
 
+    /// Ends the management of the workload.
+    pub(super) fn retire(&mut self, now: Mono) {
+        if self.retired.is_none() {
+            self.retired = Some(now);
+            self.decision = None;
+            self.pods.clear();
+            self.record.pause();
+        }
+    }
+
+    /// Takes in what was decided, and from what. Returns whether it is news.
+    pub(super) fn decide(
+        &mut self,
+        decision: Decision,
+        pods: Vec<PodFacts>,
+        now: Mono,
+        settled: Option<Moment>,
+    ) -> bool {
+        if decision.reason == Reason::InSync {
+            self.record.contest.removals = 0;
+            if !pods.iter().any(|pod| pod.refreshed) {
+                self.record.note_in_sync(settled);
+            }
+        }
+        let news = self.is_news(&decision);
+        if news {
+            self.decided = now;
+        }
+        self.pods = pods;
+        self.decision = Some(decision);
+        news
+    }
+
+    /// What follows from a `decision` about `workload`.
+    pub(super) fn step(&self, decision: &Decision, workload: &Workload, now: Mono) -> WorkloadStep {
+        match &decision.verdict {
+            // Only being in sync moves `lastInSync`; else an event has it planned again.
+            Verdict::Nothing
+                if decision.reason == Reason::InSync
+                    && !self.pods.iter().any(|pod| pod.refreshed)
+                    && self.must_cover_newest_pod() =>
+            {
+                WorkloadStep::At(now + REPORT_INTERVAL)
+            }
+            // A Pod's state that changes by itself is told, whatever else holds.
+            Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => {
+                let changes = self.pods.iter().filter_map(|pod| pod.until).min();
+                changes.map_or(WorkloadStep::Rest, WorkloadStep::At)
+            }
+            Verdict::Wait(Some(until)) => WorkloadStep::At(*until),
+            Verdict::Roll(plan) => WorkloadStep::Roll(Order {
+                uid: workload.uid.clone(),
+                resource_version: workload.rv.map_or_else(String::new, |rv| rv.to_string()),
+                plan: plan.clone(),
+                changed: self.newest_change().unwrap_or(now),
+            }),
+        }
+    }
+
+    /// When we learned of the newest content that an outdated Pod lacks.
+    fn newest_change(&self) -> Option<Mono> {
+        let outdated = self.pods.iter().flat_map(|pod| &pod.outdated);
+        let received = |(key, _): &(TrackKey, usize)| {
+            let timeline = self.record.tracks.get(key)?.timeline.as_ref()?;
+            Some(timeline.newest().received)
+        };
+        outdated.filter_map(received).max()
+    }
+
     /// Whether reason or outcome differ from those before, a restart included.
-    pub(super) fn is_news(&self, decision: &Decision) -> bool {
+    fn is_news(&self, decision: &Decision) -> bool {
         if let Some(before) = &self.decision {
             return before.reason != decision.reason
                 || std::mem::discriminant(&before.verdict)
@@ -152,6 +242,12 @@ impl Managed {
         self.shown.max(written)
     }
 
+    /// Whether its Projection says what `hash` identifies.
+    pub(super) fn says(&self, hash: u64) -> bool {
+        let reported = self.reported.as_ref();
+        reported.is_some_and(|reported| reported.hash == Some(hash)) && !self.is_overwritten()
+    }
+
     /// Whether its Projection is in a later version than the one we know.
     pub(super) fn is_overwritten(&self) -> bool {
         let written = self.reported.as_ref().and_then(|reported| reported.rv);
@@ -170,14 +266,6 @@ impl Managed {
     pub(super) fn can_cover_newest_pod(&self) -> bool {
         self.must_cover_newest_pod() && self.record.last_in_sync >= self.record.newest_start
     }
-}
-
-/// When we learned of the newest content that an outdated Pod lacks.
-pub(super) fn newest_change(record: &Record, pods: &[PodFacts]) -> Option<Mono> {
-    let outdated = pods.iter().flat_map(|pod| &pod.outdated);
-    outdated
-        .filter_map(|(key, _)| Some(record.tracks.get(key)?.timeline.as_ref()?.newest().received))
-        .max()
 }
 
 /// Conditions without what isn't needed to set them anew.

@@ -3,29 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::policy::PolicyStatus;
+use crate::api::projection::{ProjectionSpec, ProjectionStatus};
 use crate::api::reasons::Reason;
 use crate::core::plan::{Decision, Plan, Verdict};
+use crate::core::policy::PolicyId;
 use crate::core::time::Mono;
+use crate::kinds::{Rv, WorkloadId};
 
 /// What is to be done about a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// All references have its newest version.
-    Nothing,
-    /// It is absent: there is nothing to read.
-    Absence,
-    /// Its content has to be read.
-    Read,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceStep {
+    /// Its content is read, in this version or a later one.
+    Read {
+        /// The version that the watch has shown.
+        shown: Option<Rv>,
+    },
+    /// There is nothing to read: these workloads are planned.
+    Plan(Vec<WorkloadId>),
 }
 
 /// What is to be done about a workload.
 #[derive(Debug)]
-pub enum Step {
+pub enum WorkloadStep {
     /// Nothing until something changes.
     Rest,
-    /// Plan again then.
+    /// It is planned again then.
     At(Mono),
-    /// Roll it.
+    /// It is rolled.
     Roll(Order),
 }
 
@@ -42,11 +47,11 @@ pub struct Order {
     pub changed: Mono,
 }
 
-/// A decision that was made, and whether it is another than before.
+/// A decision that was made, and what follows from it.
 #[derive(Debug)]
 pub struct Planned {
     /// What is to be done.
-    pub step: Step,
+    pub step: WorkloadStep,
     /// What was decided.
     pub decision: Decision,
     /// Whether reason or outcome differ from the last one.
@@ -57,12 +62,50 @@ pub struct Planned {
     pub report: Option<Duration>,
 }
 
+/// What is to be done about a Projection.
+#[derive(Debug)]
+pub enum ProjectionStep {
+    /// Nothing: it is as it should be.
+    Rest,
+    /// It is looked at again after this time.
+    After(Duration),
+    /// It is written.
+    Write(Box<ProjectionWrite>),
+    /// It is deleted.
+    Delete {
+        /// The version that goes, as far as one is known.
+        version: Option<Rv>,
+    },
+}
+
+/// A Projection to be written.
+#[derive(Debug)]
+pub struct ProjectionWrite {
+    /// `spec`.
+    pub spec: ProjectionSpec,
+    /// `status`.
+    pub status: ProjectionStatus,
+    /// The version that it takes the place of, as far as one is known.
+    pub version: Option<Rv>,
+    /// Identifies what it says.
+    pub(super) hash: u64,
+}
+
+/// What is to be done about the status of policies.
+#[derive(Debug)]
+pub enum PolicyStep {
+    /// They are looked at again after this time.
+    After(Duration),
+    /// These are written; where there is none, they are as they should be.
+    Write(Vec<(PolicyId, PolicyStatus)>),
+}
+
 // === impl Planned ===
 
 impl Planned {
     pub(super) fn gone(report: Option<Duration>) -> Self {
         Self {
-            step: Step::Rest,
+            step: WorkloadStep::Rest,
             decision: Decision {
                 verdict: Verdict::Nothing,
                 reason: Reason::NotManaged,

@@ -1,67 +1,15 @@
-//! Counts over all workloads, for policies, metrics and the debug endpoint.
+//! Counts over all workloads, for metrics and the debug endpoint.
 
 use std::collections::HashMap;
 
 use crate::api::reasons::Reason;
 use crate::core::history::record::Version;
 use crate::core::plan::Tally;
-use crate::core::policy::{PolicyId, Selected};
-use crate::core::state::State;
-use crate::kinds::WorkloadId;
-
-/// Counts for a policy's status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PolicyCounts {
-    /// Workloads that it is in force for.
-    pub workloads: u32,
-    /// Workloads that it selects, but that another policy is in force for.
-    pub overridden: u32,
-    /// Pods of the workloads that it is in force for.
-    pub pods: u32,
-    /// Those of them that are `Stale`.
-    pub stale: u32,
-}
+use crate::core::state::changes::State;
 
 // === impl State ===
 
 impl State {
-    /// Whether every managed workload has been planned at least once.
-    #[must_use]
-    pub fn is_planned(&self) -> bool {
-        let mut managed = self.managed.values().filter(|one| one.retired.is_none());
-        managed.all(|one| one.decision.is_some())
-    }
-
-    /// Every workload of which something is remembered.
-    #[must_use]
-    pub fn remembered(&self) -> Vec<WorkloadId> {
-        self.managed.keys().cloned().collect()
-    }
-
-    /// How many workloads a policy is in force for, and their stale Pods.
-    #[must_use]
-    pub fn policy_counts(&self) -> HashMap<PolicyId, PolicyCounts> {
-        let mut counts: HashMap<PolicyId, PolicyCounts> = HashMap::new();
-        for (id, managed) in &self.managed {
-            let Some(Selected::Managed(policy)) = self.index.selected(id) else {
-                continue;
-            };
-            if let Some(policy) = &policy.policy {
-                let tally = Tally::of(&managed.pods);
-                let entry = counts.entry(policy.clone()).or_default();
-                entry.workloads += 1;
-                entry.pods += tally.total;
-                entry.stale += tally.stale;
-            }
-            for other in self.index.selecting(id) {
-                if Some(&other) != policy.policy.as_ref() {
-                    counts.entry(other).or_default().overridden += 1;
-                }
-            }
-        }
-        counts
-    }
-
     /// Managed workloads by kind, and their Pods by state, for metrics.
     #[must_use]
     pub fn totals(&self) -> (HashMap<(&'static str, &'static str), u32>, Tally) {

@@ -342,8 +342,7 @@ impl Context {
         }
     }
 
-    /// Takes up a Projection, unless it is our own word: one may lead before the
-    /// first lists are complete, but doesn't write before.
+    /// Takes in a Projection.
     fn adopt(&self, guard: DeserializeGuard<Projection>) {
         let leading = self.is_leading();
         let name = guard.name_any();
@@ -354,15 +353,11 @@ impl Context {
                 let workload = &projection.spec.workload;
                 let id = WorkloadId::new(workload.kind, namespace, workload.name.as_str());
                 let status = projection.status.unwrap_or_default();
-                let clock = self.now();
+                let (spec, now) = (&projection.spec, self.now());
                 let mut state = self.state.lock();
-                // The last word of the leader before us may come after its lease.
-                if !leading || !state.synced || state.is_unknown_roll(&id, &status) {
-                    state.adopt(&id, &projection.spec, &status, rv, clock);
-                }
-                let overwritten = state.shown(&id, rv, clock.now);
+                let overwritten = state.shown(&id, spec, &status, rv, leading, now);
                 drop(state);
-                if let Some(delay) = overwritten.filter(|_| leading) {
+                if let Some(delay) = overwritten {
                     self.reports.add_after(Subject::Workload(id), delay);
                 }
             }
@@ -378,7 +373,7 @@ impl Context {
 
     /// Writes a Projection again that somebody deleted.
     fn rewrite(&self, id: &WorkloadId) {
-        if self.state.lock().disown_report(id) {
+        if self.state.lock().disowned(id) {
             self.reports.add(Subject::Workload(id.clone()));
         }
     }

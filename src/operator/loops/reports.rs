@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 
 use crate::api::names::projection_name;
 use crate::cluster::write::{self, Patched};
-use crate::core::state::{Pace, Report};
+use crate::core::state::{Pace, ProjectionStep};
 use crate::kinds::WorkloadId;
 use crate::operator::context::{Context, Subject};
 use crate::operator::loops::policies::{self, POLICIES_DELAY};
@@ -32,14 +32,13 @@ pub async fn remember(context: Arc<Context>, id: WorkloadId) {
 }
 
 async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Outcome {
-    let clock = context.now();
-    let report = context.state.lock().report(id, clock, pace);
+    let step = context.state.lock().report(id, context.now(), pace);
     let client = context.clients.requests.clone();
     let name = projection_name(id.kind, &id.name);
-    let (outcome, done) = match report {
-        Report::Unchanged => return Outcome::Done,
-        Report::After(delay) => return Outcome::After(delay),
-        Report::Delete { version } => {
+    let (outcome, done) = match step {
+        ProjectionStep::Rest => return Outcome::Done,
+        ProjectionStep::After(delay) => return Outcome::After(delay),
+        ProjectionStep::Delete { version } => {
             let outcome =
                 write::delete_projection(client, &id.namespace, &name, version, context.timeout)
                     .await;
@@ -49,28 +48,27 @@ async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Outcome {
             }
             (outcome, done)
         }
-        Report::Write {
-            spec,
-            status,
-            hash,
-            version,
-        } => {
+        ProjectionStep::Write(report) => {
             let owner = write::Owner {
                 kind: id.kind,
                 name: &id.name,
-                uid: &spec.workload.uid,
+                uid: &report.spec.workload.uid,
             };
-            let projection =
-                write::projection(&id.namespace, &name, version, owner, &spec, &status);
+            let projection = write::projection(
+                &id.namespace,
+                &name,
+                report.version,
+                owner,
+                &report.spec,
+                &report.status,
+            );
             let outcome =
                 write::apply_projection(client, &id.namespace, &name, &projection, context.timeout)
                     .await;
             let done = matches!(outcome, Patched::Done { .. });
             if let Patched::Done { rv, .. } = outcome {
                 let now = context.clock.now();
-                let mut state = context.state.lock();
-                state.reported(id, hash, &status, rv, now);
-                drop(state);
+                context.state.lock().reported(id, &report, rv, now);
                 context.reports.add_after(Subject::Policies, POLICIES_DELAY);
             }
             (outcome, done)

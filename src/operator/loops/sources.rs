@@ -8,9 +8,9 @@ use tracing::{debug, warn};
 use crate::api::reasons::Reason;
 use crate::cluster::read::read;
 use crate::core::content::SourceContent;
-use crate::core::history::record::Version;
-use crate::core::state::Need;
-use crate::kinds::{Rv, SourceId};
+use crate::core::state::SourceStep;
+use crate::core::time::Moment;
+use crate::kinds::{Rv, SourceId, WorkloadId};
 use crate::operator::context::Context;
 use crate::operator::queue::Outcome;
 use crate::telemetry::metrics;
@@ -21,30 +21,13 @@ const RECHECK: Duration = Duration::from_secs(5);
 
 /// Brings all references to a source to its newest version.
 pub async fn reconcile(context: Arc<Context>, id: SourceId) -> Outcome {
-    let (need, shown) = {
-        let mut state = context.state.lock();
-        if !state.synced {
-            return Outcome::Done;
-        }
-        let shown = Version::of_source(state.index.source(&id)).rv;
-        (state.need(&id), shown)
-    };
-    match need {
-        Need::Nothing => {
-            plan_users(&context, &id);
+    let step = context.state.lock().look_at(&id, context.now());
+    match step {
+        SourceStep::Read { shown } => read_source(&context, &id, shown).await,
+        SourceStep::Plan(users) => {
+            context.plan(users);
             Outcome::Done
         }
-        Need::Absence => {
-            let clock = context.now();
-            let users =
-                context
-                    .state
-                    .lock()
-                    .take_in(&id, &SourceContent::Absent, clock.server, clock.now);
-            users.into_iter().for_each(|id| context.workloads.add(id));
-            Outcome::Done
-        }
-        Need::Read => read_source(&context, &id, shown).await,
     }
 }
 
@@ -61,9 +44,12 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Out
         }
         Ok((content, date)) => {
             context.metrics.read_source(kind, metrics::Outcome::Success);
-            let now = context.clock.now();
-            let users = context.state.lock().take_in(id, &content, date, now);
-            users.into_iter().for_each(|id| context.workloads.add(id));
+            let answered = Moment {
+                mono: context.clock.now(),
+                server: date,
+            };
+            let users = context.state.lock().take_in(id, &content, answered);
+            context.plan(users);
             Outcome::Done
         }
         Err(error) => {
@@ -80,7 +66,8 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Out
     }
 }
 
-fn plan_users(context: &Context, id: &SourceId) {
-    let users = context.state.lock().index.users(id);
-    users.into_iter().for_each(|id| context.workloads.add(id));
+impl Context {
+    fn plan(&self, workloads: Vec<WorkloadId>) {
+        workloads.into_iter().for_each(|id| self.workloads.add(id));
+    }
 }

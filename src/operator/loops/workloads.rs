@@ -10,7 +10,7 @@ use crate::cluster::write::{self, Patched};
 use crate::core::history::record::Roll;
 use crate::core::plan::Verdict;
 use crate::core::projection::digests_lost;
-use crate::core::state::{Order, Planned, Step};
+use crate::core::state::{Order, Planned, WorkloadStep};
 use crate::kinds::WorkloadId;
 use crate::operator::context::{Context, Subject};
 use crate::operator::loops::policies::POLICIES_DELAY;
@@ -19,7 +19,7 @@ use crate::telemetry::metrics;
 
 /// Plans one workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
-    let now = context.clock.now();
+    let now = context.now();
     let settled = context.clock.settled();
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, settled);
@@ -36,10 +36,10 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
             .add_after(Subject::Workload(id.clone()), delay);
     }
     match planned.step {
-        Step::Rest => Outcome::Done,
-        Step::At(time) => Outcome::After(time.since(now)),
-        Step::Roll(_) if !leading => Outcome::Done,
-        Step::Roll(order) => roll(&context, &id, order).await,
+        WorkloadStep::Rest => Outcome::Done,
+        WorkloadStep::At(time) => Outcome::After(time.since(now.mono)),
+        WorkloadStep::Roll(_) if !leading => Outcome::Done,
+        WorkloadStep::Roll(order) => roll(&context, &id, order).await,
     }
 }
 

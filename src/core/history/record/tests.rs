@@ -11,7 +11,7 @@ use crate::core::content::SourceContent;
 use crate::core::content::digest::DigestKey;
 use crate::core::object::pod::ContainerStart;
 use crate::core::plan::Verdict;
-use crate::core::testing::{World, listed, reference, variable};
+use crate::core::testing::{World, config_map, listed, reference, variable};
 
 /// A Deployment that uses `app` as variables, in sync, with two Pods.
 fn running() -> World {
@@ -341,10 +341,10 @@ fn rule_07_a_reference_that_only_the_policy_added_tells_nothing() {
     world.wait_secs(5);
     world.write("more", &[("x", "2")]);
     assert_eq!(settle(&mut world), 0);
-    assert_eq!(world.record.tracks.len(), 1);
+    assert_eq!(world.record().tracks.len(), 1);
     world.stop();
-    world.start();
     world.policy(json!({}));
+    world.start();
     assert_eq!(settle(&mut world), 0);
     assert_eq!(states(&world), "Unknown");
 }
@@ -491,11 +491,11 @@ fn rule_09_last_in_sync_is_of_the_contents_then() {
 #[test]
 fn rule_10_other_uses_are_another_reference() {
     let mut world = running();
-    let before = world.record.tracks.values().next().unwrap().clone();
+    let before = world.track().clone();
     // The same source and class, another use: the Pods are of the new template.
     world.workload.references = [variable("app", "a", false)].into();
     world.change_template(2, None);
-    let after = world.record.tracks.values().next().unwrap();
+    let after = world.track();
     assert_ne!(after.fingerprint, before.fingerprint);
     assert!(after.timeline.is_none());
     world.replace_pods();
@@ -511,17 +511,6 @@ fn rule_10_other_uses_are_another_reference() {
     assert_eq!(states(&world), "Unknown Unknown");
 }
 
-/// What `world` has stored, as another replica would take it up.
-fn stored(world: &World) -> Record {
-    let status = serde_json::from_value(world.stored.clone().unwrap()).unwrap();
-    let spec = crate::core::projection::spec(&World::id(), &world.workload.uid);
-    let clock = crate::core::projection::Clock {
-        now: world.now(),
-        server: world.time(),
-    };
-    crate::core::projection::restore(&spec, &status, &world.key, clock)
-}
-
 #[test]
 fn rule_12_a_new_leader_keeps_what_it_saw() {
     // The leader has stored an edit; we followed, and saw Pods start since.
@@ -529,7 +518,7 @@ fn rule_12_a_new_leader_keeps_what_it_saw() {
     world.policy(json!({"suspend": true}));
     world.write("app", &[("a", "2"), ("b", "1")]);
     world.step();
-    let leader = stored(&world);
+    let leader = world.stored.clone().unwrap();
     world.pod("web-3");
     world.write("app", &[("a", "3"), ("b", "1")]);
     world.pod("web-4");
@@ -537,7 +526,7 @@ fn rule_12_a_new_leader_keeps_what_it_saw() {
     let before = world.assess();
     assert_eq!(states(&world), "Stale Stale Stale Fresh");
     for _ in 0..2 {
-        world.record.merge(leader.clone());
+        world.shown(&leader, None, false);
         assert_eq!(world.assess(), before);
     }
 }
@@ -551,16 +540,15 @@ fn rule_12_a_new_leader_takes_over_rolls_and_what_it_did_not_see() {
     world.wait_secs(60);
     world.write("app", &[("a", "3"), ("b", "1")]);
     world.step();
-    let leader = stored(&world);
+    let (leader, rolls) = (world.stored.take().unwrap(), world.record().rolls.clone());
     world.stop();
-    world.stored = None;
     world.wait_secs(5);
     world.start();
     world.read();
     assert_eq!(states(&world), "Unknown Unknown");
-    world.record.merge(leader.clone());
+    world.shown(&leader, None, false);
     assert_eq!(states(&world), "Stale Stale");
-    assert_eq!(world.record.rolls, leader.rolls);
+    assert_eq!(world.record().rolls, rolls);
     assert_eq!(settle(&mut world), 1);
 }
 
@@ -592,8 +580,8 @@ fn a_lost_key_rolls_nothing() {
     world.stop();
     world.key = DigestKey::new(&[8; 32]);
     world.start();
-    world.policy(json!({"suspend": true}));
-    assert_eq!(world.read(), [Observed::Restated]);
+    world.read();
+    assert!(world.record().restated);
     assert_eq!(states(&world), "Stale Stale Fresh");
     // Once more, under the new key.
     world.plan();
@@ -610,7 +598,8 @@ fn a_lost_key_and_a_change_leave_pods_unknown() {
     world.write("app", &[("a", "2"), ("b", "1")]);
     world.key = DigestKey::new(&[8; 32]);
     world.start();
-    assert_eq!(world.read(), [Observed::Restated]);
+    world.read();
+    assert!(world.record().restated);
     assert_eq!(settle(&mut world), 0);
     assert_eq!(states(&world), "Unknown Unknown");
     world.wait_secs(5);
@@ -625,7 +614,8 @@ fn a_digest_of_an_unknown_format_is_read_anew() {
     let text = world.stored.take().unwrap().to_string();
     world.stored = Some(serde_json::from_str(&text.replace("v1.", "v9.")).unwrap());
     world.start();
-    assert_eq!(world.read(), [Observed::Restated]);
+    world.read();
+    assert!(world.record().restated);
     assert_eq!(settle(&mut world), 0);
     assert_eq!(states(&world), "Fresh Fresh");
 }
@@ -646,12 +636,12 @@ fn an_orphaned_workload_that_is_recreated_keeps_its_timelines() {
     let mut world = running();
     world.write("app", &[("a", "2"), ("b", "1")]);
     world.read();
-    let timeline = world.record.tracks.clone();
+    let timeline = world.record().tracks.clone();
     world.workload.uid = "another-uid".into();
     world.put_workload();
-    assert_eq!(&*world.record.uid, "another-uid");
-    assert_eq!(world.record.tracks, timeline);
-    assert!(world.record.rolls.is_empty());
+    assert_eq!(&*world.record().uid, "another-uid");
+    assert_eq!(world.record().tracks, timeline);
+    assert!(world.record().rolls.is_empty());
 }
 
 #[test]
@@ -666,9 +656,9 @@ fn a_gap_stays_open_until_what_was_listed_is_read() {
     world.pod("web-3");
     world.wait_secs(5);
     world.write("app", &[("a", "1"), ("b", "1")]);
-    let (record, now) = (world.record.clone(), world.clock);
+    let (record, now) = (world.record().clone(), world.clock);
     world.start();
-    world.record = record;
+    *world.record_mut() = record;
     world.clock = answered;
     world.take_in("app", &content);
     world.clock = now;
@@ -680,20 +670,15 @@ fn a_gap_stays_open_until_what_was_listed_is_read() {
 fn a_reading_that_runs_ahead_of_a_deletion() {
     // Deleted and created anew; the watch still shows the first version.
     let mut world = running();
-    let before = world
-        .index
-        .source(&crate::core::testing::config_map("app"))
-        .cloned();
+    let shown = |world: &World| world.state.index.source(&config_map("app")).cloned();
+    let mut source = shown(&world).unwrap();
     world.delete("app");
     world.write("app", &[("a", "1"), ("b", "1")]);
     let after = world.content("app");
-    let mut source = before.unwrap();
-    let source_after = world
-        .index
-        .source(&crate::core::testing::config_map("app"))
-        .cloned();
+    let source_after = shown(&world).unwrap();
     let reference = reference("app", Class::Frozen, false);
-    let track = world.record.tracks.values_mut().next().unwrap();
+    let key = world.key.clone();
+    let mut track = world.track().clone();
     let arrival = Arrival {
         date: crate::core::testing::at(500),
         listed: None,
@@ -701,18 +686,11 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
         comparable: true,
     };
     let mut observe = |source: &Source, content: &SourceContent| {
-        track.observe(
-            "shop",
-            &reference,
-            Some(source),
-            content,
-            &world.key,
-            arrival,
-        )
+        track.observe("shop", &reference, Some(source), content, &key, arrival)
     };
     assert_eq!(observe(&source, &after), Observed::Same);
     // The events come, and it is read again.
-    source.marks = source_after.unwrap().marks;
+    source.marks = source_after.marks;
     observe(&source, &after);
     let timeline = track.timeline.as_ref().unwrap();
     let missing: Vec<bool> = timeline
@@ -730,21 +708,14 @@ fn an_absence_that_is_read_before_its_event() {
     let mut world = running();
     let edited = world.write("app", &[("a", "2"), ("b", "1")]);
     world.take_in("app", &SourceContent::Absent);
-    let track = world.record.tracks.values().next().unwrap();
+    let track = world.track();
     let newest = track.timeline.as_ref().unwrap().newest().clone();
     assert!(newest.missing && newest.since.rv.is_none());
     let deleted = world.delete("app");
     world.read();
     // Nothing lags any more by then, or it is read once more: the same.
     world.take_in("app", &SourceContent::Absent);
-    let timeline = world
-        .record
-        .tracks
-        .values()
-        .next()
-        .unwrap()
-        .timeline
-        .clone();
+    let timeline = world.track().timeline.clone();
     let versions: Vec<Option<Rv>> = timeline
         .unwrap()
         .entries()
@@ -770,10 +741,7 @@ fn many_keys() {
     world.wait_secs(5);
     world.pod("web-1");
     settle(&mut world);
-    assert_eq!(
-        world.record.tracks.values().next().unwrap().keys.len(),
-        KEYS
-    );
+    assert_eq!(world.track().keys.len(), KEYS);
     // Of those that are remembered the changed one is named, and no other.
     world.write("app", &data(5));
     settle(&mut world);
@@ -791,11 +759,11 @@ fn many_keys() {
 fn unneeded_starts_are_dropped() {
     let mut world = running();
     let uid = world.pods["web-1"].uid.clone();
-    world.record.starts = [(uid.clone(), Rv(9)), ("gone".into(), Rv(8))].into();
+    world.record_mut().starts = [(uid.clone(), Rv(9)), ("gone".into(), Rv(8))].into();
     world.plan();
-    assert_eq!(world.record.starts, [(uid, Rv(9))].into());
+    assert_eq!(world.record().starts, [(uid, Rv(9))].into());
     let pod = listed(&world.pods["web-1"]);
-    assert_eq!(world.record.start_of(&pod).rv, Some(Rv(9)));
+    assert_eq!(world.record().start_of(&pod).rv, Some(Rv(9)));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::core::history::timeline::{
 };
 use crate::core::object::source::Source;
 use crate::core::project::reference::{Fingerprint, Reference};
-use crate::core::time::{Mono, ServerTime};
+use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Rv;
 
 /// Seconds within which a watch brings what happened.
@@ -152,7 +152,7 @@ impl Track {
 
     /// Up to when every Pod's creation is known to be seen, while the newest
     /// content is in force.
-    pub(super) fn covered_until(&self, seen: Option<(ServerTime, Mono)>) -> Option<ServerTime> {
+    pub(super) fn covered_until(&self, settled: Option<Moment>) -> Option<ServerTime> {
         let newest = self.timeline.as_ref()?.newest();
         if !matches!(newest.content, Content::Known(_)) {
             return None;
@@ -164,9 +164,9 @@ impl Track {
             .saturating_sub(newest.since.time.as_second())
             >= SETTLED;
         let read = old.then_some(self.date);
-        let watched = seen
-            .filter(|(_, at)| newest.received <= *at)
-            .map(|(time, _)| time);
+        let watched = settled
+            .filter(|settled| newest.received <= settled.mono)
+            .map(|settled| settled.server);
         read.max(watched)
     }
 

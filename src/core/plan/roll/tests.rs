@@ -169,7 +169,6 @@ fn contested_after_two_removals() {
     world.stop();
     world.wait_secs(60);
     world.start();
-    world.policy(json!({"settle": "0s", "minInterval": "0s"}));
     assert_eq!(roll_and_undo(&mut world).reason, Reason::Contested);
     // Other content is another roll, and counts anew.
     world.write("app", &[("a", "3"), ("b", "1")]);
@@ -197,7 +196,7 @@ fn a_rollout_undo_in_the_middle_of_a_roll_is_followed_by_a_roll() {
     world.wait_secs(60);
     assert_eq!(world.step().reason, Reason::ContentChanged);
     assert_eq!(world.step().reason, Reason::InSync);
-    assert_eq!(world.record.contest.removals, 0);
+    assert_eq!(world.record().contest.removals, 0);
 }
 
 #[test]
@@ -210,9 +209,8 @@ fn a_restart_counts_no_removal_twice() {
         world.stop();
         world.wait_secs(60);
         world.start();
-        world.policy(json!({"settle": "0s", "minInterval": "0s"}));
         world.read();
-        assert_eq!(world.record.contest.removals, 1);
+        assert_eq!(world.record().contest.removals, 1);
         assert_eq!(world.plan().reason, Reason::ContentChanged);
     }
 }
@@ -223,7 +221,7 @@ fn our_own_roll_is_no_removal_though_the_watch_is_first() {
     world.write("app", &[("a", "2"), ("b", "1")]);
     let first = planned(&mut world);
     world.patch(&first);
-    assert!(world.record.contest.present);
+    assert!(world.record().contest.present);
     // The next roll's template comes before the answer to its patch.
     let next = format!("{}.1", first.base);
     world.change_template(1, Some(&next));
@@ -234,9 +232,9 @@ fn our_own_roll_is_no_removal_though_the_watch_is_first() {
         causes: Vec::new(),
     };
     let now = world.now();
-    world.record.rolled(roll, &first.base, now);
-    assert_eq!(world.record.contest.removals, 0);
-    assert!(world.record.contest.present);
+    world.state.rolled(&World::id(), roll, &first.base, now);
+    assert_eq!(world.record().contest.removals, 0);
+    assert!(world.record().contest.present);
     world.change_template(1, None);
-    assert_eq!(world.record.contest.removals, 1);
+    assert_eq!(world.record().contest.removals, 1);
 }

@@ -1,85 +1,31 @@
-//! For tests: a cluster with one Deployment, and the operator's core beside it.
+//! A small cluster with the operator's state beside it.
 //!
 //! The API server hands out versions and seconds; the operator watches, reads,
-//! plans and acts through the same functions as the real one, without I/O.
+//! plans and acts by the same [`State`] as the real one, without I/O.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::api::projection::ProjectionStatus;
 use crate::core::content::digest::DigestKey;
 use crate::core::content::{Field, Reading, SourceContent};
-use crate::core::history::record::{Arrival, Observed, Record, Roll, Version, base_of};
-use crate::core::index::{Index, Seen};
-use crate::core::object::pod::{Container, ContainerStart, Owner, Pod, Start};
+use crate::core::history::record::{Record, Roll, Track};
+use crate::core::index::{Affected, Index, Seen};
+use crate::core::object::pod::{Container, ContainerStart, Pod, Start};
 use crate::core::object::source::SourceMeta;
 use crate::core::object::workload::{ReplicaSet, Template, Update, Workload};
-use crate::core::plan::{Decision, Facts, Plan, PodFacts, REFRESH_BOUND, Verdict, assess, decide};
+use crate::core::plan::{Decision, Plan, PodFacts, REFRESH_BOUND, Verdict, assess};
 use crate::core::policy::{CompiledPolicy, PolicyId};
-use crate::core::project::reference::{Place, Reference, Selection, Use};
-use crate::core::projection::{Clock, Input, render, restore, spec};
-use crate::core::time::{Mono, ServerTime};
-use crate::kinds::Class;
-use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
-
-pub(crate) const NAMESPACE: &str = "shop";
-
-/// Second `seconds` of the API server's clock.
-pub(crate) fn at(seconds: u64) -> ServerTime {
-    let start = ServerTime::from_second(1_800_000_000).unwrap();
-    start + SignedDuration::from_secs(seconds.try_into().unwrap())
-}
-
-pub(crate) fn owner(kind: &str, name: &str, uid: &str) -> Owner {
-    Owner {
-        kind: kind.into(),
-        name: name.into(),
-        uid: uid.into(),
-    }
-}
-
-pub(crate) fn config_map(name: &str) -> SourceId {
-    SourceId::new(SourceKind::ConfigMap, NAMESPACE, name)
-}
-
-/// All keys of a ConfigMap: as files, or as variables where the class is Frozen.
-pub(crate) fn reference(name: &str, class: Class, optional: bool) -> Reference {
-    let (place, selection) = match class {
-        Class::Live => (Place::Volume, Selection::Files),
-        Class::Frozen => (
-            Place::EnvFrom,
-            Selection::Variables {
-                prefix: "".into(),
-                hidden: Box::default(),
-            },
-        ),
-    };
-    let one = Use {
-        place,
-        selection,
-        optional,
-        required: Box::default(),
-    };
-    let source = (SourceKind::ConfigMap, name.into());
-    Reference::new(source, class, [one], ["app".into()])
-}
-
-/// One key of a ConfigMap as a variable.
-pub(crate) fn variable(name: &str, key: &str, optional: bool) -> Reference {
-    let key: Arc<str> = key.into();
-    let one = Use {
-        place: Place::Env,
-        selection: Selection::keys([(key.clone(), key.clone())]),
-        optional,
-        required: if optional { [].into() } else { [key].into() },
-    };
-    let source = (SourceKind::ConfigMap, name.into());
-    Reference::new(source, Class::Frozen, [one], ["app".into()])
-}
+use crate::core::project::reference::Reference;
+use crate::core::projection::spec;
+use crate::core::state::{
+    Pace, Planned, ProjectionStep, ProjectionWrite, Settings, SourceStep, State,
+};
+use crate::core::testing::{NAMESPACE, at, config_map, listed, owner};
+use crate::core::time::{Moment, Mono, ServerTime};
+use crate::kinds::{Rv, SourceId, WorkloadId, WorkloadKind};
 
 /// A ConfigMap as the API server has it.
 #[derive(Clone, Debug)]
@@ -93,27 +39,29 @@ struct Object {
     data: BTreeMap<String, String>,
 }
 
+/// A cluster with one Deployment, and the operator's state beside it.
 pub(crate) struct World {
-    pub(crate) index: Index,
-    pub(crate) record: Record,
+    pub(crate) state: State,
+    /// The key of the operator that starts next.
     pub(crate) key: DigestKey,
-    pub(crate) synced: bool,
     /// Since the start of the API server's clock.
     pub(crate) clock: Duration,
     /// How far ahead of that the operator's clock is.
     pub(crate) skew: Duration,
     /// Whether the operator runs; else nothing is seen.
     watching: bool,
-    pub(crate) comparable: bool,
     rv: u64,
     uids: u64,
     objects: BTreeMap<Arc<str>, Object>,
+    policy: Option<Value>,
     pub(crate) workload: Workload,
     sets: BTreeMap<Arc<str>, ReplicaSet>,
     pub(crate) pods: BTreeMap<Arc<str>, Pod>,
     pub(crate) rolls: Vec<Plan>,
-    /// The newest Projection, as JSON.
+    /// The status of the Projection, as JSON.
     pub(crate) stored: Option<Value>,
+    /// The version of the Projection.
+    pub(crate) projection: Option<Rv>,
 }
 
 impl World {
@@ -139,24 +87,25 @@ impl World {
             terminating: false,
             stuck: None,
         };
+        let key = DigestKey::new(&[7; 32]);
         let mut world = Self {
-            index: Index::default(),
-            record: Record::new("web-uid".into()),
-            key: DigestKey::new(&[7; 32]),
-            synced: true,
+            state: State::new(settings(&key)),
+            key,
             clock: Duration::from_secs(100),
             skew: Duration::from_secs(10_000),
             watching: true,
-            comparable: true,
             rv: 1,
             uids: 0,
             objects: BTreeMap::new(),
+            policy: None,
             workload,
             sets: BTreeMap::new(),
             pods: BTreeMap::new(),
             rolls: Vec::new(),
             stored: None,
+            projection: None,
         };
+        world.state.start(world.now());
         world.put_workload();
         world
     }
@@ -173,6 +122,14 @@ impl World {
     /// The operator's clock.
     pub(crate) fn now(&self) -> Mono {
         Mono(self.skew + self.clock)
+    }
+
+    /// Now, by both clocks.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            mono: self.now(),
+            server: self.time(),
+        }
     }
 
     pub(crate) fn wait(&mut self, wait: Duration) {
@@ -193,10 +150,11 @@ impl World {
         format!("uid-{}", self.uids).into()
     }
 
-    fn seen(&self) -> Seen {
-        Seen {
-            live: true,
-            now: self.now(),
+    /// Lets the operator see a change, if it runs.
+    fn change(&mut self, change: impl FnOnce(&mut Index) -> Affected) {
+        if self.watching {
+            let now = self.now();
+            self.state.change(now, |state| change(&mut state.index));
         }
     }
 
@@ -205,11 +163,13 @@ impl World {
     /// Puts the policy `how` in force, as YAML would give it.
     pub(crate) fn policy(&mut self, how: Value) {
         let id = PolicyId::namespaced(NAMESPACE, "policy");
-        let policy = CompiledPolicy::namespaced(&id, &serde_json::from_value(how).unwrap());
-        self.index.change_policies(|policies| {
-            policies.apply(&id, policy);
+        let policy = CompiledPolicy::namespaced(&id, &serde_json::from_value(how.clone()).unwrap());
+        self.policy = Some(how);
+        self.change(|index| {
+            index.change_policies(|policies| {
+                policies.apply(&id, policy);
+            })
         });
-        self.align();
     }
 
     /// Writes the whole content of a ConfigMap, creating it if need be.
@@ -266,17 +226,15 @@ impl World {
     pub(crate) fn delete(&mut self, name: &str) -> Rv {
         let rv = self.next_rv();
         self.objects.remove(name);
-        if self.watching {
-            let seen = self.seen();
-            self.index.delete_source(&config_map(name), Some(rv), seen);
-        }
+        let seen = Seen {
+            live: true,
+            now: self.now(),
+        };
+        self.change(|index| index.delete_source(&config_map(name), Some(rv), seen));
         rv
     }
 
     fn show(&mut self, name: &str, live: bool) {
-        if !self.watching {
-            return;
-        }
         let seen = Seen {
             live,
             now: self.now(),
@@ -291,7 +249,7 @@ impl World {
             data_fields: u64::from(crc(&format!("{fields:?}"))),
             other: object.other,
         };
-        self.index.apply_source(&config_map(name), meta, seen);
+        self.change(|index| index.apply_source(&config_map(name), meta, seen));
     }
 
     /// Lets the user change the Pod template otherwise; its Pods are replaced.
@@ -320,20 +278,10 @@ impl World {
             };
             self.sets.insert(name.clone(), set);
         }
-        if self.watching {
-            let namespace: Arc<str> = NAMESPACE.into();
-            let set = self.sets[&name].clone();
-            self.index
-                .apply_workload(&Self::id(), self.workload.clone());
-            self.index.apply_replica_set(&namespace, &name, set);
-            self.align();
-        }
-    }
-
-    pub(crate) fn align(&mut self) {
-        if let Some(view) = self.index.view(&Self::id()) {
-            self.record.align(view.workload, view.references);
-        }
+        let workload = self.workload.clone();
+        self.change(|index| index.apply_workload(&Self::id(), workload));
+        let set = self.sets[&name].clone();
+        self.change(|index| index.apply_replica_set(&NAMESPACE.into(), &name, set));
     }
 
     /// Creates a Pod of the current template, which starts at once.
@@ -373,16 +321,12 @@ impl World {
 
     pub(crate) fn put_pod(&mut self, pod: Pod) {
         self.pods.insert(pod.name.clone(), pod.clone());
-        if self.watching {
-            self.index.apply_pod(&NAMESPACE.into(), pod);
-        }
+        self.change(|index| index.apply_pod(&NAMESPACE.into(), pod));
     }
 
     pub(crate) fn delete_pod(&mut self, name: &str) {
         self.pods.remove(name);
-        if self.watching {
-            self.index.delete_pod(NAMESPACE, name);
-        }
+        self.change(|index| index.delete_pod(NAMESPACE, name));
     }
 
     /// Replaces all Pods by Pods of the current template.
@@ -419,112 +363,87 @@ impl World {
     }
 
     /// Reads each source that has a version which was not taken in.
-    pub(crate) fn read(&mut self) -> Vec<Observed> {
-        let sources: Vec<SourceId> = self.index.used_sources().collect();
-        let mut observed = Vec::new();
+    pub(crate) fn read(&mut self) {
+        let sources: Vec<SourceId> = self.state.index.used_sources().collect();
         for id in sources {
-            let version = Version::of_source(self.index.source(&id));
-            let mut lags = false;
-            for (key, track) in &mut self.record.tracks {
-                if key.source.1 != id.name {
-                    continue;
-                }
-                match track.lags(self.index.source(&id)) {
-                    true => lags = true,
-                    false => track.resume(),
-                }
-            }
-            if lags {
-                let content = self.content(&id.name);
-                observed.extend(self.take_in(&id.name, &content));
-            } else {
-                self.index.settle_source(&id, version.rv);
+            if let SourceStep::Read { .. } = self.state.look_at(&id, self.moment()) {
+                self.take_in(&id.name, &self.content(&id.name));
             }
         }
-        observed
     }
 
     /// Takes in what was read.
-    pub(crate) fn take_in(&mut self, name: &str, content: &SourceContent) -> Vec<Observed> {
-        let id = config_map(name);
-        let source = self.index.source(&id);
-        let first = source.and_then(|source| source.marks.first());
-        let arrival = Arrival {
-            date: self.time(),
-            listed: self
-                .index
-                .view(&Self::id())
-                .and_then(|view| view.newest_listed()),
-            now: first.map_or(self.now(), |mark| mark.received),
-            comparable: self.comparable,
-        };
-        let mut observed = Vec::new();
-        for reference in self.workload.references.iter() {
-            let key = crate::core::history::record::TrackKey::of(reference);
-            if let Some(track) = self.record.tracks.get_mut(&key)
-                && *reference.source.1 == *name
-            {
-                observed
-                    .push(track.observe(NAMESPACE, reference, source, content, &self.key, arrival));
-            }
-        }
-        let rv = match content {
-            SourceContent::Absent => None,
-            SourceContent::Present(_) => Version::of_content(content).rv,
-        };
-        self.index.settle_source(&id, rv);
-        observed
+    pub(crate) fn take_in(&mut self, name: &str, content: &SourceContent) {
+        let now = self.moment();
+        self.state.take_in(&config_map(name), content, now);
+    }
+
+    /// What is remembered of the Deployment.
+    pub(crate) fn record(&self) -> &Record {
+        &self.state.managed[&Self::id()].record
+    }
+
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
+        &mut self.state.managed.get_mut(&Self::id()).unwrap().record
+    }
+
+    /// What is known of its only reference.
+    pub(crate) fn track(&self) -> &Track {
+        assert_eq!(self.record().tracks.len(), 1);
+        self.record().tracks.values().next().unwrap()
     }
 
     pub(crate) fn assess(&self) -> Vec<PodFacts> {
-        let view = self.index.view(&Self::id()).unwrap();
-        assess(&view, &self.record, REFRESH_BOUND, self.now())
+        let view = self.state.index.view(&Self::id()).unwrap();
+        assess(&view, self.record(), REFRESH_BOUND, self.now())
     }
 
-    /// Plans, as the operator does after each event.
+    /// Plans, as the operator does after each event, and writes what is to be told.
     pub(crate) fn plan(&mut self) -> Decision {
-        let view = self.index.view(&Self::id()).unwrap();
-        self.record.prune(&view);
-        let pods = assess(&view, &self.record, REFRESH_BOUND, self.now());
-        let unread = self
-            .record
-            .unread(|(_, name)| self.index.source(&config_map(name)));
-        let decision = decide(&Facts {
-            unread,
-            synced: self.synced,
-            view: &view,
-            record: &self.record,
-            pods: &pods,
-            key: &self.key,
-            now: self.now(),
-        });
-        // A watch brings what happened within three seconds.
-        let lag = Duration::from_secs(3);
-        let seen = Some((at((self.clock - lag).as_secs()), Mono(self.now().0 - lag)));
-        if decision.reason == crate::api::reasons::Reason::InSync {
-            self.record.contest.removals = 0;
-            if pods.iter().all(|pod| !pod.refreshed) {
-                self.record.note_in_sync(seen);
-            }
+        let planned = self.planned();
+        if let ProjectionStep::Write(write) = self.report(Pace::AtOnce) {
+            self.written(&write);
         }
-        let status = render(&Input {
-            id: &Self::id(),
-            view: &view,
-            record: &self.record,
-            pods: &pods,
-            decision: &decision,
-            before: None,
-            clock: self.clocks(),
-        });
-        self.stored = Some(serde_json::to_value(&status).unwrap());
-        decision
+        planned.decision
     }
 
-    fn clocks(&self) -> Clock {
-        Clock {
-            now: self.now(),
-            server: self.time(),
-        }
+    /// Plans. A watch brings what happened within three seconds.
+    pub(crate) fn planned(&mut self) -> Planned {
+        let now = self.moment();
+        let lag = Duration::from_secs(3);
+        let settled = Moment {
+            mono: Mono(now.mono.0 - lag),
+            server: at((self.clock - lag).as_secs()),
+        };
+        self.state.plan(&Self::id(), now, Some(settled))
+    }
+
+    /// What is to be done about the Projection.
+    pub(crate) fn report(&self, pace: Pace) -> ProjectionStep {
+        self.state.report(&Self::id(), self.moment(), pace)
+    }
+
+    /// Writes the Projection.
+    pub(crate) fn written(&mut self, write: &ProjectionWrite) {
+        self.stored = Some(serde_json::to_value(&write.status).unwrap());
+        self.projection = Some(self.next_rv());
+        let now = self.now();
+        (self.state).reported(&Self::id(), write, self.projection, now);
+    }
+
+    /// Shows a stored Projection to the operator: that of another replica, unless it
+    /// `leads` itself.
+    pub(crate) fn shown(
+        &mut self,
+        stored: &Value,
+        rv: Option<Rv>,
+        leads: bool,
+    ) -> Option<Duration> {
+        let id = Self::id();
+        let spec = spec(&id, &self.workload.uid);
+        let status = serde_json::from_value(stored.clone()).unwrap();
+        let now = self.moment();
+        self.state.shown(&id, &spec, &status, rv, leads, now)
     }
 
     /// Writes the revision into the Pod template.
@@ -536,8 +455,8 @@ impl World {
             rv: Some(Rv(self.rv + 1)),
             causes: plan.causes.clone(),
         };
-        self.record
-            .rolled(roll, base_of(&plan.revision), self.now());
+        let now = self.now();
+        self.state.rolled(&Self::id(), roll, &plan.base, now);
         self.rolls.push(plan.clone());
         let hash = self.workload.template.hash;
         self.change_template(hash[0], Some(&plan.revision));
@@ -560,45 +479,41 @@ impl World {
         self.watching = false;
     }
 
-    /// Starts an operator anew: it lists everything, with what is stored.
+    /// Starts an operator anew: it lists everything, the Projection first.
     pub(crate) fn start(&mut self) {
         self.watching = true;
-        self.index = Index::default();
-        let spec = spec(&Self::id(), &self.workload.uid);
-        self.record = match &self.stored {
-            Some(stored) => {
-                let status: ProjectionStatus = serde_json::from_value(stored.clone()).unwrap();
-                restore(&spec, &status, &self.key, self.clocks())
-            }
-            None => Record::new(self.workload.uid.clone()),
-        };
-        let namespace: Arc<str> = NAMESPACE.into();
+        self.state = State::new(settings(&self.key));
+        if let Some(stored) = self.stored.clone() {
+            self.shown(&stored, self.projection, false);
+        }
+        if let Some(policy) = self.policy.clone() {
+            self.policy(policy);
+        }
         let names: Vec<Arc<str>> = self.objects.keys().cloned().collect();
         for name in names {
             self.show(&name, false);
         }
-        self.index
-            .apply_workload(&Self::id(), self.workload.clone());
-        for (name, set) in &self.sets {
-            self.index.apply_replica_set(&namespace, name, set.clone());
+        let (workload, sets, pods) = (self.workload.clone(), self.sets.clone(), self.pods.clone());
+        let namespace: Arc<str> = NAMESPACE.into();
+        self.change(|index| index.apply_workload(&Self::id(), workload));
+        for (name, set) in sets {
+            self.change(|index| index.apply_replica_set(&namespace, &name, set));
         }
-        for pod in self.pods.values() {
-            self.index.apply_pod(&namespace, listed(pod));
+        for pod in pods.values() {
+            self.change(|index| index.apply_pod(&namespace, listed(pod)));
         }
-        self.align();
+        self.state.start(self.now());
     }
 }
 
-/// A Pod as a list shows it.
-pub(crate) fn listed(pod: &Pod) -> Pod {
-    let mut pod = pod.clone();
-    pod.start.rv = None;
-    for container in &mut pod.containers {
-        if let Some(started) = &mut container.started {
-            started.shown = None;
-        }
+/// Those of the operator.
+fn settings(key: &DigestKey) -> Settings {
+    Settings {
+        key: key.clone(),
+        comparable: true,
+        refresh_bound: REFRESH_BOUND,
+        cluster_wide: true,
     }
-    pod
 }
 
 /// Tells texts apart well enough.

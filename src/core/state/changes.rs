@@ -1,0 +1,132 @@
+//! The state itself, and how it follows the cluster's objects.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::api::reasons::Reason;
+use crate::core::content::digest::DigestKey;
+use crate::core::history::record::Record;
+use crate::core::index::{Affected, Index};
+use crate::core::policy::{PolicyId, Selected};
+use crate::core::state::managed::Managed;
+use crate::core::state::policies::PolicyMeta;
+use crate::core::time::Mono;
+use crate::kinds::WorkloadId;
+
+/// What does not change while the operator runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Makes digests.
+    pub key: DigestKey,
+    /// Whether resourceVersions of sources and Pods can be compared.
+    pub comparable: bool,
+    /// How long the kubelet may take to refresh a mounted directory.
+    pub refresh_bound: Duration,
+    /// Whether all namespaces are watched.
+    pub cluster_wide: bool,
+}
+
+/// The index, and what is remembered of each managed workload.
+#[derive(Debug)]
+pub struct State {
+    /// The newest view of all objects.
+    pub index: Index,
+    /// Whether every watch has finished its first list.
+    pub synced: bool,
+    /// What the watches told of the policies besides their specs.
+    pub policies: HashMap<PolicyId, PolicyMeta>,
+    /// When the policies' status is next compared with what it should be.
+    pub(super) policies_after: Mono,
+    pub(super) settings: Settings,
+    /// Boxed, as most room in a large table is empty.
+    pub(in crate::core) managed: HashMap<WorkloadId, Box<Managed>>,
+    /// Workloads that ask to be managed in a way that can't be.
+    pub(super) refused: HashMap<WorkloadId, Reason>,
+}
+
+// === impl State ===
+
+impl State {
+    /// Makes an empty state.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            index: Index::default(),
+            synced: false,
+            policies: HashMap::new(),
+            policies_after: Mono::default(),
+            settings,
+            managed: HashMap::new(),
+            refused: HashMap::new(),
+        }
+    }
+
+    /// Whether resourceVersions of sources and Pods can be compared.
+    #[must_use]
+    pub fn is_comparable(&self) -> bool {
+        self.settings.comparable
+    }
+
+    /// Takes in a change of the cluster's objects. Returns what has to be looked at:
+    /// nothing before the first lists are complete, as then everything is.
+    pub fn change(&mut self, now: Mono, change: impl FnOnce(&mut Self) -> Affected) -> Affected {
+        let affected = change(self);
+        if !self.synced {
+            return Affected::default();
+        }
+        for id in &affected.workloads {
+            self.align(id, now);
+        }
+        affected
+    }
+
+    /// Takes in that every watch has finished its first list. Only now can records be
+    /// brought in line: before, a workload may lack its policy, and a stored
+    /// reference would be dropped for it.
+    pub fn start(&mut self, now: Mono) {
+        self.synced = true;
+        let all: Vec<WorkloadId> = self.index.workloads().collect();
+        for id in &all {
+            self.align(id, now);
+        }
+    }
+
+    /// Everything that there is to look at: at the end of the first lists, and when
+    /// leadership comes.
+    #[must_use]
+    pub fn everything(&self) -> Affected {
+        Affected {
+            sources: self.index.used_sources().collect(),
+            workloads: (self.index.workloads())
+                .chain(self.managed.keys().cloned())
+                .collect(),
+        }
+    }
+
+    /// Every workload of which something is remembered.
+    #[must_use]
+    pub fn remembered(&self) -> Vec<WorkloadId> {
+        self.managed.keys().cloned().collect()
+    }
+
+    /// Brings the record of a workload in line with what the index says.
+    fn align(&mut self, id: &WorkloadId, now: Mono) {
+        let view = self.index.view(id);
+        let managed = view.filter(|view| matches!(view.selected, Selected::Managed(_)));
+        match managed {
+            Some(view) => {
+                let managed = self.managed.entry(id.clone()).or_insert_with(|| {
+                    let record = Record::new(view.workload.uid.clone());
+                    Box::new(Managed::new(record))
+                });
+                managed.retired = None;
+                managed.record.align(view.workload, view.references);
+            }
+            None => {
+                if let Some(managed) = self.managed.get_mut(id) {
+                    managed.retire(now);
+                }
+            }
+        }
+    }
+}

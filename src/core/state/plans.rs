@@ -1,0 +1,118 @@
+//! Workloads: what is decided about each, and what came of it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::api::reasons::{Quality, Reason};
+use crate::core::history::record::Roll;
+use crate::core::index::View;
+use crate::core::plan::{Decision, Facts, Tally, Verdict, assess, decide};
+use crate::core::policy::Selected;
+use crate::core::state::changes::State;
+use crate::core::state::managed::RETIRE_AFTER;
+use crate::core::state::step::Planned;
+use crate::core::time::{Moment, Mono};
+use crate::kinds::{SourceId, WorkloadId};
+
+// === impl State ===
+
+impl State {
+    /// Plans one workload. `settled` is a moment before which everything has been seen
+    /// for sure.
+    pub fn plan(&mut self, id: &WorkloadId, now: Moment, settled: Option<Moment>) -> Planned {
+        let Some(view) = self.index.view(id) else {
+            self.refused.remove(id);
+            return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
+        };
+        let Some(managed) = self.managed.get_mut(id) else {
+            return unmanaged(&mut self.refused, id, &view);
+        };
+        if self.synced {
+            managed.record.prune(&view);
+        }
+        let pods = assess(
+            &view,
+            &managed.record,
+            self.settings.refresh_bound,
+            now.mono,
+        );
+        let unread = managed.record.unread(|(kind, name)| {
+            let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
+            self.index.source(&id)
+        });
+        let decision = decide(&Facts {
+            synced: self.synced,
+            view: &view,
+            record: &managed.record,
+            pods: &pods,
+            unread,
+            key: &self.settings.key,
+            now: now.mono,
+        });
+        let news = managed.decide(decision.clone(), pods, now.mono, settled);
+        Planned {
+            step: managed.step(&decision, view.workload, now.mono),
+            decision,
+            news,
+            uid: Some(view.workload.uid.clone()),
+            report: managed.report_in(now.mono),
+        }
+    }
+
+    /// Of how many Pods it can't be told any more what they have, because stored
+    /// digests can't be compared; only once, and once all is read.
+    pub fn tell_of_loss(&mut self, id: &WorkloadId) -> Option<u32> {
+        let managed = self.managed.get_mut(id)?;
+        let reason = managed.decision.as_ref()?.reason;
+        let passing = reason.is(Quality::Passing);
+        let unknown = Tally::of(&managed.pods).unknown;
+        if passing || managed.told_of_loss || !managed.record.restated || unknown == 0 {
+            return None;
+        }
+        managed.told_of_loss = true;
+        Some(unknown)
+    }
+
+    /// Takes in that the API server accepted a roll.
+    pub fn rolled(&mut self, id: &WorkloadId, roll: Roll, base: &str, now: Mono) {
+        if let Some(managed) = self.managed.get_mut(id) {
+            managed.record.rolled(roll, base, now);
+        }
+    }
+
+    /// Takes in that the API server refuses a roll, so that this is told in place of
+    /// the roll, until it is planned again. Returns in how long the Projection
+    /// should be looked at, if at all.
+    pub fn refused(&mut self, id: &WorkloadId, message: String, now: Mono) -> Option<Duration> {
+        let managed = self.managed.get_mut(id)?;
+        let decision = Decision {
+            verdict: Verdict::Hold,
+            reason: Reason::RollFailed,
+            message,
+        };
+        managed.decision = Some(decision);
+        managed.report_in(now)
+    }
+}
+
+/// Plans a workload of which nothing is remembered. It is news where one that asks to be
+/// managed can't be, or for another reason than before.
+fn unmanaged(
+    refused: &mut HashMap<WorkloadId, Reason>,
+    id: &WorkloadId,
+    view: &View<'_>,
+) -> Planned {
+    let mut planned = Planned::gone(None);
+    planned.uid = Some(view.workload.uid.clone());
+    if let Selected::NotManaged { reason, message } = view.selected {
+        planned.decision.reason = *reason;
+        planned.decision.message.clone_from(message);
+    }
+    let reason = planned.decision.reason;
+    if reason.is(Quality::Refusal) {
+        planned.news = refused.insert(id.clone(), reason) != Some(reason);
+    } else {
+        refused.remove(id);
+    }
+    planned
+}
