@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::core::content::encoding::{Encoder, truncated};
 use crate::core::content::hex::hex_bytes;
-use crate::core::project::pod_spec::{Container, PodSpec, Volume, VolumeMount};
+use crate::core::project::pod_spec::{Container, PodSpec, VolumeMount};
 use crate::kinds::{Class, SourceId, SourceKind};
 
 mod variable;
@@ -89,28 +89,61 @@ hex_bytes! {
     Fingerprint, 16
 }
 
-/// The references of a Pod or Pod template, sorted by source, then class.
+/// One way in which one container sees one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// The name of the container.
+    pub container: &'a Arc<str>,
+    /// What it sees (the namespace is the Pod's).
+    pub source: (SourceKind, &'a Arc<str>),
+    /// Whether it sees changes while it runs.
+    pub class: Class,
+    /// How.
+    pub use_: Use,
+}
+
+/// What each container of a Pod or Pod template sees.
 ///
 /// - A volume that no container mounts projects nothing (the kubelet doesn't
 ///   even mount it).
 /// - Where volume sources or `envFrom` entries hide each other's names, all
 ///   count: which one wins depends on their content.
 /// - A source without a name is ignored.
+pub fn uses(spec: &PodSpec) -> impl Iterator<Item = Seen<'_>> {
+    containers(spec)
+        .flat_map(move |(container, runs)| {
+            let variables = variable::uses(container)
+                .map(|(kind, name, use_)| (kind, name, Class::Frozen, use_));
+            let mounts = container.volume_mounts.iter();
+            let files = mounts.flat_map(move |mount| files(spec, runs, mount));
+            variables
+                .chain(files)
+                .map(|(kind, name, class, use_)| Seen {
+                    container: &container.name,
+                    source: (kind, name),
+                    class,
+                    use_,
+                })
+        })
+        .filter(|seen| {
+            let says_nothing = seen.use_.optional && seen.use_.selection == Selection::keys([]);
+            !seen.source.1.is_empty() && !says_nothing
+        })
+}
+
+/// The references of a Pod or Pod template, sorted by source, then class.
 #[must_use]
 pub fn references(spec: &PodSpec) -> Vec<Reference> {
-    let mut found = Found::default();
-    for (container, runs) in containers(spec) {
-        for (kind, name, use_) in variable::uses(container) {
-            found.add(container, kind, name, Class::Frozen, use_);
-        }
-        for mount in &container.volume_mounts {
-            let mounted = spec.volumes.iter().find(|v| v.name == mount.name);
-            if let Some(volume) = mounted {
-                files(container, runs, mount, volume, &mut found);
-            }
-        }
+    type Found = BTreeMap<((SourceKind, Arc<str>), Class), (Vec<Use>, Vec<Arc<str>>)>;
+    let mut found = Found::new();
+    for seen in uses(spec) {
+        let (kind, name) = seen.source;
+        let key = ((kind, Arc::clone(name)), seen.class);
+        let (uses, containers) = found.entry(key).or_default();
+        uses.push(seen.use_);
+        containers.push(Arc::clone(seen.container));
     }
-    let references = found.0.into_iter();
+    let references = found.into_iter();
     references
         .map(|((source, class), (uses, containers))| {
             Reference::new(source, class, uses, containers)
@@ -139,48 +172,24 @@ fn containers(spec: &PodSpec) -> impl Iterator<Item = (&Container, Runs)> {
     init.chain(spec.containers.iter().map(|c| (c, Runs::WithPod)))
 }
 
-/// What was found so far, by source and class.
-#[derive(Default)]
-struct Found(BTreeMap<((SourceKind, Arc<str>), Class), UsesAndContainers>);
-
-type UsesAndContainers = (BTreeSet<Use>, BTreeSet<Arc<str>>);
-
-impl Found {
-    fn add(
-        &mut self,
-        container: &Container,
-        kind: SourceKind,
-        name: &Arc<str>,
-        class: Class,
-        use_: Use,
-    ) {
-        let says_nothing = use_.optional && use_.selection == Selection::keys([]);
-        if name.is_empty() || says_nothing {
-            return;
-        }
-        let source = (kind, Arc::clone(name));
-        let (uses, containers) = self.0.entry((source, class)).or_default();
-        uses.insert(use_);
-        containers.insert(Arc::clone(&container.name));
-    }
-}
-
-/// The uses through one mount of a volume.
-fn files(
-    container: &Container,
+/// The uses through one mount, if a volume of its name exists.
+fn files<'a>(
+    spec: &'a PodSpec,
     runs: Runs,
     mount: &VolumeMount,
-    volume: &Volume,
-    found: &mut Found,
-) {
+) -> impl Iterator<Item = (SourceKind, &'a Arc<str>, Class, Use)> + use<'a> {
     let view = volume::View::of(mount);
     let class = match (runs, view.is_refreshed()) {
         (Runs::WithPod, true) => Class::Live,
         _ => Class::Frozen,
     };
-    for (kind, name, use_) in volume::uses(volume, &view) {
-        found.add(container, kind, name, class, use_);
-    }
+    let volume = spec.volumes.iter().find(|volume| volume.name == mount.name);
+    let uses: Vec<_> = volume
+        .into_iter()
+        .flat_map(|volume| volume::uses(volume, &view))
+        .collect();
+    uses.into_iter()
+        .map(move |(kind, name, use_)| (kind, name, class, use_))
 }
 
 /// The given keys, unless the use is optional.
