@@ -12,6 +12,7 @@ mod metadata;
 mod namespace;
 mod pod;
 mod revision;
+mod shown;
 mod source;
 mod template;
 mod workload;
@@ -28,6 +29,7 @@ use crate::core::lenient::{Lenient, lenient};
 
 pub use intern::intern;
 pub use pod::PodView;
+pub use shown::{Details, Life, Shown};
 pub use template::template_identity;
 
 use metadata::Identity;

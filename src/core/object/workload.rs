@@ -9,7 +9,7 @@ use crate::core::project::reference::Reference;
 use crate::kinds::Rv;
 
 /// One Deployment, StatefulSet or DaemonSet, in the few facts that matter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
     /// `metadata.uid`.
     pub uid: Arc<str>,
@@ -43,7 +43,7 @@ pub struct Workload {
 }
 
 /// Identity of a Pod template, without `pod-template-hash` and our annotation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Template {
     /// Hash of the rest of the template.
     pub hash: [u8; 16],
@@ -52,9 +52,10 @@ pub struct Template {
 }
 
 /// How a workload's controller brings Pods to a new template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Update {
     /// By itself: Deployment (also `Recreate`), DaemonSet `RollingUpdate`.
+    #[default]
     Automatic,
     /// StatefulSet `RollingUpdate`: Pods with an ordinal below `partition` stay;
     /// `ordered` (`podManagementPolicy: OrderedReady`) waits for each Pod.
