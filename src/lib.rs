@@ -11,6 +11,7 @@
 //! - [`cluster`] sees and writes the cluster: watches, reads, patches, the lease.
 //! - [`kinds`] names kinds of workloads and sources, and their objects.
 //! - [`operator`] has the reconcile loops between them.
+//! - [`report`] has what people are told: status, tree, explain, the effect of a change.
 //! - [`serve`] has the HTTP endpoints.
 //! - [`telemetry`] has metrics and logs.
 //! - [`cli`] has the commands.
@@ -24,6 +25,7 @@ pub mod core;
 pub mod kinds;
 pub mod operator;
 mod random;
+pub mod report;
 pub mod serve;
 pub mod telemetry;
 

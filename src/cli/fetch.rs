@@ -3,23 +3,26 @@
 //! Never a ConfigMap or Secret: Projections, workloads, Pods and revisions are
 //! enough. What one may not see is noted, and the rest is shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
 };
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ApiResource, DynamicObject, ListParams, PartialObjectMeta};
-use kube::core::{DeserializeGuard, Selector};
+use kube::api::{ListParams, PartialObjectMeta};
+use kube::core::{DeserializeGuard, ObjectList, Request, Selector};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use super::connect::{ClusterError, Connection, is_forbidden, is_not_found};
-use super::name::WorkloadName;
 use crate::api::Projection;
 use crate::api::names::projection_name;
+use crate::cluster::views::{Shown, Slim};
+use crate::core::object::workload;
 use crate::kinds::WorkloadKind;
+use crate::report::name::WorkloadName;
+use crate::report::objects::{Objects, Workload};
 
 /// How many objects a page of a list has.
 const PAGE: u32 = 500;
@@ -34,13 +37,24 @@ pub struct Fetch<'a> {
     pub notes: Vec<String>,
 }
 
-/// The API of a kind of workload, for objects as JSON.
-fn resource(kind: WorkloadKind) -> ApiResource {
-    match kind {
-        WorkloadKind::Deployment => ApiResource::erase::<Deployment>(&()),
-        WorkloadKind::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
-        WorkloadKind::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
-    }
+/// Code with the API type of a kind of workload.
+macro_rules! of_kind {
+    ($kind:expr, $api:ident => $code:expr) => {
+        match $kind {
+            WorkloadKind::Deployment => {
+                type $api = Deployment;
+                $code
+            }
+            WorkloadKind::StatefulSet => {
+                type $api = StatefulSet;
+                $code
+            }
+            WorkloadKind::DaemonSet => {
+                type $api = DaemonSet;
+                $code
+            }
+        }
+    };
 }
 
 impl<'a> Fetch<'a> {
@@ -59,69 +73,50 @@ impl<'a> Fetch<'a> {
     /// # Errors
     /// Where they can't be read: nothing can be told without them.
     pub async fn projections(&mut self) -> Result<Vec<Projection>, ClusterError> {
-        let client = self.connection.client.clone();
-        let api: Api<DeserializeGuard<Projection>> = match self.all {
-            true => Api::all(client),
-            false => Api::namespaced(client, &self.connection.namespace),
-        };
-        let guarded = match pages(&api, ListParams::default()).await {
-            Ok(guarded) => guarded,
-            Err(error) if is_not_found(&error) => return Err(ClusterError::NotInstalled),
-            Err(error) => return Err(self.error("projections.projsync.dev", &error)),
-        };
-        let mut projections = Vec::with_capacity(guarded.len());
-        for DeserializeGuard(result) in guarded {
-            match result {
-                Ok(projection) => projections.push(projection),
-                Err(bad) => self.notes.push(undecodable(&bad.metadata)),
-            }
-        }
-        Ok(projections)
-    }
-
-    /// The Projection of a workload; `None` where there is none.
-    ///
-    /// # Errors
-    /// Where it can't be read.
-    pub async fn projection(
-        &mut self,
-        workload: &WorkloadName,
-    ) -> Result<Option<Projection>, ClusterError> {
-        let name = projection_name(workload.kind, &workload.name);
-        let api: Api<DeserializeGuard<Projection>> =
-            Api::namespaced(self.connection.client.clone(), &self.connection.namespace);
-        match api.get_opt(&name).await {
-            Ok(None) => {
-                // Is it this one that is missing, or the whole resource?
-                match api.list(&ListParams::default().limit(1)).await {
-                    Err(error) if is_not_found(&error) => Err(ClusterError::NotInstalled),
-                    _ => Ok(None),
-                }
-            }
-            Ok(Some(DeserializeGuard(Ok(projection)))) => Ok(Some(projection)),
-            Ok(Some(DeserializeGuard(Err(bad)))) => {
-                self.notes.push(undecodable(&bad.metadata));
-                Ok(None)
-            }
+        type Guarded = DeserializeGuard<Projection>;
+        match self
+            .pages::<Projection, Guarded>(ListParams::default())
+            .await
+        {
+            Ok(all) => Ok(all
+                .into_iter()
+                .filter_map(|one| self.decoded(one))
+                .collect()),
+            Err(error) if is_not_found(&error) => Err(ClusterError::NotInstalled),
             Err(error) => Err(self.error("projections.projsync.dev", &error)),
         }
     }
 
-    /// The workloads of one kind; `None` where one may not see them.
-    ///
-    /// # Errors
-    /// Where they can't be read for another reason.
-    pub async fn workloads(
+    /// The Projection of a workload; `None` where there is none.
+    async fn projection(
         &mut self,
-        kind: WorkloadKind,
-    ) -> Result<Option<Vec<DynamicObject>>, ClusterError> {
-        let resource = resource(kind);
-        let listed = pages(&self.api(&resource), ListParams::default()).await;
-        self.seen(
-            listed,
-            &resource.plural,
-            "they are told of only as far as Projections go",
-        )
+        name: &WorkloadName,
+    ) -> Result<Option<Projection>, ClusterError> {
+        let api: Api<DeserializeGuard<Projection>> =
+            Api::namespaced(self.connection.client.clone(), &self.connection.namespace);
+        match api.get_opt(&projection_name(name.kind, &name.name)).await {
+            Ok(Some(projection)) => Ok(self.decoded(projection)),
+            // Is it this one that is missing, or the whole resource?
+            Ok(None) => match api.list(&ListParams::default().limit(1)).await {
+                Err(error) if is_not_found(&error) => Err(ClusterError::NotInstalled),
+                _ => Ok(None),
+            },
+            Err(error) => Err(self.error("projections.projsync.dev", &error)),
+        }
+    }
+
+    /// One that another version of Projsync wrote is noted.
+    fn decoded(&mut self, guarded: DeserializeGuard<Projection>) -> Option<Projection> {
+        let bad = match guarded.0 {
+            Ok(projection) => return Some(projection),
+            Err(bad) => bad.metadata,
+        };
+        self.notes.push(format!(
+            "Projection {}/{} can't be read: it was written for another version of the resource; use the `projsync` of the operator's version",
+            bad.namespace.as_deref().unwrap_or_default(),
+            bad.name.as_deref().unwrap_or_default(),
+        ));
+        None
     }
 
     /// The uids of the workloads of all kinds with these labels.
@@ -131,96 +126,204 @@ impl<'a> Fetch<'a> {
     pub async fn labelled(&self, labels: &str) -> Result<BTreeSet<String>, ClusterError> {
         let mut uids = BTreeSet::new();
         for kind in WorkloadKind::ALL {
-            let resource = resource(kind);
-            let api = self.api(&resource);
-            let mut params = ListParams::default().labels(labels).limit(PAGE);
-            loop {
-                let page = api
-                    .list_metadata(&params)
-                    .await
-                    .map_err(|error| self.error(&resource.plural, &error))?;
-                uids.extend(
-                    page.items
-                        .into_iter()
-                        .filter_map(|object: PartialObjectMeta<DynamicObject>| object.metadata.uid),
-                );
-                match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                    Some(token) => params = params.continue_token(&token),
-                    None => break,
-                }
-            }
+            of_kind!(kind, K => {
+                type Metadata = PartialObjectMeta<K>;
+                let listed = self.pages::<Metadata, Metadata>(ListParams::default().labels(labels));
+                let listed = listed.await.map_err(|error| self.error(&K::plural(&()), &error))?;
+                uids.extend(listed.into_iter().filter_map(|object| object.metadata.uid));
+            });
         }
         Ok(uids)
     }
 
-    /// One workload; `None` where one may not see it.
+    /// The workloads of the namespace, and its Pods.
     ///
     /// # Errors
-    /// Where there is none, or it can't be read for another reason.
-    pub async fn workload(
-        &mut self,
-        workload: &WorkloadName,
-    ) -> Result<Option<DynamicObject>, ClusterError> {
-        let resource = resource(workload.kind);
-        match self.api(&resource).get(&workload.name).await {
+    /// Where something can't be read, for another reason than that one may not.
+    pub async fn namespace(mut self) -> Result<Objects, ClusterError> {
+        let mut objects = Objects::new(&self.connection.namespace);
+        let mut nothing_seen = true;
+        let projections = match self.projections().await {
+            Ok(projections) => {
+                nothing_seen = false;
+                projections
+            }
+            Err(error) => self.without_projections(error)?,
+        };
+        let name = |p: &Projection| WorkloadName::new(p.spec.workload.kind, &*p.spec.workload.name);
+        let projections = projections.into_iter().map(|p| (name(&p), p));
+        let mut projections: BTreeMap<_, _> = projections.collect();
+        for kind in WorkloadKind::ALL {
+            const WITHOUT: &str = "they are told of only as far as Projections go";
+            let seen = of_kind!(kind, K => self.list::<K>(None, WITHOUT).await?.map(|listed| {
+                for shown in listed {
+                    let name = WorkloadName::new(kind, shown.name());
+                    objects.add_workload(kind, shown, projections.remove(&name));
+                }
+            }));
+            nothing_seen &= seen.is_none();
+            let unseen = projections.extract_if(.., |name, _| seen.is_none() && name.kind == kind);
+            unseen.for_each(|(_, projection)| objects.add_projection(projection));
+        }
+        self.replica_sets(&mut objects, None).await?;
+        self.pods(&mut objects, None).await?;
+        if nothing_seen && objects.pods.is_none() {
+            let what = "workloads, Pods or Projections here".to_owned();
+            return Err(ClusterError::Forbidden { what });
+        }
+        objects.notes.append(&mut self.notes);
+        Ok(objects)
+    }
+
+    /// One workload and its Pods; where Projsync rolled it, its revisions too.
+    ///
+    /// # Errors
+    /// Where there is no such workload, or something can't be read.
+    pub async fn one(mut self, name: &WorkloadName) -> Result<(Workload, Objects), ClusterError> {
+        let mut objects = Objects::new(&self.connection.namespace);
+        let kind = name.kind;
+        let selector = of_kind!(kind, K => {
+            let shown = self.get::<K>(name).await?;
+            let projection = match self.projection(name).await {
+                Ok(projection) => projection,
+                Err(error) => self.without_projections(error)?.pop(),
+            };
+            match (shown, projection) {
+                (Some(shown), projection) => objects.add_workload(kind, shown, projection),
+                (None, Some(projection)) => {
+                    objects.add_projection(projection);
+                    None
+                }
+                (None, None) => {
+                    let what = format!("{name}, and there is no Projection of it to read");
+                    return Err(ClusterError::Forbidden { what });
+                }
+            }
+        });
+        match kind {
+            WorkloadKind::Deployment => {
+                self.replica_sets(&mut objects, selector.as_ref()).await?;
+            }
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                const WITHOUT: &str = "the revision to undo to can't be told";
+                let listed = self.list::<ControllerRevision>(selector.as_ref(), WITHOUT);
+                objects.add_controller_revisions(listed.await?.unwrap_or_default());
+            }
+        }
+        self.pods(&mut objects, selector.as_ref()).await?;
+        objects.notes.append(&mut self.notes);
+        let workload = objects.workloads.pop();
+        match workload {
+            Some(workload) => Ok((workload, objects)),
+            None => Err(ClusterError::Other {
+                what: name.to_string(),
+                cause: objects.notes.join("; "),
+            }),
+        }
+    }
+
+    async fn get<K>(&mut self, name: &WorkloadName) -> Result<Option<Shown<K>>, ClusterError>
+    where
+        K: Slim<Object = workload::Workload>,
+    {
+        let request = self.request::<K>().get(&name.name, &Default::default());
+        let result = match request {
+            Ok(request) => self.connection.client.request(request).await,
+            Err(error) => Err(kube::Error::BuildRequest(error)),
+        };
+        match result {
             Err(error) if is_not_found(&error) => Err(ClusterError::NotFound {
-                what: workload.to_string(),
+                what: name.to_string(),
                 namespace: self.connection.namespace.clone(),
             }),
             result => self.seen(
                 result,
-                &resource.plural,
+                &K::plural(&()),
                 "the workload is told of only as far as its Projection goes",
             ),
         }
     }
 
-    /// The Pods, all or those selected; `None` where one may not see them.
-    ///
-    /// # Errors
-    /// Where they can't be read for another reason.
-    pub async fn pods(
+    async fn replica_sets(
         &mut self,
+        objects: &mut Objects,
         selector: Option<&Selector>,
-    ) -> Result<Option<Vec<DynamicObject>>, ClusterError> {
-        self.namespaced::<Pod>(
-            selector,
-            "only Pods that Projections name are shown, and none that no workload owns",
-        )
-        .await
+    ) -> Result<(), ClusterError> {
+        const WITHOUT: &str = "which Pods are a Deployment's can't be told";
+        let listed = self.list::<ReplicaSet>(selector, WITHOUT).await?;
+        objects.add_replica_sets(listed.unwrap_or_default());
+        Ok(())
     }
 
-    /// ReplicaSets or ControllerRevisions: what a workload can be undone to.
-    ///
-    /// # Errors
-    /// Where they can't be read for another reason than that one may not.
-    pub async fn revisions(
+    async fn pods(
         &mut self,
-        kind: WorkloadKind,
+        objects: &mut Objects,
         selector: Option<&Selector>,
-    ) -> Result<Option<Vec<DynamicObject>>, ClusterError> {
-        const WITHOUT: &str = "the revision to undo to can't be told";
-        match kind {
-            WorkloadKind::Deployment => self.namespaced::<ReplicaSet>(selector, WITHOUT).await,
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-                self.namespaced::<ControllerRevision>(selector, WITHOUT)
-                    .await
-            }
+    ) -> Result<(), ClusterError> {
+        const WITHOUT: &str =
+            "only Pods that Projections name are shown, and none that no workload owns";
+        if let Some(listed) = self.list::<Pod>(selector, WITHOUT).await? {
+            objects.add_pods(listed);
         }
+        Ok(())
     }
 
-    async fn namespaced<K: Resource<DynamicType = ()>>(
+    /// The objects of a kind, all or those selected; `None` where one may not see them.
+    async fn list<K: Slim>(
         &mut self,
         selector: Option<&Selector>,
         without: &str,
-    ) -> Result<Option<Vec<DynamicObject>>, ClusterError> {
-        let resource = ApiResource::erase::<K>(&());
+    ) -> Result<Option<Vec<Shown<K>>>, ClusterError> {
         let params = match selector {
             Some(selector) => ListParams::default().labels_from(selector),
             None => ListParams::default(),
         };
-        let listed = pages(&self.api(&resource), params).await;
-        self.seen(listed, &resource.plural, without)
+        let listed = self.pages::<K, Shown<K>>(params).await;
+        self.seen(listed, &K::plural(&()), without)
+    }
+
+    /// A whole list, page by page.
+    async fn pages<K, T>(&self, params: ListParams) -> kube::Result<Vec<T>>
+    where
+        K: Resource<DynamicType = ()>,
+        T: Clone + Debug + DeserializeOwned,
+    {
+        let mut params = params.limit(PAGE);
+        let mut items = Vec::new();
+        loop {
+            let request = match K::metadata_api() {
+                true => self.request::<K>().list_metadata(&params),
+                false => self.request::<K>().list(&params),
+            };
+            let request = request.map_err(kube::Error::BuildRequest)?;
+            let page: ObjectList<T> = self.connection.client.request(request).await?;
+            items.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    fn request<K: Resource<DynamicType = ()>>(&self) -> Request {
+        let namespace = (!self.all).then_some(self.connection.namespace.as_str());
+        Request::new(K::url_path(&(), namespace))
+    }
+
+    /// What is projected can be told without Projections; what Pods have of it can't.
+    fn without_projections(
+        &mut self,
+        error: ClusterError,
+    ) -> Result<Vec<Projection>, ClusterError> {
+        match error {
+            ClusterError::Forbidden { .. } | ClusterError::NotInstalled => {
+                self.notes.push(format!(
+                    "what is managed, and what Pods have, can't be told: {error}"
+                ));
+                Ok(Vec::new())
+            }
+            error => Err(error),
+        }
     }
 
     /// What one may not see is noted; other errors end the command.
@@ -248,39 +351,4 @@ impl<'a> Fetch<'a> {
         };
         self.connection.error(&place, error)
     }
-
-    /// For objects as JSON.
-    fn api(&self, resource: &ApiResource) -> Api<DynamicObject> {
-        let client = self.connection.client.clone();
-        match self.all {
-            true => Api::all_with(client, resource),
-            false => Api::namespaced_with(client, &self.connection.namespace, resource),
-        }
-    }
-}
-
-/// A whole list, page by page.
-async fn pages<K: Clone + DeserializeOwned + Debug>(
-    api: &Api<K>,
-    params: ListParams,
-) -> kube::Result<Vec<K>> {
-    let mut params = params.limit(PAGE);
-    let mut items = Vec::new();
-    loop {
-        let page = api.list(&params).await?;
-        items.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(items),
-        }
-    }
-}
-
-/// A note on a Projection that another version of Projsync wrote.
-fn undecodable(metadata: &kube::core::ObjectMeta) -> String {
-    format!(
-        "Projection {}/{} can't be read: it was written for another version of the resource; use the `projsync` of the operator's version",
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    )
 }

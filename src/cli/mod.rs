@@ -1,9 +1,8 @@
 //! The command line.
 //!
-//! What a command shows is a report, made by pure code of what was read, and
-//! rendered by pure code: [`gather`] reads, `status`, `tree` and `explain` tell.
+//! A command connects, reads ([`fetch`]), makes a [report](crate::report) and prints it
+//! ([`output`]).
 
-pub mod age;
 pub mod completions;
 pub mod connect;
 pub mod crds;
@@ -11,17 +10,11 @@ pub mod docs;
 pub mod exit;
 pub mod explain;
 pub mod fetch;
-pub mod gather;
-pub mod name;
-pub mod objects;
 pub mod output;
 pub mod run;
 pub mod run_args;
-#[cfg(test)]
-mod samples;
 pub mod status;
 pub mod tree;
-pub mod uses;
 
 use std::ffi::OsString;
 use std::future::Future;

@@ -1,16 +1,13 @@
-//! What reaches the terminal: lines of spans, tables, JSON and YAML.
-//!
-//! Names, reasons and messages come from the cluster, where anybody may have
-//! written them. Every text passes [`clean`] on its way out, here and nowhere
-//! else, so none can move the cursor, hide a line or set a colour.
+//! Printing reports, as the command line is asked to.
 
-use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use serde::Serialize;
-use serde_json::Value;
+use jiff::Timestamp;
+
+use crate::report::Report;
+use crate::report::output::{Line, clean, json};
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -28,89 +25,33 @@ pub enum Format {
     Name,
 }
 
-/// How a text looks where there are colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tone {
-    /// As it is.
-    #[default]
-    Plain,
-    /// A name to find.
-    Strong,
-    /// All is well.
-    Good,
-    /// On its way.
-    Busy,
-    /// Somebody has to look at it.
-    Bad,
-    /// Beside the point.
-    Faint,
-}
-
-/// Text that can't do anything but be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Span {
-    tone: Tone,
-    text: String,
-}
-
-/// One line of output.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Line(Vec<Span>);
-
-/// Lines of output.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page(Vec<Line>);
-
-/// Rows whose columns are aligned, as kubectl does it.
-#[derive(Clone, Debug, Default)]
-pub struct Table {
-    rows: Vec<Vec<Line>>,
-}
-
-/// The gap between two columns.
-const GAP: usize = 3;
-
-/// Replaces what could act on a terminal: control characters (line breaks too),
-/// and those that reverse or hide text.
-#[must_use]
-pub fn clean(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    text.chars()
-        .map(|c| if acts(c) { '\u{fffd}' } else { c })
-        .collect()
-}
-
-/// A report as JSON or YAML, with every text in it [`clean`].
+/// A report in a format.
 ///
 /// # Errors
 /// When it can't be written as such.
-pub fn structured(report: &impl Serialize, format: Format) -> anyhow::Result<String> {
-    let mut value = serde_json::to_value(report).context("can't write the report")?;
-    clean_value(&mut value);
-    Ok(match format {
-        Format::Yaml => serde_saphyr::to_string(&value)?.trim_end().to_owned() + "\n",
-        _ => serde_json::to_string_pretty(&value)? + "\n",
-    })
+pub fn text(report: &impl Report, format: Format, now: Timestamp) -> anyhow::Result<String> {
+    let page = match format {
+        Format::Json => return Ok(serde_json::to_string_pretty(&json(report)?)? + "\n"),
+        Format::Yaml => {
+            let text = serde_saphyr::to_string(&json(report)?)?;
+            return Ok(text.trim_end().to_owned() + "\n");
+        }
+        Format::Name => report.names().into_iter().map(Line::plain).collect(),
+        Format::Table | Format::Wide => report.page(format == Format::Wide, now),
+    };
+    Ok(page.text(colours()))
 }
 
-fn clean_value(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = clean(text),
-        Value::Array(items) => items.iter_mut().for_each(clean_value),
-        Value::Object(fields) => {
-            *fields = std::mem::take(fields)
-                .into_iter()
-                .map(|(name, mut value)| {
-                    clean_value(&mut value);
-                    (clean(&name), value)
-                })
-                .collect();
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+/// Prints a report; its notes go to standard error where they aren't in it.
+///
+/// # Errors
+/// When it can't be written.
+pub fn show(report: &impl Report, format: Format) -> anyhow::Result<()> {
+    print(&text(report, format, Timestamp::now())?)?;
+    if !matches!(format, Format::Json | Format::Yaml) {
+        print_notes(report.notes());
     }
+    Ok(())
 }
 
 /// Whether standard output takes colours: a terminal, and nobody said no.
@@ -153,251 +94,5 @@ pub fn print_error_line(text: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }
 
-// === impl Tone ===
-
-impl Tone {
-    /// The parameters of the escape sequence that sets it.
-    const fn code(self) -> Option<&'static str> {
-        match self {
-            Self::Plain => None,
-            Self::Strong => Some("1"),
-            Self::Good => Some("32"),
-            Self::Busy => Some("33"),
-            Self::Bad => Some("31"),
-            Self::Faint => Some("2"),
-        }
-    }
-}
-
-// === impl Line ===
-
-impl Line {
-    /// A line with one text.
-    pub fn of(tone: Tone, text: impl fmt::Display) -> Self {
-        Self::default().then(tone, text)
-    }
-
-    /// Plain text.
-    pub fn plain(text: impl fmt::Display) -> Self {
-        Self::of(Tone::Plain, text)
-    }
-
-    /// Adds text.
-    #[must_use]
-    pub fn then(mut self, tone: Tone, text: impl fmt::Display) -> Self {
-        let text = clean(&text.to_string());
-        if !text.is_empty() {
-            self.0.push(Span { tone, text });
-        }
-        self
-    }
-
-    /// Adds text after two spaces, if there is any.
-    #[must_use]
-    pub fn beside(self, tone: Tone, text: impl fmt::Display) -> Self {
-        let text = text.to_string();
-        if text.is_empty() {
-            return self;
-        }
-        self.then(Tone::Plain, "  ").then(tone, text)
-    }
-
-    /// Adds another line's spans.
-    #[must_use]
-    pub fn join(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
-        self
-    }
-
-    /// Whether there is no text.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn width(&self) -> usize {
-        self.0.iter().map(|span| span.text.chars().count()).sum()
-    }
-
-    fn write(&self, colours: bool, out: &mut String) {
-        for Span { tone, text } in &self.0 {
-            // Writing to a String doesn't fail.
-            let _ = match tone.code().filter(|_| colours) {
-                Some(code) => write!(out, "\u{1b}[{code}m{text}\u{1b}[0m"),
-                None => out.write_str(text),
-            };
-        }
-    }
-}
-
-// === impl Page ===
-
-impl Page {
-    /// Adds a line.
-    pub fn push(&mut self, line: Line) {
-        self.0.push(line);
-    }
-
-    /// Adds an empty line, a heading and what belongs to it.
-    pub fn section(&mut self, heading: &str, lines: Self) {
-        if lines.0.is_empty() {
-            return;
-        }
-        self.push(Line::default());
-        self.push(Line::of(Tone::Strong, heading));
-        for line in lines.0 {
-            self.push(Line::plain("  ").join(line));
-        }
-    }
-
-    /// Adds another page's lines.
-    pub fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
-
-    /// The lines, each ended.
-    #[must_use]
-    pub fn text(&self, colours: bool) -> String {
-        let mut out = String::new();
-        for line in &self.0 {
-            line.write(colours, &mut out);
-            out.truncate(out.trim_end_matches(' ').len());
-            out.push('\n');
-        }
-        out
-    }
-}
-
-impl FromIterator<Line> for Page {
-    fn from_iter<I: IntoIterator<Item = Line>>(lines: I) -> Self {
-        Self(lines.into_iter().collect())
-    }
-}
-
-// === impl Table ===
-
-impl Table {
-    /// A table with these headings.
-    #[must_use]
-    pub fn new<'a>(headings: impl IntoIterator<Item = &'a str>) -> Self {
-        let headings = headings.into_iter().map(Line::plain).collect();
-        Self {
-            rows: vec![headings],
-        }
-    }
-
-    /// A table without headings.
-    #[must_use]
-    pub fn bare() -> Self {
-        Self::default()
-    }
-
-    /// Adds a row.
-    pub fn push(&mut self, row: Vec<Line>) {
-        self.rows.push(row);
-    }
-
-    /// The rows with their columns aligned.
-    #[must_use]
-    pub fn lines(self) -> Page {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns)
-            .map(|column| {
-                let cells = self.rows.iter().filter_map(|row| row.get(column));
-                cells.map(Line::width).max().unwrap_or(0)
-            })
-            .collect();
-        let align = |row: Vec<Line>| {
-            let mut line = Line::default();
-            let mut gap = 0;
-            for (cell, width) in row.into_iter().zip(&widths) {
-                let after = width - cell.width() + GAP;
-                line = line.then(Tone::Plain, " ".repeat(gap)).join(cell);
-                gap = after;
-            }
-            line
-        };
-        self.rows.into_iter().map(align).collect()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const NASTY: &str = "a\u{1b}[2Jb\nc\rd\u{9b}31me\u{202e}f\u{7f}\u{0}\u{200b}";
-
-    #[test]
-    fn control_characters_never_get_out() {
-        let page: Page = [Line::of(Tone::Bad, NASTY)].into_iter().collect();
-        let mut table = Table::new([NASTY, "B"]);
-        table.push(vec![Line::plain(NASTY), Line::plain("b")]);
-        let json = structured(&json!({ NASTY: [NASTY] }), Format::Json).unwrap();
-        let yaml = structured(&json!({ NASTY: [NASTY] }), Format::Yaml).unwrap();
-        for text in [page.text(false), table.lines().text(false), json, yaml] {
-            let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
-            assert!(!text.contains(acts), "{text:?}");
-            assert!(text.contains("a\u{fffd}[2Jb\u{fffd}c"), "{text:?}");
-        }
-        assert_eq!(page.text(false).lines().count(), 1);
-    }
-
-    #[test]
-    fn only_our_own_colours_get_out() {
-        let page: Page = [Line::of(Tone::Bad, "a\u{1b}[0mb")].into_iter().collect();
-        assert_eq!(page.text(true), "\u{1b}[31ma\u{fffd}[0mb\u{1b}[0m\n");
-    }
-
-    #[test]
-    fn letters_of_all_languages_pass() {
-        assert_eq!(clean("größe 設定 \u{1f600}"), "größe 設定 \u{1f600}");
-    }
-
-    #[test]
-    fn colours_are_for_terminals_that_want_them() {
-        let cases = [
-            (true, None, None, true),
-            (true, None, Some("xterm"), true),
-            (true, Some(""), None, true),
-            (true, Some("1"), None, false),
-            (true, None, Some("dumb"), false),
-            (false, None, Some("xterm"), false),
-        ];
-        for (terminal, no_color, term, expected) in cases {
-            assert_eq!(
-                takes_colours(terminal, no_color, term),
-                expected,
-                "{terminal} {no_color:?} {term:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn columns_are_aligned_by_what_is_seen() {
-        let mut table = Table::new(["NAME", "STATE", "LAST"]);
-        table.push(vec![
-            Line::plain("größe"),
-            Line::of(Tone::Bad, "Held"),
-            Line::plain("x"),
-        ]);
-        table.push(vec![Line::plain("b"), Line::default(), Line::plain("y")]);
-        assert_eq!(
-            table.lines().text(false),
-            "\
-NAME    STATE   LAST
-größe   Held    x
-b               y
-"
-        );
-    }
-
-    #[test]
-    fn a_section_without_lines_is_left_out() {
-        let mut page = Page::default();
-        page.section("Rolls", Page::default());
-        page.section("Undo", [Line::plain("x")].into_iter().collect());
-        assert_eq!(page.text(false), "\nUndo\n  x\n");
-    }
-}
+mod tests;

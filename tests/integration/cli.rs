@@ -162,7 +162,10 @@ async fn a_plain_user_learns_what_is_stale_why_and_what_to_do() -> Result {
         tree.contains("deployment/web  must be rolled by hand"),
         "{tree}"
     );
-    ensure!(tree.contains("pod/debug  must be created anew"), "{tree}");
+    ensure!(
+        tree.contains("pod/debug  must be deleted and created again"),
+        "{tree}"
+    );
     let tree = user.prints(0, &["tree", "cm/app", "--keys", "b"]).await?;
     ensure!(!tree.contains("deployment/web"), "{tree}");
 

@@ -1,6 +1,5 @@
 //! `status --watch` and `status --wait`.
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
@@ -8,19 +7,21 @@ use anyhow::bail;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
-use kube::core::{DeserializeGuard, ObjectMeta};
+use kube::Api;
+use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::reflector::{self, Store, reflector};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource as _};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{Report, StatusArgs, show, text};
-use crate::api::Projection;
+use super::{StatusArgs, exit, print_status};
+use crate::api::{Duration as InWords, Projection};
 use crate::cli::connect::{Connection, is_forbidden};
 use crate::cli::exit::Exit;
 use crate::cli::fetch::Fetch;
-use crate::cli::output::{Format, print, print_error_line, print_notes};
+use crate::cli::output::{Format, print, print_error_line, print_notes, text};
 use crate::cluster::client::error::describe_watch;
+use crate::report::status::Status;
 
 /// Changes that come within this time are shown together.
 const TOGETHER: Duration = Duration::from_millis(300);
@@ -31,35 +32,50 @@ const REDRAW: Duration = Duration::from_secs(10);
 /// Homes the cursor and clears what is below.
 const CLEAR: &str = "\u{1b}[H\u{1b}[J";
 
+/// One that can't be decoded is as none; the list before has said so.
 type Guarded = DeserializeGuard<Projection>;
-type Projections = BTreeMap<(String, String), Projection>;
 
 /// The Projections, kept up to date.
 struct Followed<'a> {
+    args: &'a StatusArgs,
     connection: &'a Connection,
     events: BoxStream<'a, watcher::Result<Event<Guarded>>>,
-    projections: Projections,
-    /// Those of a list that is under way.
-    listed: Projections,
+    projections: Store<Guarded>,
+    /// Whether a first list is complete.
     complete: bool,
 }
 
 impl<'a> Followed<'a> {
-    fn new(args: &StatusArgs, connection: &'a Connection) -> Self {
+    async fn new(args: &'a StatusArgs, connection: &'a Connection) -> anyhow::Result<Self> {
+        // A list says best what is wrong with reading them.
+        Fetch::new(connection, args.all_namespaces)
+            .projections()
+            .await?;
         let client = connection.client.clone();
         let api: Api<Guarded> = match args.all_namespaces {
             true => Api::all(client),
             false => Api::namespaced(client, &connection.namespace),
         };
-        Self {
+        let (projections, writer) = reflector::store();
+        let events = reflector(writer, watcher(api, watcher::Config::default()));
+        let mut followed = Self {
+            args,
             connection,
-            events: watcher(api, watcher::Config::default())
-                .default_backoff()
-                .boxed(),
-            projections: Projections::new(),
-            listed: Projections::new(),
+            events: events.default_backoff().boxed(),
+            projections,
             complete: false,
-        }
+        };
+        followed.changed().await?;
+        Ok(followed)
+    }
+
+    /// What is to be shown now. Labels may have changed, so they are asked for again.
+    async fn report(&self) -> anyhow::Result<Status> {
+        let fetch = Fetch::new(self.connection, self.args.all_namespaces);
+        let filter = self.args.filter(&fetch).await?;
+        let guarded = self.projections.state();
+        let projections = guarded.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        Ok(filter.report(projections, Vec::new()))
     }
 
     /// Waits for the first list, then for changes; several in a row count as one.
@@ -82,21 +98,10 @@ impl<'a> Followed<'a> {
 
     /// Takes in one event. Dropping the future loses none.
     async fn step(&mut self) -> anyhow::Result<()> {
-        let Some(event) = self.events.next().await else {
-            bail!("the watch of Projections ended");
-        };
-        match event {
-            Ok(Event::Init) => self.listed.clear(),
-            Ok(Event::InitApply(guarded)) => put(&mut self.listed, guarded),
-            Ok(Event::InitDone) => {
-                self.projections = std::mem::take(&mut self.listed);
-                self.complete = true;
-            }
-            Ok(Event::Apply(guarded)) => put(&mut self.projections, guarded),
-            Ok(Event::Delete(guarded)) => {
-                self.projections.remove(&key(&guarded));
-            }
-            Err(error) => self.failed(&error)?,
+        match self.events.next().await {
+            Some(Ok(event)) => self.complete |= matches!(event, Event::InitDone),
+            Some(Err(error)) => self.failed(&error)?,
+            None => bail!("the watch of Projections ended"),
         }
         Ok(())
     }
@@ -121,32 +126,15 @@ impl<'a> Followed<'a> {
     }
 }
 
-fn key(guarded: &Guarded) -> (String, String) {
-    let meta: &ObjectMeta = guarded.meta();
-    (
-        meta.namespace.clone().unwrap_or_default(),
-        meta.name.clone().unwrap_or_default(),
-    )
-}
-
-/// One that can't be decoded is as none; the list before has said so.
-fn put(projections: &mut Projections, guarded: Guarded) {
-    let key = key(&guarded);
-    match guarded.0 {
-        Ok(projection) => projections.insert(key, projection),
-        Err(_) => projections.remove(&key),
-    };
-}
-
 /// Prints the table whenever something changes, until it is interrupted.
 pub(super) async fn watch(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Exit> {
-    let mut followed = first(args, connection).await?;
+    let mut followed = Followed::new(args, connection).await?;
     let table = matches!(args.output, Format::Table | Format::Wide);
     let redraws = table && io::stdout().is_terminal();
     let mut before = None;
     loop {
-        let report = report(args, connection, &followed).await?;
-        let text = text(args, &report)?;
+        let report = followed.report().await?;
+        let text = text(&report, args.output, Timestamp::now())?;
         if redraws {
             print(&format!("{CLEAR}{text}"))?;
             print_notes(&report.notes);
@@ -168,25 +156,25 @@ pub(super) async fn watch(args: &StatusArgs, connection: &Connection) -> anyhow:
 /// Waits until everything has been in sync for long enough.
 pub(super) async fn wait(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Exit> {
     let deadline = Instant::now() + args.timeout;
-    let mut followed = first(args, connection).await?;
+    let mut followed = Followed::new(args, connection).await?;
     let mut since = None;
     let mut said = 0;
     loop {
-        let report = report(args, connection, &followed).await?;
+        let report = followed.report().await?;
         let missing = args.missing(&report);
         let now = Instant::now();
-        let settled = missing.is_empty() && report.exit() != Exit::OutOfSync;
+        let settled = missing.is_empty() && report.out_of_sync() == 0;
         since = match settled {
             true => Some(since.unwrap_or(now)),
             false => None,
         };
         let done = since.map(|since: Instant| since + args.stable_for);
         if done.is_some_and(|done| done <= now) {
-            show(args, connection, &report)?;
-            return Ok(report.exit());
+            print_status(args, connection, &report)?;
+            return Ok(exit(&report));
         }
         if deadline <= now {
-            show(args, connection, &report)?;
+            print_status(args, connection, &report)?;
             return Ok(timed_out(args, &report, &missing));
         }
         let waiting_for = report.out_of_sync() + missing.len();
@@ -204,38 +192,16 @@ pub(super) async fn wait(args: &StatusArgs, connection: &Connection) -> anyhow::
     }
 }
 
-fn timed_out(args: &StatusArgs, report: &Report, missing: &[String]) -> Exit {
-    let timeout = crate::api::Duration::from(args.timeout);
+fn timed_out(args: &StatusArgs, report: &Status, missing: &[String]) -> Exit {
+    let timeout = InWords::from(args.timeout);
     let what = match (missing, report.out_of_sync()) {
         ([], 0) => format!(
             "not in sync for {} without a break",
-            crate::api::Duration::from(args.stable_for)
+            InWords::from(args.stable_for)
         ),
         ([], count) => format!("{count} still not in sync"),
         (missing, _) => format!("still not managed: {}", missing.join(", ")),
     };
     print_error_line(&format!("error: timed out after {timeout}: {what}"));
     Exit::OutOfSync
-}
-
-async fn first<'a>(args: &StatusArgs, connection: &'a Connection) -> anyhow::Result<Followed<'a>> {
-    // A list says best what is wrong with reading them.
-    Fetch::new(connection, args.all_namespaces)
-        .projections()
-        .await?;
-    let mut followed = Followed::new(args, connection);
-    followed.changed().await?;
-    Ok(followed)
-}
-
-async fn report(
-    args: &StatusArgs,
-    connection: &Connection,
-    followed: &Followed<'_>,
-) -> anyhow::Result<Report> {
-    // Labels may have changed, so they are asked for again.
-    let fetch = Fetch::new(connection, args.all_namespaces);
-    let filter = args.filter(&fetch).await?;
-    let projections = followed.projections.values();
-    Ok(filter.report(projections, Vec::new(), Timestamp::now()))
 }

@@ -1,8 +1,6 @@
 //! `projsync status`: which workloads are out of sync, and why.
 
 mod follow;
-pub mod render;
-pub mod report;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +13,11 @@ use jiff::Timestamp;
 use super::connect::{ConnectArgs, Connection};
 use super::exit::Exit;
 use super::fetch::Fetch;
-use super::name::WorkloadName;
-use super::output::{Format, colours, print, print_error_line, print_notes, structured};
+use super::output::{Format, print_error_line, show};
 use super::run_args::positive;
 use crate::api::Projection;
-
-pub use render::{outcome, state};
-pub use report::{Counts, Report, Row};
+use crate::report::name::WorkloadName;
+use crate::report::status::{Row, Status};
 
 /// For its help.
 pub(super) const LONG_ABOUT: &str = "\
@@ -80,6 +76,8 @@ pub(super) struct Filter<'a> {
     pub(super) workloads: &'a [WorkloadName],
     /// By uid, where labels select; all if `None`.
     pub(super) labelled: Option<BTreeSet<String>>,
+    /// Whether they are of several namespaces.
+    pub(super) namespaces: bool,
 }
 
 impl Filter<'_> {
@@ -97,10 +95,13 @@ impl Filter<'_> {
         &self,
         projections: impl IntoIterator<Item = &'p Projection>,
         notes: Vec<String>,
-        now: Timestamp,
-    ) -> Report {
+    ) -> Status {
         let rows = projections.into_iter().filter_map(|p| self.row(p));
-        Report::new(rows.collect(), notes, now)
+        let status = Status::new(rows.collect(), notes, Timestamp::now());
+        Status {
+            namespaces: self.namespaces,
+            ..status
+        }
     }
 }
 
@@ -117,18 +118,18 @@ pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
         return follow::watch(args, &connection).await;
     }
     let report = fetch(args, &connection).await?;
-    show(args, &connection, &report)?;
+    print_status(args, &connection, &report)?;
     Ok(match args.exit_code {
-        true => report.exit(),
+        true => exit(&report),
         false => Exit::Success,
     })
 }
 
-async fn fetch(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Report> {
+async fn fetch(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Status> {
     let mut fetch = Fetch::new(connection, args.all_namespaces);
     let projections = fetch.projections().await?;
     let filter = args.filter(&fetch).await?;
-    let report = filter.report(&projections, fetch.notes, Timestamp::now());
+    let report = filter.report(&projections, fetch.notes);
     let missing = args.missing(&report);
     if !missing.is_empty() {
         bail!(
@@ -142,7 +143,7 @@ async fn fetch(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Rep
 
 impl StatusArgs {
     /// The workloads that were asked for and are not in the report.
-    fn missing(&self, report: &Report) -> Vec<String> {
+    fn missing(&self, report: &Status) -> Vec<String> {
         let named = self.workloads.iter();
         named
             .filter(|name| !report.items.iter().any(|row| row.workload == **name))
@@ -157,35 +158,29 @@ impl StatusArgs {
                 Some(labels) => Some(fetch.labelled(labels).await?),
                 None => None,
             },
+            namespaces: self.all_namespaces,
         })
     }
 }
 
-/// The report as it is printed.
-fn text(args: &StatusArgs, report: &Report) -> anyhow::Result<String> {
-    match args.output {
-        Format::Json | Format::Yaml => structured(report, args.output),
-        format => {
-            let page = render::page(report, format, args.all_namespaces, Timestamp::now());
-            Ok(page.text(colours()))
-        }
+/// What a report means for a script.
+fn exit(report: &Status) -> Exit {
+    match (report.out_of_sync(), report.is_unknown()) {
+        (0, false) => Exit::Success,
+        (0, true) => Exit::Unknown,
+        _ => Exit::OutOfSync,
     }
 }
 
-fn show(args: &StatusArgs, connection: &Connection, report: &Report) -> anyhow::Result<()> {
-    print(&text(args, report)?)?;
-    if matches!(args.output, Format::Json | Format::Yaml) {
-        return Ok(());
-    }
-    print_notes(&report.notes);
-    if report.items.is_empty() {
-        print_error_line(&match args.all_namespaces {
-            true => "No managed workloads found.".to_owned(),
-            false => format!(
-                "No managed workloads found in namespace {}.",
-                connection.namespace
-            ),
-        });
+fn print_status(args: &StatusArgs, connection: &Connection, report: &Status) -> anyhow::Result<()> {
+    show(report, args.output)?;
+    let for_people = !matches!(args.output, Format::Json | Format::Yaml);
+    if report.items.is_empty() && for_people {
+        let place = match args.all_namespaces {
+            true => "in any namespace".to_owned(),
+            false => format!("in namespace {}", connection.namespace),
+        };
+        print_error_line(&format!("No managed workloads found {place}."));
     }
     Ok(())
 }

@@ -6,10 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Serialize;
 
-use crate::api::Projection;
+use super::Report;
+use super::age::{ago, until};
+use super::name::WorkloadName;
+use super::output::{Line, Page, Table, Tone};
+use super::words;
 use crate::api::projection::{Outcome, Pods, State};
-use crate::cli::exit::Exit;
-use crate::cli::name::WorkloadName;
+use crate::api::{Projection, Reason};
 
 /// How long after the time that a decision names the operator may be taken for gone.
 const OVERDUE: SignedDuration = SignedDuration::from_secs(60);
@@ -17,11 +20,14 @@ const OVERDUE: SignedDuration = SignedDuration::from_secs(60);
 /// The managed workloads, worst first.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct Status {
     /// One for each workload.
     pub items: Vec<Row>,
     /// What couldn't be seen, and what looks wrong.
     pub notes: Vec<String>,
+    /// Whether they are of several namespaces.
+    #[serde(skip)]
+    pub namespaces: bool,
 }
 
 /// One workload.
@@ -87,31 +93,45 @@ impl From<&Pods> for Counts {
     }
 }
 
+impl Counts {
+    /// `1 Fresh, 2 Stale`; `none` where there are no Pods.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        let named = [
+            (self.fresh, "Fresh", Tone::Plain),
+            (self.stale, "Stale", Tone::Bad),
+            (self.refreshing, "Refreshing", Tone::Busy),
+            (self.unknown, "Unknown", Tone::Busy),
+        ];
+        let mut line = Line::default();
+        for (count, name, tone) in named.into_iter().filter(|(count, ..)| *count > 0) {
+            let gap = if line.is_empty() { "" } else { ", " };
+            line = line
+                .then(Tone::Plain, gap)
+                .then(tone, format!("{count} {name}"));
+        }
+        match line.is_empty() {
+            true => Line::plain("none"),
+            false => line,
+        }
+    }
+}
+
 impl From<&Projection> for Row {
     fn from(projection: &Projection) -> Self {
         let status = projection.status.clone().unwrap_or_default();
-        let decision = status.decision;
         let workload = &projection.spec.workload;
+        let decision = status.decision.as_ref();
         Self {
             namespace: projection.metadata.namespace.clone().unwrap_or_default(),
-            workload: WorkloadName {
-                kind: workload.kind,
-                name: workload.name.clone(),
-            },
+            workload: WorkloadName::new(workload.kind, &*workload.name),
             state: status.summary.state,
             sources: status.summary.sources,
             pods: Counts::from(&status.pods),
-            decision: decision.as_ref().map(|decision| decision.outcome),
-            reason: decision
-                .as_ref()
-                .map(|decision| decision.reason.clone())
-                .unwrap_or_default(),
-            until: decision
-                .as_ref()
-                .and_then(|decision| decision.until.clone()),
-            message: decision
-                .map(|decision| decision.message)
-                .unwrap_or_default(),
+            decision: decision.map(|decision| decision.outcome),
+            until: decision.and_then(|decision| decision.until.clone()),
+            reason: decision.map_or_else(String::new, |decision| decision.reason.clone()),
+            message: decision.map_or_else(String::new, |decision| decision.message.clone()),
             last_roll: status.summary.last_roll,
             policy: status.policy.and_then(|policy| policy.name),
         }
@@ -137,17 +157,13 @@ impl Row {
         until.is_some_and(|until| now.duration_since(until.0) > OVERDUE)
     }
 
-    /// What it means for a script.
-    fn exit(&self) -> Exit {
-        match self.state {
-            Some(State::InSync) => Exit::Success,
-            Some(State::Unknown) => Exit::Unknown,
-            Some(State::Held | State::Waiting | State::Rolling) | None => Exit::OutOfSync,
-        }
+    /// Whether some Pod may have old content.
+    fn is_out_of_sync(&self) -> bool {
+        !matches!(self.state, Some(State::InSync | State::Unknown))
     }
 }
 
-impl Report {
+impl Status {
     /// Sorts the rows and says what looks wrong.
     #[must_use]
     pub fn new(mut items: Vec<Row>, mut notes: Vec<String>, now: Timestamp) -> Self {
@@ -164,23 +180,99 @@ impl Report {
                 "{overdue} of the decisions should have been acted upon more than a minute ago: is the operator running?"
             ));
         }
-        Self { items, notes }
-    }
-
-    /// The worst of what the rows mean for a script.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        let exits: Vec<Exit> = self.items.iter().map(Row::exit).collect();
-        [Exit::OutOfSync, Exit::Unknown]
-            .into_iter()
-            .find(|exit| exits.contains(exit))
-            .unwrap_or(Exit::Success)
+        Self {
+            items,
+            notes,
+            namespaces: false,
+        }
     }
 
     /// How many workloads are not in sync.
     #[must_use]
     pub fn out_of_sync(&self) -> usize {
-        let rows = self.items.iter();
-        rows.filter(|row| row.exit() == Exit::OutOfSync).count()
+        self.items.iter().filter(|row| row.is_out_of_sync()).count()
+    }
+
+    /// Whether of some Pods it can't be told what they have.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.items
+            .iter()
+            .any(|row| row.state == Some(State::Unknown))
     }
 }
+
+impl Report for Status {
+    fn page(&self, wide: bool, now: Timestamp) -> Page {
+        if self.items.is_empty() {
+            return Page::default();
+        }
+        let mut headings = vec![
+            "WORKLOAD",
+            "STATE",
+            "REASON",
+            "PODS",
+            "SOURCES",
+            "LAST ROLL",
+        ];
+        if self.namespaces {
+            headings.insert(0, "NAMESPACE");
+        }
+        if wide {
+            headings.extend(["POLICY", "NEXT", "MESSAGE"]);
+        }
+        let mut table = Table::new(headings);
+        for row in &self.items {
+            let mut cells = row.cells(now);
+            if self.namespaces {
+                cells.insert(0, Line::plain(&row.namespace));
+            }
+            if wide {
+                cells.extend(row.more(now));
+            }
+            table.push(cells);
+        }
+        table.lines()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let rows = self.items.iter();
+        rows.map(|row| row.workload.with_group()).collect()
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl Row {
+    fn cells(&self, now: Timestamp) -> Vec<Line> {
+        let reason = Some(&self.reason).filter(|reason| *reason != Reason::InSync.as_str());
+        vec![
+            Line::of(Tone::Strong, &self.workload),
+            words::state(self.state),
+            or_none(reason),
+            self.pods.line(),
+            Line::plain(self.sources),
+            or_none(self.last_roll.as_ref().map(|time| ago(time, now)).as_ref()),
+        ]
+    }
+
+    fn more(&self, now: Timestamp) -> [Line; 3] {
+        [
+            or_none(self.policy.as_ref()),
+            or_none(self.until.as_ref().map(|time| until(time, now)).as_ref()),
+            or_none(Some(&self.message)),
+        ]
+    }
+}
+
+fn or_none(text: Option<&String>) -> Line {
+    match text.map(String::as_str) {
+        None | Some("") => Line::plain("-"),
+        Some(text) => Line::plain(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

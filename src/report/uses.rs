@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::name::SourceName;
 use crate::api::projection::ReferenceRecord;
-use crate::core::project::pod_spec::{Container, PodSpec};
-use crate::core::project::reference::{Selection, Use, references};
+use crate::core::project::pod_spec::PodSpec;
+use crate::core::project::reference::{Selection, SelfRefreshedKind, Use, self_refreshing, uses};
 use crate::kinds::Class;
 
 /// All uses of one source and one class.
@@ -23,7 +23,7 @@ pub struct Uses {
 }
 
 /// One way in which containers see a source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OneUse {
     /// `volume`, `projected`, `env`, `envFrom`.
@@ -54,47 +54,49 @@ pub struct SeenKey {
     pub name: String,
 }
 
+/// What the kubelet refreshes itself in a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SelfRefreshing {
+    /// The volume.
+    pub volume: String,
+    /// `downwardAPI`, `serviceAccountToken`, `clusterTrustBundle`, `podCertificate`.
+    pub kind: &'static str,
+    /// The containers that mount it.
+    pub containers: Vec<String>,
+}
+
 // === impl Uses ===
 
 impl Uses {
     /// What a Pod or Pod template projects, by source and class.
     #[must_use]
     pub fn of(spec: &PodSpec) -> Vec<Self> {
-        let mut found: BTreeMap<(SourceName, Class), Vec<OneUse>> = BTreeMap::new();
-        for (container, alone) in one_by_one(spec) {
-            for reference in references(&alone) {
-                let (kind, name) = &reference.source;
-                let name = name.to_string();
-                let source = SourceName { kind: *kind, name };
-                let uses = found.entry((source, reference.class)).or_default();
-                for one in reference.uses.iter().map(OneUse::from) {
-                    OneUse::add(uses, one, container);
-                }
-            }
+        type Containers = BTreeMap<OneUse, Vec<String>>;
+        let mut found: BTreeMap<(SourceName, Class), Containers> = BTreeMap::new();
+        for seen in uses(spec) {
+            let (kind, name) = seen.source;
+            let of_source = found.entry((SourceName::new(kind, &**name), seen.class));
+            let containers = of_source.or_default().entry(OneUse::from(&seen.use_));
+            containers.or_default().push(seen.container.to_string());
         }
-        let uses = found.into_iter();
-        uses.map(|((source, class), uses)| Self {
-            source,
-            class,
-            uses,
-        })
-        .collect()
+        let with_containers = |(one, containers)| OneUse { containers, ..one };
+        let found = found.into_iter();
+        found
+            .map(|((source, class), uses)| Self {
+                source,
+                class,
+                uses: uses.into_iter().map(with_containers).collect(),
+            })
+            .collect()
     }
-}
 
-/// Each container with a spec in which it is alone: a reference tells which containers
-/// have uses of it, but not which of its uses each of them has.
-fn one_by_one(spec: &PodSpec) -> impl Iterator<Item = (&str, PodSpec)> {
-    let alone = |init: &[Container], regular: &[Container]| PodSpec {
-        init_containers: init.to_vec(),
-        containers: regular.to_vec(),
-        volumes: spec.volumes.clone(),
-    };
-    let init = spec.init_containers.iter();
-    let init = init.map(move |one| (&*one.name, alone(std::slice::from_ref(one), &[])));
-    let regular = spec.containers.iter();
-    let regular = regular.map(move |one| (&*one.name, alone(&[], std::slice::from_ref(one))));
-    init.chain(regular)
+    /// The keys that are seen, each once; `None` where every key is.
+    #[must_use]
+    pub fn key_names(&self) -> Option<BTreeSet<&str>> {
+        let all: Option<Vec<_>> = self.uses.iter().map(OneUse::key_names).collect();
+        Some(all?.into_iter().flatten().collect())
+    }
 }
 
 impl From<&ReferenceRecord> for Uses {
@@ -106,18 +108,13 @@ impl From<&ReferenceRecord> for Uses {
             name: key.clone(),
         });
         Self {
-            source: SourceName {
-                kind: record.kind,
-                name: record.name.clone(),
-            },
+            source: SourceName::new(record.kind, &*record.name),
             class: record.class,
             uses: vec![OneUse {
                 place: record.uses.join(", "),
                 keys: whole.then(|| keys.collect()),
-                prefix: String::new(),
-                hidden: Vec::new(),
                 optional: record.optional,
-                containers: Vec::new(),
+                ..OneUse::default()
             }],
         }
     }
@@ -127,51 +124,30 @@ impl From<&ReferenceRecord> for Uses {
 
 impl From<&Use> for OneUse {
     fn from(one: &Use) -> Self {
-        let (keys, prefix, hidden) = match &one.selection {
-            Selection::Files => (None, String::new(), Vec::new()),
-            Selection::Variables { prefix, hidden } => (
-                None,
-                prefix.to_string(),
-                hidden.iter().map(ToString::to_string).collect(),
-            ),
+        let mut use_ = Self {
+            place: one.place.as_str().to_owned(),
+            optional: one.optional,
+            ..Self::default()
+        };
+        match &one.selection {
+            Selection::Files => {}
+            Selection::Variables { prefix, hidden } => {
+                use_.prefix = prefix.to_string();
+                use_.hidden = hidden.iter().map(ToString::to_string).collect();
+            }
             Selection::Keys(keys) => {
                 let keys = keys.iter().map(|(name, key)| SeenKey {
                     key: key.to_string(),
                     name: name.to_string(),
                 });
-                (Some(keys.collect()), String::new(), Vec::new())
+                use_.keys = Some(keys.collect());
             }
-        };
-        Self {
-            place: one.place.as_str().to_owned(),
-            keys,
-            prefix,
-            hidden,
-            optional: one.optional,
-            containers: Vec::new(),
         }
+        use_
     }
 }
 
 impl OneUse {
-    /// Adds a use by a container; two containers may have the same one.
-    fn add(uses: &mut Vec<Self>, mut one: Self, container: &str) {
-        let same = uses.iter_mut().find(|other| {
-            let same = Self {
-                containers: other.containers.clone(),
-                ..one.clone()
-            };
-            **other == same
-        });
-        match same {
-            Some(same) => same.containers.push(container.to_owned()),
-            None => {
-                one.containers.push(container.to_owned());
-                uses.push(one);
-            }
-        }
-    }
-
     /// What of it sees these keys; `None` if nothing does. No keys stand for all.
     #[must_use]
     pub fn only(&self, asked: &[String]) -> Option<Self> {
@@ -202,11 +178,7 @@ impl OneUse {
     /// The keys, and the names under which they are seen.
     #[must_use]
     pub fn describe(&self) -> String {
-        let keys = match self.key_names() {
-            None => "all keys".to_owned(),
-            Some(keys) if keys.is_empty() => "no key".to_owned(),
-            Some(keys) => keys.into_iter().collect::<Vec<_>>().join(", "),
-        };
+        let keys = keys_in_words(self.key_names());
         match self.names() {
             names if names.is_empty() => keys,
             names => format!("{keys} {names}"),
@@ -229,5 +201,38 @@ impl OneUse {
             words.push(format!("but {}", self.hidden.join(", ")));
         }
         words.join(" ")
+    }
+}
+
+/// `a, b`, `no key`, or `all keys` for `None`.
+pub(super) fn keys_in_words<'a>(keys: Option<impl IntoIterator<Item = &'a str>>) -> String {
+    let Some(keys) = keys else {
+        return "all keys".to_owned();
+    };
+    match keys.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => "no key".to_owned(),
+        keys => keys.join(", "),
+    }
+}
+
+// === impl SelfRefreshing ===
+
+impl SelfRefreshing {
+    /// What a Pod template has that the kubelet refreshes itself.
+    #[must_use]
+    pub fn of(spec: &PodSpec) -> Vec<Self> {
+        let found = self_refreshing(spec).into_iter();
+        found
+            .map(|one| Self {
+                volume: one.volume.to_string(),
+                kind: match one.kind {
+                    SelfRefreshedKind::DownwardApi => "downwardAPI",
+                    SelfRefreshedKind::ServiceAccountToken => "serviceAccountToken",
+                    SelfRefreshedKind::ClusterTrustBundle => "clusterTrustBundle",
+                    SelfRefreshedKind::PodCertificate => "podCertificate",
+                },
+                containers: one.containers.iter().map(ToString::to_string).collect(),
+            })
+            .collect()
     }
 }

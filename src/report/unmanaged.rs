@@ -3,13 +3,12 @@
 //! Nobody keeps a timeline for it. But where a managed workload projects the same keys, its
 //! Projection says when they changed; and the Pod says when its containers started.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::projection::{PodState, ProjectionStatus, TimelineEntry};
-use crate::cli::objects::{Life, Pod, Workload};
-use crate::cli::uses::Uses;
+use super::objects::{Pod, Workload};
+use super::uses::Uses;
+use crate::api::projection::{PodState, TimelineEntry};
+use crate::cluster::views::Life;
 use crate::kinds::Class;
 
 /// A start is told by a node's clock and a change by the API server's: the nearer they are the
@@ -39,37 +38,32 @@ pub(super) fn state(pod: &Pod, uses: &Uses, workloads: &[Workload]) -> Option<(P
 
 /// When the first of the containers that see the source started.
 fn started(pod: &Pod, uses: &Uses) -> Option<Timestamp> {
-    let containers = uses.uses.iter().flat_map(|one| &one.containers);
+    let sees = |name: &str| {
+        uses.uses
+            .iter()
+            .flat_map(|one| &one.containers)
+            .any(|c| c == name)
+    };
+    let containers = pod.object.containers.iter();
     containers
-        .filter_map(|name| pod.starts.get(name))
+        .filter(|container| sees(&container.name))
+        .filter_map(|container| Some(container.started?.at))
         .min()
-        .copied()
 }
 
 /// When a key that is seen changed last, as far as a Projection tells.
 fn last_change(uses: &Uses, workloads: &[Workload]) -> Option<Timestamp> {
-    let seen = keys(uses);
+    let seen = uses.key_names();
     let changes = |entry: &&TimelineEntry| {
         let mut changed = entry.changed.iter();
         changed.any(|key| seen.as_ref().is_none_or(|seen| seen.contains(&**key)))
     };
-    statuses(workloads)
+    let statuses = workloads.iter().filter_map(Workload::status);
+    statuses
         .flat_map(|status| &status.references)
         .filter(|record| record.kind == uses.source.kind && record.name == uses.source.name)
         .flat_map(|record| &record.timeline)
         .filter(changes)
         .filter_map(|entry| Some(entry.since.time.as_ref()?.0))
         .max()
-}
-
-/// The keys that are seen; `None` for all.
-fn keys(uses: &Uses) -> Option<BTreeSet<&str>> {
-    let each = uses.uses.iter().map(|one| one.keys.as_ref());
-    let all: Option<Vec<_>> = each.collect();
-    Some(all?.into_iter().flatten().map(|seen| &*seen.key).collect())
-}
-
-fn statuses(workloads: &[Workload]) -> impl Iterator<Item = &ProjectionStatus> {
-    let projections = workloads.iter().filter_map(|one| one.projection.as_ref());
-    projections.filter_map(|projection| projection.status.as_ref())
 }

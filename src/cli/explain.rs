@@ -1,0 +1,42 @@
+//! `projsync explain`: all about one workload.
+
+use super::connect::ConnectArgs;
+use super::exit::Exit;
+use super::fetch::Fetch;
+use super::output::{Format, show};
+use crate::report::explain::Explanation;
+use crate::report::name::WorkloadName;
+
+/// For its help.
+pub(super) const LONG_ABOUT: &str = "\
+Show all about one workload: what it projects, what its Pods have of it, what Projsync decided last and why, \
+its last rolls and the keys that caused them, the policy in force and why it is, and, where Projsync has \
+rolled it, how to undo the last change that was not Projsync's.
+
+It reads the workload, its Projection, its Pods and its revisions; never a ConfigMap or Secret.";
+
+/// Flags of `projsync explain`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The workload: deployment/web, sts/db, ds/agent
+    #[arg(value_name = "WORKLOAD")]
+    pub workload: WorkloadName,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub output: Format,
+    /// Which cluster.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+}
+
+/// Explains the workload.
+///
+/// # Errors
+/// Where it does not exist or the cluster can't be read.
+pub async fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
+    let connection = args.connect.connect().await?;
+    let fetch = Fetch::new(&connection, false);
+    let (workload, objects) = fetch.one(&args.workload).await?;
+    show(&Explanation::new(&workload, &objects), args.output)?;
+    Ok(Exit::Success)
+}

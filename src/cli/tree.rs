@@ -1,0 +1,58 @@
+//! `projsync tree`: what projects what.
+
+use super::connect::ConnectArgs;
+use super::exit::Exit;
+use super::fetch::Fetch;
+use super::output::{Format, show};
+use crate::report::name::Root;
+use crate::report::tree::{SourceTree, WorkloadTree};
+
+/// For its help.
+pub(super) const LONG_ABOUT: &str = "\
+Show what projects a ConfigMap or Secret, or what a workload projects.
+
+From a source it goes to the ways in which it is seen (Live: the kubelet refreshes the files of running \
+containers; Frozen: fixed when a container starts), to the workloads, Jobs and Pods that see it so, and to \
+what each Pod has. What a Pod has that no managed workload owns is told where a managed workload projects \
+the same keys. With --keys it shows who sees these keys, and what happens to each when they change.
+
+It reads workloads, Pods, ReplicaSets and Projections of the namespace; never a ConfigMap or Secret.";
+
+/// Flags of `projsync tree`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TreeArgs {
+    /// A source (configmap/app, secret/db) or a workload (deployment/web, sts/db, ds/agent)
+    #[arg(value_name = "SOURCE|WORKLOAD")]
+    pub root: Root,
+    /// Only what sees these keys, separated by commas
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub keys: Vec<String>,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub output: Format,
+    /// Which cluster.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+}
+
+/// Shows the tree.
+///
+/// # Errors
+/// Where the workload does not exist or the cluster can't be read.
+pub async fn run(args: &TreeArgs) -> anyhow::Result<Exit> {
+    let connection = args.connect.connect().await?;
+    let fetch = Fetch::new(&connection, false);
+    let keys = args.keys.clone();
+    match &args.root {
+        Root::Source(source) => {
+            let objects = fetch.namespace().await?;
+            let tree = SourceTree::new(source.clone(), keys, &objects);
+            show(&tree, args.output)?;
+        }
+        Root::Workload(name) => {
+            let (workload, objects) = fetch.one(name).await?;
+            show(&WorkloadTree::new(&workload, keys, &objects), args.output)?;
+        }
+    }
+    Ok(Exit::Success)
+}

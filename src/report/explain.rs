@@ -1,0 +1,276 @@
+//! `explain`: all about one workload.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Report;
+use super::age::{ago, until};
+use super::name::WorkloadName;
+use super::objects::{Objects, PodLine, Workload};
+use super::output::{Line, Page, Table, Tone};
+use super::projected::Projected;
+use super::status::Counts;
+use super::undo::Undo;
+use super::uses::{OneUse, SelfRefreshing};
+use super::words;
+use crate::api::Reason;
+use crate::api::policy::Strategy;
+use crate::api::projection::{DecisionRecord, PolicyInForce, ProjectionStatus, RollRecord, State};
+
+/// All about one workload.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// The workload.
+    pub workload: WorkloadName,
+    /// Where it is.
+    pub namespace: String,
+    /// Whether Projsync manages it.
+    pub managed: bool,
+    /// Why it is not managed, and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_managed: Option<String>,
+    /// Where things stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// What was decided last, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionRecord>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
+    /// The policy in force, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyInForce>,
+    /// What it projects.
+    pub projects: Vec<Projected>,
+    /// What the kubelet refreshes itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub self_refreshing: Vec<SelfRefreshing>,
+    /// Pods by state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// Its Pods.
+    pub pods: Vec<PodLine>,
+    /// The last rolls, the newest first.
+    pub rolls: Vec<RollRecord>,
+    /// How to undo the last change that was not ours; absent where Projsync never rolled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+    /// What couldn't be seen.
+    pub notes: Vec<String>,
+}
+
+impl Explanation {
+    /// Explains a workload among the objects.
+    #[must_use]
+    pub fn new(workload: &Workload, objects: &Objects) -> Self {
+        let managed = workload.projection.is_some();
+        let status = workload.status().cloned().unwrap_or_default();
+        Self {
+            workload: workload.name.clone(),
+            namespace: objects.namespace.to_string(),
+            managed,
+            not_managed: (!managed).then(|| not_managed(workload.object.sync.as_deref())),
+            state: status.summary.state,
+            advice: reason(&status).map(Reason::advice),
+            projects: Projected::of(workload, &[]),
+            self_refreshing: workload.self_refreshing.clone(),
+            counts: managed.then(|| Counts::from(&status.pods)),
+            pods: objects.pods_of(workload),
+            undo: Undo::of(workload, objects),
+            decision: status.decision,
+            policy: status.policy,
+            rolls: status.rolls,
+            notes: objects.notes.clone(),
+        }
+    }
+}
+
+/// The reason that somebody may want advice on.
+fn reason(status: &ProjectionStatus) -> Option<Reason> {
+    let text = &status.decision.as_ref()?.reason;
+    let mut all = Reason::ALL.iter();
+    match *all.find(|reason| reason.as_str() == text)? {
+        Reason::InSync if status.pods.unknown > 0 => Some(Reason::StateUnknown),
+        Reason::InSync => None,
+        reason => Some(reason),
+    }
+}
+
+/// Why a workload without a Projection has none.
+fn not_managed(sync: Option<&str>) -> String {
+    match sync {
+        Some("false") => {
+            "its annotation projsync.dev/sync is \"false\"; remove it or set \"true\"".to_owned()
+        }
+        Some(value) => format!(
+            "its annotation projsync.dev/sync is {value:?}, but there is no Projection of it yet: is the operator running, and does it watch this namespace?"
+        ),
+        None => "no policy selects it; make a SyncPolicy that does, or annotate it with projsync.dev/sync=true".to_owned(),
+    }
+}
+
+// === impl Report ===
+
+impl Report for Explanation {
+    fn page(&self, wide: bool, now: Timestamp) -> Page {
+        let mut page = Page::default();
+        page.push(
+            Line::of(Tone::Strong, &self.workload)
+                .then(Tone::Faint, format!(" in namespace {}", self.namespace)),
+        );
+        if let Some(why) = &self.not_managed {
+            page.push(Line::plain(format!("Not managed: {why}.")));
+        }
+        if let Some(decision) = &self.decision {
+            page.section("State", self.decided(decision, now));
+        }
+        if let Some(policy) = &self.policy {
+            page.section("Policy", in_force(policy));
+        }
+        page.section("Projects", self.projects(now));
+        page.section("Pods", self.pods());
+        page.section("Rolls", rolls(&self.rolls, wide, now));
+        if let Some(undo) = &self.undo {
+            page.section("Undo", how_to_undo(undo));
+        }
+        page
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.workload.with_group()]
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl Explanation {
+    fn decided(&self, decision: &DecisionRecord, now: Timestamp) -> Page {
+        let mut state = words::state(self.state);
+        if decision.reason != Reason::InSync.as_str() {
+            state = state
+                .then(Tone::Plain, ": ")
+                .then(Tone::Strong, &decision.reason);
+        }
+        let since = format!("since {} ({})", ago(&decision.since, now), decision.since.0);
+        let mut lines = vec![
+            state.beside(Tone::Faint, since),
+            Line::plain(&decision.message),
+        ];
+        if let Some(time) = &decision.until {
+            let next = format!("Next: {} ({})", until(time, now), time.0);
+            lines.push(Line::plain(next));
+        }
+        lines.extend(self.advice.map(|advice| Line::of(Tone::Faint, advice)));
+        lines.into_iter().collect()
+    }
+
+    fn projects(&self, now: Timestamp) -> Page {
+        if self.projects.is_empty() && self.self_refreshing.is_empty() {
+            return [Line::plain("no ConfigMap and no Secret")]
+                .into_iter()
+                .collect();
+        }
+        let mut table = Table::bare();
+        for one in &self.projects {
+            let uses: Vec<String> = one.uses.iter().map(describe).collect();
+            table.push(vec![
+                Line::of(Tone::Strong, &one.source),
+                Line::plain(one.class.as_str()),
+                Line::plain(uses.join("; ")),
+                one.content(now),
+            ]);
+        }
+        for one in &self.self_refreshing {
+            table.push(vec![
+                Line::plain(one.kind),
+                Line::plain("Live"),
+                Line::plain(format!("volume {}", one.volume)),
+                Line::of(Tone::Faint, "refreshed by the kubelet itself"),
+            ]);
+        }
+        table.lines()
+    }
+
+    fn pods(&self) -> Page {
+        let mut page: Page = self.counts.iter().map(Counts::line).collect();
+        let mut table = Table::bare();
+        for pod in &self.pods {
+            table.push(vec![
+                Line::plain(format!("pod/{}", pod.name)),
+                words::pod_state(pod),
+                Line::of(Tone::Faint, &pod.reason),
+            ]);
+        }
+        page.append(table.lines());
+        page
+    }
+}
+
+/// `env log.level as LOG_LEVEL`.
+fn describe(one: &OneUse) -> String {
+    let optional = if one.optional { " (optional)" } else { "" };
+    format!("{} {}{optional}", one.place, one.describe())
+}
+
+fn in_force(policy: &PolicyInForce) -> Page {
+    let name = match (policy.kind, &policy.name) {
+        (Some(kind), Some(name)) => format!("{}/{name}", kind.as_str()),
+        _ => "the defaults".to_owned(),
+    };
+    let strategy = match policy.strategy {
+        Strategy::Rollout => "Rollout",
+        Strategy::Observe => "Observe",
+    };
+    let (settle, min_interval) = (policy.settle, policy.min_interval);
+    let mut line = Line::of(Tone::Strong, name).beside(
+        Tone::Plain,
+        format!("strategy {strategy}, settle {settle}, minInterval {min_interval}"),
+    );
+    if policy.suspend {
+        line = line.beside(Tone::Bad, "suspended");
+    }
+    [line, Line::plain(&policy.why)].into_iter().collect()
+}
+
+fn rolls(rolls: &[RollRecord], wide: bool, now: Timestamp) -> Page {
+    let mut table = Table::bare();
+    for roll in rolls {
+        let mut row = vec![
+            Line::plain(ago(&roll.time, now)),
+            Line::plain(roll.causes.join("; ")),
+        ];
+        if wide {
+            row.insert(1, Line::plain(roll.time.0));
+            row.push(Line::of(Tone::Faint, &roll.revision));
+        }
+        table.push(row);
+    }
+    table.lines()
+}
+
+fn how_to_undo(undo: &Undo) -> Page {
+    let mut page = Page::default();
+    match &undo.command {
+        Some(command) => {
+            page.push(Line::plain("To undo the last change of the template that somebody else made:"));
+            page.push(Line::of(Tone::Strong, format!("  {command}")));
+        }
+        None => page.push(Line::plain(
+            "Every revision that the cluster keeps has the template of now, so there is none to undo to. To go further back, apply an earlier manifest; revisionHistoryLimit says how many revisions are kept.",
+        )),
+    }
+    if undo.plain_undo_is_ours {
+        page.push(Line::of(
+            Tone::Faint,
+            "`kubectl rollout undo` without a revision only undoes a roll by Projsync: new Pods start from the same template, with the content of now.",
+        ));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! `tree`: from a source to who sees it, and from a workload to what it sees.
+
+mod drawing;
+mod source;
+#[cfg(test)]
+mod tests;
+mod workload;
+
+pub use source::{Consumer, SourceTree, UseNode};
+pub use workload::WorkloadTree;
+
+use super::objects::PodLine;
+use super::output::{Line, Tone};
+use super::words;
+use drawing::Node;
+
+/// A Pod as a leaf.
+fn pod(pod: &PodLine) -> Node {
+    Node::leaf(
+        Line::plain(format!("pod/{}", pod.name))
+            .beside_line(words::pod_state(pod))
+            .beside(Tone::Faint, &pod.reason),
+    )
+}

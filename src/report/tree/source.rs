@@ -1,0 +1,317 @@
+//! From a source by class and keys to whoever sees it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Node;
+use crate::api::projection::State;
+use crate::kinds::Class;
+use crate::report::effect::Effect;
+use crate::report::name::SourceName;
+use crate::report::objects::{Objects, Pod, PodLine, Workload};
+use crate::report::output::{Line, Page, Tone};
+use crate::report::uses::{OneUse, Uses, keys_in_words};
+use crate::report::words::{self, in_containers};
+use crate::report::{Report, projected, unmanaged};
+
+/// Who sees a source, and how.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceTree {
+    /// The source.
+    pub source: SourceName,
+    /// Where it is.
+    pub namespace: String,
+    /// Whether a workload says that it, or a required key of it, doesn't exist.
+    pub missing: bool,
+    /// Only who sees these keys; every key if empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// By class, then by place and keys.
+    pub uses: Vec<UseNode>,
+    /// What couldn't be seen.
+    pub notes: Vec<String>,
+}
+
+/// Who sees the same keys in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UseNode {
+    /// Whether running containers see changes.
+    pub class: Class,
+    /// `volume`, `projected`, `env`, `envFrom`.
+    pub place: String,
+    /// The keys, of those asked for; absent where every key is seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<String>>,
+    /// Who.
+    pub consumers: Vec<Consumer>,
+}
+
+/// A workload, a Job or a Pod that nobody owns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consumer {
+    /// `deployment/web`, `job/migrate`, `pod/debug`.
+    pub name: String,
+    /// The same as `kubectl -o name` has it.
+    #[serde(skip)]
+    full_name: String,
+    /// Whether Projsync could manage it.
+    #[serde(skip)]
+    is_workload: bool,
+    /// Whether Projsync manages it.
+    pub managed: bool,
+    /// Where things stand, if it is managed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// How it sees them, in detail.
+    pub uses: Vec<OneUse>,
+    /// What happens when the source changes.
+    pub effect: Effect,
+    /// Why it would be held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<&'static str>,
+    /// Its Pods; of a Pod that nobody owns, itself.
+    pub pods: Vec<PodLine>,
+}
+
+/// By class, place and keys, in the order in which they are shown: Live first.
+type Found = BTreeMap<(Class, String, Option<Vec<String>>), BTreeMap<String, Consumer>>;
+
+impl SourceTree {
+    /// Finds who sees the source, or these keys of it.
+    #[must_use]
+    pub fn new(source: SourceName, keys: Vec<String>, objects: &Objects) -> Self {
+        let mut found = Found::new();
+        let mut missing = false;
+        for workload in &objects.workloads {
+            for uses in workload.uses.iter().filter(|uses| uses.source == source) {
+                let record = workload.record(uses);
+                missing |= record.is_some_and(|record| record.missing);
+                let consumer = Consumer::workload(workload, uses, objects);
+                add(&mut found, uses, &keys, &consumer);
+            }
+        }
+        for pod in objects.other_pods() {
+            for uses in pod.uses.iter().filter(|uses| uses.source == source) {
+                let consumer = Consumer::pod(pod, uses, &objects.workloads);
+                add(&mut found, uses, &keys, &consumer);
+            }
+        }
+        let uses = found.into_iter();
+        Self {
+            source,
+            namespace: objects.namespace.to_string(),
+            missing,
+            keys,
+            uses: uses
+                .map(|((class, place, keys), consumers)| UseNode {
+                    class,
+                    place,
+                    keys,
+                    consumers: consumers.into_values().collect(),
+                })
+                .collect(),
+            notes: objects.notes.clone(),
+        }
+    }
+
+    /// Who sees the source, each once; of several ways to see it the one that asks
+    /// for the most counts.
+    #[must_use]
+    pub fn consumers(&self) -> Vec<&Consumer> {
+        let mut worst: BTreeMap<&str, &Consumer> = BTreeMap::new();
+        for consumer in self.uses.iter().flat_map(|node| &node.consumers) {
+            let one = worst.entry(&consumer.name).or_insert(consumer);
+            if one.effect < consumer.effect {
+                *one = consumer;
+            }
+        }
+        worst.into_values().collect()
+    }
+}
+
+/// Puts a consumer under each of its ways to see the source.
+fn add(found: &mut Found, uses: &Uses, keys: &[String], consumer: &Consumer) {
+    for one in uses.uses.iter().filter_map(|one| one.only(keys)) {
+        let names = one.key_names();
+        let names = names.map(|names| names.into_iter().map(str::to_owned).collect());
+        let way = (uses.class, one.place.clone(), names);
+        let consumers = found.entry(way).or_default();
+        consumers
+            .entry(consumer.name.clone())
+            .or_insert_with(|| consumer.clone())
+            .merge(consumer, one);
+    }
+}
+
+// === impl Consumer ===
+
+impl Consumer {
+    fn workload(workload: &Workload, uses: &Uses, objects: &Objects) -> Self {
+        let (effect, held) = Effect::on_workload(workload, uses);
+        Self {
+            name: workload.name.to_string(),
+            full_name: workload.name.with_group(),
+            is_workload: true,
+            managed: workload.projection.is_some(),
+            state: workload.status().and_then(|status| status.summary.state),
+            uses: Vec::new(),
+            effect,
+            held: held.map(|reason| reason.as_str()),
+            pods: objects.pods_of(workload),
+        }
+    }
+
+    /// Of a Pod that no workload owns.
+    fn pod(pod: &Pod, uses: &Uses, workloads: &[Workload]) -> Self {
+        let (state, reason) = unmanaged::state(pod, uses, workloads).unzip();
+        let name = pod.owner();
+        Self {
+            full_name: match name.strip_prefix("job/") {
+                Some(job) => format!("job.batch/{job}"),
+                None => name.clone(),
+            },
+            name,
+            is_workload: false,
+            managed: false,
+            state: None,
+            uses: Vec::new(),
+            effect: Effect::on_pod(pod, uses.class),
+            held: None,
+            pods: vec![PodLine {
+                name: pod.object.name.to_string(),
+                state,
+                life: pod.life,
+                reason: reason.unwrap_or_default(),
+            }],
+        }
+    }
+
+    /// Adds another way to see the source, and the Pods of one of the same name:
+    /// those of one Job.
+    fn merge(&mut self, other: &Self, one: OneUse) {
+        for pod in &other.pods {
+            if !self.pods.contains(pod) {
+                self.pods.push(pod.clone());
+            }
+        }
+        self.effect = self.effect.max(other.effect);
+        if !self.uses.contains(&one) {
+            self.uses.push(one);
+        }
+    }
+}
+
+// === impl Report ===
+
+impl Report for SourceTree {
+    fn page(&self, wide: bool, _now: Timestamp) -> Page {
+        let mut line = Line::of(Tone::Strong, &self.source)
+            .then(Tone::Faint, format!(" in namespace {}", self.namespace));
+        match self.keys.as_slice() {
+            [] => {}
+            [key] => line = line.beside(Tone::Plain, format!("key {key}")),
+            keys => line = line.beside(Tone::Plain, format!("keys {}", keys.join(", "))),
+        }
+        if self.missing {
+            line = line.beside_line(projected::missing());
+        }
+        let uses = self.uses.iter();
+        let below: Vec<Node> = uses.map(|one| self.use_node(one, wide)).collect();
+        let nobody = below.is_empty();
+        let mut page = Node { line, below }.page();
+        if nobody {
+            page.push(Line::plain(match (&*self.notes, &*self.keys) {
+                ([], []) => "Nothing in this namespace projects it.",
+                ([], _) => "Nothing in this namespace sees it.",
+                _ => "Nothing that can be seen projects it.",
+            }));
+        } else if !self.keys.is_empty() {
+            page.section("When it changes", self.changes());
+        }
+        page
+    }
+
+    fn names(&self) -> Vec<String> {
+        let consumers = self.consumers().into_iter();
+        consumers.map(|one| one.full_name.clone()).collect()
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl SourceTree {
+    /// What a change asks of whom.
+    fn changes(&self) -> Page {
+        let mut consumers = self.consumers();
+        consumers.sort_by_key(|consumer| std::cmp::Reverse(consumer.effect));
+        let lines = consumers.into_iter().map(|consumer| {
+            Line::of(Tone::Strong, &consumer.name).beside_line(consumer.effect_line())
+        });
+        lines.collect()
+    }
+
+    fn use_node(&self, node: &UseNode, wide: bool) -> Node {
+        let keys = node.keys.as_ref();
+        let keys = keys.map(|keys| keys.iter().map(String::as_str));
+        let effects = wide || !self.keys.is_empty();
+        let consumers = node.consumers.iter();
+        Node {
+            line: Line::plain(node.class.as_str())
+                .beside(Tone::Plain, &node.place)
+                .beside(Tone::Plain, keys_in_words(keys)),
+            below: consumers.map(|one| one.node(effects, wide)).collect(),
+        }
+    }
+}
+
+impl Consumer {
+    fn node(&self, effects: bool, containers: bool) -> Node {
+        let mut line = Line::of(Tone::Strong, &self.name);
+        if self.managed {
+            line = line.beside_line(words::state(self.state));
+        } else if self.is_workload {
+            line = line.beside(Tone::Faint, "not managed");
+        }
+        // A consumer that nobody owns is a Pod itself.
+        let itself = |pod: &&PodLine| self.name == format!("pod/{}", pod.name);
+        let (itself, pods): (Vec<_>, Vec<_>) = self.pods.iter().partition(itself);
+        for pod in &itself {
+            line = line.beside_line(words::pod_state(pod));
+        }
+        for one in &self.uses {
+            line = line.beside(Tone::Plain, one.names());
+            if one.optional {
+                line = line.beside(Tone::Faint, "optional");
+            }
+            if containers {
+                line = line.beside(Tone::Faint, in_containers(&one.containers));
+            }
+        }
+        if effects {
+            line = line.beside_line(self.effect_line());
+        }
+        for pod in itself {
+            line = line.beside(Tone::Faint, &pod.reason);
+        }
+        Node {
+            line,
+            below: pods.into_iter().map(super::pod).collect(),
+        }
+    }
+
+    fn effect_line(&self) -> Line {
+        let tone = match self.effect {
+            effect if effect.needs_somebody() => Tone::Bad,
+            Effect::Rolled | Effect::RefreshedAndRolled => Tone::Busy,
+            _ => Tone::Plain,
+        };
+        Line::of(tone, self.effect.describe(self.held))
+    }
+}

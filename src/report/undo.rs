@@ -1,0 +1,56 @@
+//! Which revision undoes the last change of a template that was not ours.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use super::objects::{Objects, Workload};
+use crate::kinds::WorkloadKind;
+
+/// How to undo.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undo {
+    /// What `--to-revision` must say; absent where every revision that is kept has the
+    /// template of now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_revision: Option<i64>,
+    /// The whole command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Whether `kubectl rollout undo` without it would only undo a roll of Projsync.
+    pub plain_undo_is_ours: bool,
+}
+
+impl Undo {
+    /// Finds the newest revision whose template differs from the current one by more
+    /// than our annotation; `None` where Projsync never rolled the workload or nothing
+    /// is known of its revisions.
+    #[must_use]
+    pub fn of(workload: &Workload, objects: &Objects) -> Option<Self> {
+        if workload.status()?.rolls.is_empty() {
+            return None;
+        }
+        let mut kept = objects.revisions.clone();
+        kept.retain(|revision| revision.owner == workload.object.uid);
+        kept.sort_by_key(|revision| Reverse(revision.number));
+        let newest = kept.first()?.template;
+        let current = match workload.name.kind {
+            WorkloadKind::Deployment => workload.object.template.hash,
+            // Their revisions hold the template in another form.
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => newest,
+        };
+        let other = kept.iter().find(|revision| revision.template != current);
+        let to_revision = other.map(|revision| revision.number);
+        let command = to_revision.map(|number| {
+            let (name, namespace) = (&workload.name, &objects.namespace);
+            format!("kubectl rollout undo {name} -n {namespace} --to-revision={number}")
+        });
+        Some(Self {
+            to_revision,
+            command,
+            // Without a number kubectl takes the last revision but one.
+            plain_undo_is_ours: kept.get(1).is_some_and(|it| it.template == current),
+        })
+    }
+}

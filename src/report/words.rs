@@ -1,0 +1,40 @@
+//! Words that several reports use.
+
+use super::objects::PodLine;
+use super::output::{Line, Tone};
+use crate::api::projection::{PodState, State};
+use crate::cluster::views::Life;
+
+/// A workload's state, coloured.
+pub(super) fn state(state: Option<State>) -> Line {
+    match state {
+        Some(State::InSync) => Line::of(Tone::Good, "InSync"),
+        Some(State::Rolling) => Line::of(Tone::Busy, "Rolling"),
+        Some(State::Waiting) => Line::of(Tone::Busy, "Waiting"),
+        Some(State::Held) => Line::of(Tone::Bad, "Held"),
+        Some(State::Unknown) => Line::of(Tone::Busy, "Unknown"),
+        None => Line::of(Tone::Faint, "Pending"),
+    }
+}
+
+/// What a Pod has, coloured.
+pub(super) fn pod_state(pod: &PodLine) -> Line {
+    match (pod.life, pod.state) {
+        (Life::Terminating, _) => Line::of(Tone::Faint, "Terminating"),
+        (Life::Finished, _) => Line::of(Tone::Faint, "Finished"),
+        (Life::Active, Some(PodState::Fresh)) => Line::of(Tone::Good, "Fresh"),
+        (Life::Active, Some(PodState::Stale)) => Line::of(Tone::Bad, "Stale"),
+        (Life::Active, Some(PodState::Refreshing)) => Line::of(Tone::Busy, "Refreshing"),
+        (Life::Active, Some(PodState::Unknown)) => Line::of(Tone::Busy, "Unknown"),
+        (Life::Active, None) => Line::default(),
+    }
+}
+
+/// `container web`, `containers web, proxy`.
+pub(super) fn in_containers(containers: &[String]) -> String {
+    match containers {
+        [] => String::new(),
+        [one] => format!("container {one}"),
+        all => format!("containers {}", all.join(", ")),
+    }
+}
