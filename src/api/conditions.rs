@@ -5,36 +5,36 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::reasons::Reason;
 
-/// Of a policy: whether it is valid and in force.
+/// Condition of a policy: it is valid and in force.
 pub const ACCEPTED: &str = "Accepted";
 
-/// Of a Projection: whether no Pod has old content.
+/// Condition of a Projection: no Pod has old content.
 pub const IN_SYNC: &str = "InSync";
 
-/// Of a Projection: whether what each Pod started with is known.
+/// Condition of a Projection: it is known which content each Pod started with.
 pub const STATE_KNOWN: &str = "StateKnown";
 
-/// The most bytes that a condition's message may have.
+/// Maximum length of a condition's message, in bytes.
 pub const MAX_MESSAGE: usize = 1024;
 
-/// What to say in a condition.
+/// Content of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// One of the types above.
     pub type_: &'static str,
-    /// `True`, `False`, or `Unknown` where it can't be told.
+    /// `True`, `False`, or `Unknown` if it is not known.
     pub status: Option<bool>,
-    /// Why.
+    /// Reason, as a constant.
     pub reason: Reason,
-    /// The same in a sentence that names what it is about.
+    /// Reason, as a sentence that names its subject.
     pub message: String,
     /// `metadata.generation` of the object that the statement is about.
     pub observed_generation: Option<i64>,
 }
 
-/// Sets a condition and tells whether that changed anything.
+/// Sets a condition and returns whether that changed anything.
 ///
-/// `lastTransitionTime` moves to `now` only where the status is another.
+/// `lastTransitionTime` becomes `now` only if the status differs.
 pub fn set(conditions: &mut Vec<Condition>, statement: Statement, now: Timestamp) -> bool {
     let mut new = Condition {
         type_: statement.type_.to_owned(),

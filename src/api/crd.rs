@@ -1,4 +1,4 @@
-//! The CustomResourceDefinitions, as they are installed.
+//! The CustomResourceDefinitions.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -8,7 +8,7 @@ use kube::CustomResourceExt;
 use crate::api::policy::{ClusterSyncPolicy, SyncPolicy};
 use crate::api::projection::Projection;
 
-/// All of them, sorted by name.
+/// All CustomResourceDefinitions, sorted by name.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
     let mut projection = plain(Projection::crd());
@@ -34,7 +34,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     ]
 }
 
-/// Removes what schemars says and Kubernetes needn't hear.
+/// Removes what schemars adds to schemas and Kubernetes has no use for.
 fn plain(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version
@@ -49,9 +49,8 @@ fn plain(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
-/// Takes out line breaks that only served the source, and `nullable`: an optional field
-/// need not be, for the API server drops a null from one that isn't, and then applies the
-/// field's default.
+/// Removes the line breaks of doc comments, and `nullable`: without it the API server drops a
+/// null from an optional field and then applies the field's default.
 fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     if let Some(description) = &mut schema.description {

@@ -1,4 +1,4 @@
-//! Spans of time as users write them: `2s`, `1m30s`, `500ms`.
+//! Durations as users write them: `2s`, `1m30s`, `500ms`.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -8,35 +8,34 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-/// A span of time, zero or more, in the syntax of Go's `time.ParseDuration`.
+/// A duration of zero or more, in the syntax of Go's `time.ParseDuration`.
 ///
-/// `kube::core::Duration` panics on values that overflow and accepts what Go
-/// doesn't; this one gives an error for everything that Go refuses, and for
-/// negative values, which mean nothing here.
+/// `kube::core::Duration` panics on values that overflow and accepts some that Go refuses.
+/// This type refuses everything that Go refuses, and negative values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(std::time::Duration);
 
-/// Why a text is not a duration.
+/// Reason why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ParseDurationError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("a duration can't be empty: write for example \"0s\"")]
     Empty,
-    /// Below zero.
+    /// The duration is negative.
     #[error("a duration can't be negative")]
     Negative,
-    /// Where a number should be there is none.
+    /// A number is missing.
     #[error("a number is missing: write for example \"1m30s\"")]
     Number,
-    /// A number without a unit, or an unknown unit.
+    /// A number has no unit, or an unknown one.
     #[error("a unit is missing or unknown: one of ns, us, ms, s, m, h")]
     Unit,
-    /// More than 2^63-1 nanoseconds (292 years), Go's limit.
+    /// The duration is longer than 2^63-1 nanoseconds (292 years), Go's limit.
     #[error("the duration is too long")]
     TooLong,
 }
 
-/// Units and their nanoseconds; of two where one begins another, the longer comes first.
+/// Units and their nanoseconds. If a unit begins with another, the longer comes first.
 const UNITS: [(&str, u64); 8] = [
     ("ns", 1),
     ("us", 1_000),
@@ -54,13 +53,13 @@ const MAX_NANOS: u64 = i64::MAX as u64;
 // === impl Duration ===
 
 impl Duration {
-    /// Whole seconds.
+    /// A duration of whole seconds.
     #[must_use]
     pub const fn from_secs(seconds: u32) -> Self {
         Self(std::time::Duration::from_secs(seconds as u64))
     }
 
-    /// The same span in std's type.
+    /// The duration in std's type.
     #[must_use]
     pub const fn get(self) -> std::time::Duration {
         self.0
@@ -74,7 +73,7 @@ impl From<Duration> for std::time::Duration {
 }
 
 impl From<std::time::Duration> for Duration {
-    /// Cuts what is over Go's limit.
+    /// Cuts durations above Go's limit.
     fn from(span: std::time::Duration) -> Self {
         Self(span.min(std::time::Duration::from_nanos(MAX_NANOS)))
     }
@@ -107,7 +106,7 @@ impl FromStr for Duration {
     }
 }
 
-/// Reads one number with its unit: its nanoseconds, and what follows.
+/// Reads a number with its unit, and returns its nanoseconds and the rest of the text.
 fn term(text: &str) -> Result<(u64, &str), ParseDurationError> {
     let (whole, rest) = digits(text);
     let (fraction, rest) = match rest.strip_prefix('.') {
@@ -146,8 +145,8 @@ fn digits(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// The nanoseconds of `0.<digits>` of a unit. What is less than a nanosecond is dropped,
-/// so digits beyond the 18th can't count: the longest unit has 3.6e12 nanoseconds.
+/// The nanoseconds of `0.<digits>` of a unit. Fractions of a nanosecond are dropped, so digits
+/// after the 18th don't count: the longest unit has 3.6e12 nanoseconds.
 fn fraction_of(digits: &str, unit: u64) -> u64 {
     let (value, scale) = digits
         .bytes()

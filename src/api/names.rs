@@ -4,37 +4,37 @@ use sha2::{Digest, Sha256};
 
 use crate::kinds::WorkloadKind;
 
-/// The API group of the custom resources.
+/// API group of the custom resources.
 pub const GROUP: &str = "projsync.dev";
 
-/// The version of the custom resources.
+/// Version of the custom resources.
 pub const VERSION: &str = "v1alpha1";
 
-/// The field manager of everything that Projsync writes.
+/// Field manager of everything that Projsync writes.
 pub const FIELD_MANAGER: &str = "projsync";
 
-/// Annotation on a Pod template, written by Projsync alone: the content that its Pods
-/// are to start with. Its change is what rolls the workload.
+/// Annotation on a Pod template that names the content its Pods are to start with. Only
+/// Projsync writes it; a new value rolls the workload.
 pub const REVISION_ANNOTATION: &str = "projsync.dev/revision";
 
-/// Annotation on a workload, written by its owner: `"true"` (manage it, under the policy
-/// that selects it, else the defaults), `"false"` (never manage it), or the name of a
+/// Annotation on a workload, written by its owner: `"true"` (manage it under the policy
+/// that selects it, or the defaults), `"false"` (never manage it), or the name of a
 /// policy.
 pub const SYNC_ANNOTATION: &str = "projsync.dev/sync";
 
 /// Label on each object that Projsync creates.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
-/// The value of [`MANAGED_BY_LABEL`].
+/// Value of [`MANAGED_BY_LABEL`].
 pub const MANAGED_BY: &str = "projsync";
 
-/// The longest name of an object, in bytes (a DNS subdomain).
+/// Maximum length of an object's name (a DNS subdomain), in bytes.
 const MAX_NAME: usize = 253;
 
-/// The name of a workload's [`Projection`](crate::api::Projection), in its namespace:
+/// Name of a workload's [`Projection`](crate::api::Projection) in its namespace:
 /// `<kind>-<name>` in lower case.
 ///
-/// One that would be longer than a name may be is cut, and ends in a hash of the whole.
+/// If that is too long for a name, it is cut and ends in a hash of the whole.
 #[must_use]
 pub fn projection_name(kind: WorkloadKind, workload: &str) -> String {
     let name = format!("{}-{workload}", kind.as_str().to_ascii_lowercase());

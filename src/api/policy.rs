@@ -14,19 +14,19 @@ use crate::api::duration::Duration;
 use crate::api::schema;
 use crate::kinds::{SourceKind, WorkloadKind};
 
-/// `settle` where a policy doesn't say.
+/// Default of `settle`.
 pub const DEFAULT_SETTLE: Duration = Duration::from_secs(2);
 
-/// The longest `settle`.
+/// Maximum of `settle`.
 pub const MAX_SETTLE: Duration = Duration::from_secs(10 * 60);
 
-/// `minInterval` where a policy doesn't say.
+/// Default of `minInterval`.
 pub const DEFAULT_MIN_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The longest `minInterval`.
+/// Maximum of `minInterval`.
 pub const MAX_MIN_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// How Pods are brought up to date.
+/// How outdated Pods are handled.
 #[derive(
     Clone,
     Copy,
@@ -42,79 +42,80 @@ pub const MAX_MIN_INTERVAL: Duration = Duration::from_secs(60 * 60);
     JsonSchema,
 )]
 pub enum Strategy {
-    /// Roll the workload.
+    /// The workload is rolled.
     #[default]
     Rollout,
-    /// Only report.
+    /// Outdated Pods are only reported.
     Observe,
 }
 
-/// Which workloads, by kind and label.
+/// Selects workloads by kind and label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Workloads {
-    /// The kinds of workload: Deployment, StatefulSet, DaemonSet. All three unless named.
+    /// Kinds of workload: Deployment, StatefulSet, DaemonSet. Default: all three.
     #[serde(default = "all_kinds")]
     #[schemars(length(min = 1, max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub kinds: Vec<WorkloadKind>,
 
-    /// Selects workloads by their own labels (not their Pods'). All unless given.
+    /// Selects workloads by their own labels, not by those of their Pods. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub selector: Option<LabelSelector>,
 }
 
-/// Names some sources.
+/// Selects sources by kind and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("has(self.kind) || has(self.name)", "kind or name must be given"))]
 pub struct SourceRule {
-    /// ConfigMap or Secret. Both unless given.
+    /// ConfigMap or Secret. Default: both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<SourceKind>,
 
-    /// A pattern that the whole name must match: `*` stands for any text, `?` for one
-    /// character, `[a-c]` for one of several, `{a,b}` for either. Every name unless given.
+    /// Pattern that the whole name must match: `*` stands for any text, `?` for one
+    /// character, `[a-c]` for one of several, `{a,b}` for either. Default: every name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,
 }
 
-/// Which sources count.
+/// Selects the sources that count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sources {
-    /// A source counts if one of these names it. Every source unless given.
+    /// A source counts if one of these rules matches it. Default: every source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub include: Vec<SourceRule>,
 
-    /// A source that one of these names doesn't count, whatever `include` says.
+    /// A source doesn't count if one of these rules matches it, whatever `include` says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub exclude: Vec<SourceRule>,
 }
 
-/// What the two kinds of policy have in common.
+/// The fields that both kinds of policy have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyCommon {
-    /// Which workloads, by kind and label. All unless given.
+    /// Workloads to manage, by kind and label. Default: all.
     #[serde(default)]
     pub workloads: Workloads,
 
-    /// Which of the ConfigMaps and Secrets that they project count. All unless given.
+    /// ConfigMaps and Secrets that count, among those that the workloads project. Default: all.
     #[serde(default)]
     pub sources: Sources,
 
-    /// How Pods are brought up to date. Rollout: roll their workload. Observe: only report.
+    /// How outdated Pods are handled. Rollout: their workload is rolled. Observe: they are only
+    /// reported.
     #[serde(default)]
     pub strategy: Strategy,
 
-    /// How long edits are collected into one roll, from the first edit: 0s to 10m.
+    /// Time for which edits are collected into one roll, from the first edit on: 0s to 10m.
     #[serde(default = "default_settle")]
     #[x_kube(validation = (
         "duration(self) >= duration('0s') && duration(self) <= duration('10m')",
@@ -122,7 +123,7 @@ pub struct PolicyCommon {
     ))]
     pub settle: Duration,
 
-    /// The least time between two rolls of one workload: 0s to 1h.
+    /// Minimum time between two rolls of one workload: 0s to 1h.
     #[serde(default = "default_min_interval")]
     #[x_kube(validation = (
         "duration(self) >= duration('0s') && duration(self) <= duration('1h')",
@@ -130,17 +131,17 @@ pub struct PolicyCommon {
     ))]
     pub min_interval: Duration,
 
-    /// Rolls nothing while true; what would have rolled does so afterwards.
+    /// If true, nothing is rolled until it is false again. Outdated Pods are then replaced.
     #[serde(default)]
     pub suspend: bool,
 
-    /// Of several policies of a kind that select a workload the highest priority is in
-    /// force; of equals the first by name.
+    /// If several policies of the same kind select a workload, the one with the highest priority
+    /// is in force. If they are equal, it is the first by name.
     #[serde(default)]
     pub priority: i32,
 }
 
-/// Manages workloads of its own namespace.
+/// A policy for workloads of its own namespace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "projsync.dev",
@@ -157,27 +158,27 @@ pub struct PolicyCommon {
     printcolumn(name = "Strategy", type_ = "string", json_path = ".spec.strategy"),
     printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend"),
     printcolumn(name = "Priority", type_ = "integer", json_path = ".spec.priority", priority = 1),
-    printcolumn(name = "Workloads", type_ = "integer", json_path = ".status.workloads", description = "Workloads under this policy"),
-    printcolumn(name = "Stale", type_ = "integer", json_path = ".status.stalePods", description = "Their Pods that have old content"),
+    printcolumn(name = "Workloads", type_ = "integer", json_path = ".status.workloads", description = "Workloads that the policy is in force for"),
+    printcolumn(name = "Stale", type_ = "integer", json_path = ".status.stalePods", description = "Pods of these workloads whose process has old content"),
     printcolumn(name = "Accepted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].reason", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SyncPolicySpec {
-    /// What the two kinds of policy have in common.
+    /// The fields that both kinds of policy have.
     #[serde(flatten)]
     pub common: PolicyCommon,
 }
 
-/// Manages workloads of any namespace.
+/// A policy for workloads of any namespace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "projsync.dev",
     version = "v1alpha1",
     kind = "ClusterSyncPolicy",
     plural = "clustersyncpolicies",
-    doc = "Keeps the Pods of the workloads that it selects, in the namespaces that it selects, in step with the ConfigMaps and Secrets that they project. A SyncPolicy of the workload's own namespace comes first.",
+    doc = "Keeps the Pods of the workloads that it selects, in the namespaces that it selects, in step with the ConfigMaps and Secrets that they project. A SyncPolicy in the workload's own namespace comes first.",
     status = "PolicyStatus",
     derive = "PartialEq",
     shortname = "csyncpol",
@@ -186,66 +187,66 @@ pub struct SyncPolicySpec {
     printcolumn(name = "Strategy", type_ = "string", json_path = ".spec.strategy"),
     printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend"),
     printcolumn(name = "Priority", type_ = "integer", json_path = ".spec.priority", priority = 1),
-    printcolumn(name = "Workloads", type_ = "integer", json_path = ".status.workloads", description = "Workloads under this policy"),
-    printcolumn(name = "Stale", type_ = "integer", json_path = ".status.stalePods", description = "Their Pods that have old content"),
+    printcolumn(name = "Workloads", type_ = "integer", json_path = ".status.workloads", description = "Workloads that the policy is in force for"),
+    printcolumn(name = "Stale", type_ = "integer", json_path = ".status.stalePods", description = "Pods of these workloads whose process has old content"),
     printcolumn(name = "Accepted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].reason", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterSyncPolicySpec {
-    /// Namespaces by name. With `namespaceSelector`: those that either of them selects.
-    /// All unless one of the two is given.
+    /// Namespaces by name. A namespace counts if this or `namespaceSelector` selects it. Default
+    /// without both: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "namespaces")]
     pub namespaces: Vec<String>,
 
-    /// Namespaces by label. With `namespaces`: those that either of them selects. All
-    /// unless one of the two is given.
+    /// Namespaces by label. A namespace counts if this or `namespaces` selects it. Default
+    /// without both: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub namespace_selector: Option<LabelSelector>,
 
-    /// What the two kinds of policy have in common.
+    /// The fields that both kinds of policy have.
     #[serde(flatten)]
     pub common: PolicyCommon,
 }
 
-/// What became of a policy.
+/// Status of a policy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyStatus {
-    /// The metadata.generation that the rest was said of.
+    /// `metadata.generation` of the policy that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Workloads that it is in force for.
+    /// Number of workloads that the policy is in force for.
     #[serde(default)]
     #[schemars(schema_with = "schema::count")]
     pub workloads: u32,
 
-    /// Workloads that it selects but that another policy is in force for.
+    /// Number of workloads that the policy selects although another policy is in force for them.
     #[serde(default)]
     #[schemars(schema_with = "schema::count")]
     pub overridden: u32,
 
-    /// Pods of the workloads that it is in force for.
+    /// Number of Pods of the workloads that the policy is in force for.
     #[serde(default)]
     #[schemars(schema_with = "schema::count")]
     pub pods: u32,
 
-    /// Those of them whose process has old content.
+    /// Number of those Pods whose process has old content.
     #[serde(default)]
     #[schemars(schema_with = "schema::count")]
     pub stale_pods: u32,
 
-    /// `Accepted`: whether the policy is valid and in force; if not, what is wrong with it.
+    /// Conditions. `Accepted`: the policy is valid and in force, or the message says what is wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
 }
 
-/// The values of the workload's annotation that can't be the name of a policy.
+/// Rule for names of policies: these values of the workload's annotation mean something else.
 const NAME_RULE: &str = "!(self.metadata.name in ['true', 'false'])";
 const NAME_MESSAGE: &str =
     "a policy can't be named true or false: projsync.dev/sync could not name it";
@@ -301,7 +302,7 @@ impl Default for PolicyCommon {
 // === impl Strategy ===
 
 impl Strategy {
-    /// The constant, as `strategy` fields spell it.
+    /// The spelling in `strategy` fields.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Schemas of types that are not ours, and of shapes that schemars has no words for.
+//! Schemas of foreign types, and of constraints that schemars can't express.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -41,7 +41,7 @@ pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-map-type": "atomic",
         "properties": {
             "matchLabels": {
-                "description": "Labels that must be there, with these values.",
+                "description": "Labels that the object must have, with these values.",
                 "type": "object",
                 "maxProperties": 64,
                 "additionalProperties": { "type": "string", "maxLength": 63 },
@@ -97,36 +97,36 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
             "required": ["type", "status", "lastTransitionTime", "reason", "message"],
             "properties": {
                 "type": {
-                    "description": "What is told.",
+                    "description": "Type of the condition.",
                     "type": "string",
                     "maxLength": 316,
                     "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$",
                 },
                 "status": {
-                    "description": "Whether it is so.",
+                    "description": "True if the condition holds, False if not, Unknown if that is not known.",
                     "type": "string",
                     "enum": ["True", "False", "Unknown"],
                 },
                 "observedGeneration": {
-                    "description": "The metadata.generation that this was said of.",
+                    "description": "`metadata.generation` of the object that the condition describes.",
                     "type": "integer",
                     "format": "int64",
                     "minimum": 0,
                 },
                 "lastTransitionTime": {
-                    "description": "When the status last changed.",
+                    "description": "Time at which the status last changed.",
                     "type": "string",
                     "format": "date-time",
                 },
                 "reason": {
-                    "description": "Why, as a constant.",
+                    "description": "Reason, as a constant.",
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 1024,
                     "pattern": r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
                 },
                 "message": {
-                    "description": "Why, in a sentence.",
+                    "description": "Reason, as a sentence.",
                     "type": "string",
                     "maxLength": MAX_MESSAGE,
                 },

@@ -58,10 +58,10 @@ pub fn all() -> anyhow::Result<[(&'static str, String); 4]> {
 fn cli() -> String {
     let mut text = format!(
         "{HEADER}# The command line\n\n\
-        `projsync` is also a kubectl plugin: named `kubectl-projsync` and in the PATH it is `kubectl projsync` \
-        (`make install-plugin` puts it there). `status`, `tree` and `explain` use the kubeconfig and the rights of \
-        whoever runs them: reading Projections, workloads, ReplicaSets, ControllerRevisions and Pods is enough, and \
-        what one may not read is left out with a note.\n"
+        `projsync` is also a kubectl plugin: installed as `kubectl-projsync` in the PATH it becomes `kubectl projsync` \
+        (`make install-plugin` does this). `status`, `tree` and `explain` use your kubeconfig and your rights. They \
+        need to read Projections, workloads, ReplicaSets, ControllerRevisions and Pods; they leave out what you may \
+        not read, with a note.\n"
     );
     let mut root = super::command("projsync").term_width(WIDTH);
     root.build();
@@ -90,7 +90,7 @@ fn section(text: &mut String, command: &mut Command, level: usize) {
 fn metrics() -> String {
     let mut text = format!(
         "{HEADER}# Metrics\n\n\
-        Served in the Prometheus text format at `/metrics` of `--metrics-bind-address`. No label holds a name or a namespace.\n\n\
+        The operator serves metrics in the Prometheus text format at `/metrics` of `--metrics-bind-address`. No label holds a name or a namespace.\n\n\
         | Metric | Type | Labels | Meaning |\n|---|---|---|---|\n"
     );
     for metric in descriptions() {
@@ -110,8 +110,8 @@ fn metrics() -> String {
 fn reasons() -> String {
     let mut text = format!(
         "{HEADER}# Reasons\n\n\
-        The same constants are in the decision and the conditions of a Projection, in Events, in metrics and in what \
-        `projsync status` and `projsync explain` print.\n\n\
+        You see these reasons in the decision and the conditions of a Projection, in Events, in metrics, and in the \
+        output of `projsync status` and `projsync explain`.\n\n\
         | Reason | Event | Meaning | What to do |\n|---|---|---|---|\n"
     );
     for reason in Reason::ALL {

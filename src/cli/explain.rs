@@ -9,11 +9,11 @@ use crate::report::name::WorkloadName;
 
 /// For its help.
 pub(super) const LONG_ABOUT: &str = "\
-Show all about one workload: what it projects, what its Pods have of it, what Projsync decided last and why, \
-its last rolls and the keys that caused them, the policy in force and why it is, and, where Projsync has \
-rolled it, how to undo the last change that was not Projsync's.
+Show everything about one workload: what it projects, which content its Pods have, what Projsync decided last and \
+why, its last rolls and the keys that caused them, the policy in force and the reason for that. If Projsync has \
+rolled the workload, also show how to undo the last change that was not Projsync's.
 
-It reads the workload, its Projection, its Pods and its revisions; never a ConfigMap or Secret.";
+It reads the workload, its Projection, its Pods and its revisions, but never a ConfigMap or Secret.";
 
 /// Flags of `projsync explain`.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub struct ExplainArgs {
     /// The workload: deployment/web, sts/db, ds/agent
     #[arg(value_name = "WORKLOAD")]
     pub workload: WorkloadName,
-    /// How to print
+    /// Format of the output
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub output: Format,
     /// Which cluster.

@@ -45,10 +45,10 @@ pub enum Command {
     /// Show which workloads are out of sync, and why
     #[command(long_about = status::LONG_ABOUT, after_long_help = exit::OF_STATUS)]
     Status(Box<status::StatusArgs>),
-    /// Show what projects a source, or what a workload projects
+    /// Show who projects a source, or what a workload projects
     #[command(long_about = tree::LONG_ABOUT, after_long_help = exit::OF_OTHERS)]
     Tree(tree::TreeArgs),
-    /// Show all about one workload: what it projects, what its Pods have, what was decided
+    /// Show one workload: what it projects, what its Pods have, what was decided
     #[command(long_about = explain::LONG_ABOUT, after_long_help = exit::OF_OTHERS)]
     Explain(explain::ExplainArgs),
     /// Run the operator

@@ -9,19 +9,19 @@ use jiff::Timestamp;
 use crate::report::Report;
 use crate::report::output::{Line, clean, json};
 
-/// How to print.
+/// Format of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// A table for people
     #[default]
     Table,
-    /// For people with wide terminals
+    /// A table with more columns
     Wide,
     /// The same facts as JSON
     Json,
     /// The same facts as YAML
     Yaml,
-    /// Names alone, one a line, as kubectl takes them
+    /// Only names, one per line, as kubectl accepts them
     Name,
 }
 

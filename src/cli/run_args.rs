@@ -13,22 +13,22 @@ use crate::cluster::client::ClientOptions;
 use crate::cluster::lease::LeaseConfig;
 use crate::telemetry::logs::LogFormat;
 
-/// Namespace of the lease and the key where nothing tells another.
+/// Default namespace of the lease and the digest key.
 const DEFAULT_NAMESPACE: &str = "projsync-system";
 
 /// Flags of `projsync run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Which cluster.
+    /// The cluster and the identity in it.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// What to watch and how.
+    /// Namespaces, and limits of watches and writes.
     #[command(flatten)]
     pub scope: ScopeArgs,
     /// Leader election.
     #[command(flatten)]
     pub lease: LeaseArgs,
-    /// Where to listen.
+    /// Addresses to listen on.
     #[command(flatten)]
     pub http: HttpArgs,
     /// Logs.
@@ -36,7 +36,7 @@ pub struct RunArgs {
     pub logs: LogArgs,
 }
 
-/// Which cluster, and who we are in it.
+/// The cluster, and the identity of this replica in it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
@@ -49,34 +49,34 @@ pub struct ClusterArgs {
     /// Namespace of the lease and of the digest key [default: that of the Pod or of the context, else projsync-system]
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", value_parser = namespace)]
     pub operator_namespace: Option<String>,
-    /// Who this replica is, unique among them [default: the host's name and a random number]
+    /// Name of this replica, unique among all replicas [default: the host's name and a random number]
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub identity: Option<String>,
 }
 
-/// What to watch, and how.
+/// What to watch, and the limits of watches and writes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Watching and writing")]
 pub struct ScopeArgs {
     /// Namespaces to watch, separated by commas [default: all]
     #[arg(long, env = "PROJSYNC_NAMESPACES", value_name = "NAMESPACES", value_delimiter = ',', value_parser = namespace)]
     pub namespaces: Vec<String>,
-    /// Sources read, and workloads planned and rolled, at a time: so many of each; a quarter as many Projections are written
+    /// Number of sources that are read at a time, and of workloads that are rolled; a quarter as many Projections are written
     #[arg(long, env = "PROJSYNC_CONCURRENCY", value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub concurrency: u16,
-    /// Whether ConfigMaps, Secrets and Pods share one etcd; say false where --etcd-servers-overrides splits them
+    /// Whether ConfigMaps, Secrets and Pods share one etcd; set false if --etcd-servers-overrides splits them
     #[arg(long, env = "PROJSYNC_RESOURCE_VERSIONS_COMPARABLE", value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub resource_versions_comparable: bool,
-    /// Take first lists as a stream of watch events (Kubernetes 1.34 or later)
+    /// Receive the first lists as a stream of watch events (Kubernetes 1.34 or later)
     #[arg(long, env = "PROJSYNC_STREAMING_LISTS", value_name = "BOOL", default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub streaming_lists: bool,
-    /// A watch on which nothing arrives for so long is started again; bookmarks come about once a minute
+    /// Time without events after which a watch is started again; bookmarks come about once a minute
     #[arg(long, env = "PROJSYNC_WATCH_IDLE_TIMEOUT", value_name = "DURATION", default_value = "2m30s", value_parser = positive)]
     pub watch_idle_timeout: Duration,
-    /// The most a write may take
+    /// Maximum duration of a write
     #[arg(long, env = "PROJSYNC_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = positive)]
     pub write_timeout: Duration,
-    /// Reads and writes started in a second, at most, and at once after a pause; 0 is no limit
+    /// Maximum number of reads and writes started in a second, and at once after a pause; 0 means no limit
     #[arg(
         long,
         env = "PROJSYNC_REQUESTS_PER_SECOND",
@@ -90,7 +90,7 @@ pub struct ScopeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Leader election")]
 pub struct LeaseArgs {
-    /// Name of the Lease; operators with the same one share the work of a cluster
+    /// Name of the Lease; only one of the operators with the same Lease writes
     #[arg(
         long,
         env = "PROJSYNC_LEASE_NAME",
@@ -98,10 +98,10 @@ pub struct LeaseArgs {
         default_value = "projsync"
     )]
     pub lease_name: String,
-    /// How long a leader that fell silent keeps others waiting
+    /// Time after which others take over from a leader that has stopped renewing
     #[arg(long, env = "PROJSYNC_LEASE_DURATION", value_name = "DURATION", default_value = "15s", value_parser = positive)]
     pub lease_duration: Duration,
-    /// How long a leader goes on without being able to renew
+    /// Time for which a leader goes on without being able to renew
     #[arg(long, env = "PROJSYNC_LEASE_RENEW_DEADLINE", value_name = "DURATION", default_value = "10s", value_parser = positive)]
     pub lease_renew_deadline: Duration,
     /// Time between two renewals
@@ -109,7 +109,7 @@ pub struct LeaseArgs {
     pub lease_retry_period: Duration,
 }
 
-/// Where to listen.
+/// Addresses to listen on.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Endpoints")]
 pub struct HttpArgs {
@@ -119,7 +119,7 @@ pub struct HttpArgs {
     /// Address of /debug/index and /debug/queues; loopback only
     #[arg(long, env = "PROJSYNC_DEBUG_BIND_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:6060", value_parser = loopback)]
     pub debug_bind_address: SocketAddr,
-    /// Write the addresses really bound to this file, for tests that ask for port 0
+    /// File to write the bound addresses to, for tests that ask for port 0
     #[arg(long, value_name = "FILE", hide = true)]
     pub addresses_file: Option<PathBuf>,
 }
@@ -137,7 +137,7 @@ pub struct LogArgs {
         value_enum
     )]
     pub log_format: LogFormat,
-    /// error, warn, info, debug, trace, or a list of target=level
+    /// Level: error, warn, info, debug, trace, or a list of target=level
     #[arg(
         long,
         env = "PROJSYNC_LOG_LEVEL",
@@ -147,36 +147,36 @@ pub struct LogArgs {
     pub log_level: String,
 }
 
-/// No cluster could be found.
+/// Reason why no cluster can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A kubeconfig is unusable.
+    /// The kubeconfig is unusable.
     #[error("can't use the kubeconfig: {0}; check --kubeconfig, --context and $KUBECONFIG")]
     Kubeconfig(#[from] KubeconfigError),
-    /// There is no kubeconfig, and this is no Pod.
+    /// There is no kubeconfig, and the process doesn't run in a Pod.
     #[error(
         "no cluster: no kubeconfig was found, and this is not a Pod with a service account ({0}); use --kubeconfig"
     )]
     InCluster(#[from] InClusterError),
-    /// `--context` without a kubeconfig.
+    /// `--context` was given, but there is no kubeconfig.
     #[error("--context needs a kubeconfig, and none was found; use --kubeconfig")]
     Context,
 }
 
-/// A cluster and our place in it.
+/// A cluster, and the operator's namespace in it.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// How to reach the API server.
+    /// Configuration of the connection to the API server.
     pub config: Config,
     /// Namespace of the lease and of the digest key.
     pub operator_namespace: String,
 }
 
 impl ClusterArgs {
-    /// Finds the cluster: the kubeconfig named, else the usual ones, else the Pod's service account.
+    /// Finds the cluster: by the given kubeconfig, the usual ones, or the Pod's service account.
     ///
     /// # Errors
-    /// Where none of these exists or it can't be used.
+    /// If none of these exists or it can't be used.
     pub async fn target(&self) -> Result<Target, ConfigError> {
         let (config, namespace) = match self.kubeconfig()? {
             Some(kubeconfig) => {
@@ -236,10 +236,10 @@ impl ClusterArgs {
         named.context.as_ref()?.namespace.clone()
     }
 
-    /// Who this replica is: as told, else the host's name and a random number.
+    /// Name of this replica: the given one, or the host's name and a random number.
     ///
     /// # Errors
-    /// Where it was not told and there is no randomness.
+    /// If none was given and the system has no randomness.
     pub fn identity(&self) -> Result<String, getrandom::Error> {
         if let Some(identity) = self
             .identity

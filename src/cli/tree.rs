@@ -11,12 +11,12 @@ use crate::report::tree::{SourceTree, WorkloadTree};
 pub(super) const LONG_ABOUT: &str = "\
 Show what projects a ConfigMap or Secret, or what a workload projects.
 
-From a source it goes to the ways in which it is seen (Live: the kubelet refreshes the files of running \
-containers; Frozen: fixed when a container starts), to the workloads, Jobs and Pods that see it so, and to \
-what each Pod has. What a Pod has that no managed workload owns is told where a managed workload projects \
-the same keys. With --keys it shows who sees these keys, and what happens to each when they change.
+For a source the tree shows its uses (Live: the kubelet refreshes the files of running containers; Frozen: fixed \
+when a container starts), the workloads, Jobs and Pods with these uses, and which content each Pod has. For Pods \
+that are not managed this is known only if a managed workload projects the same keys. With --keys it shows who \
+uses these keys, and what happens to each when they change.
 
-It reads workloads, Pods, ReplicaSets and Projections of the namespace; never a ConfigMap or Secret.";
+It reads workloads, Pods, ReplicaSets and Projections of the namespace, but never a ConfigMap or Secret.";
 
 /// Flags of `projsync tree`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,10 +24,10 @@ pub struct TreeArgs {
     /// A source (configmap/app, secret/db) or a workload (deployment/web, sts/db, ds/agent)
     #[arg(value_name = "SOURCE|WORKLOAD")]
     pub root: Root,
-    /// Only what sees these keys, separated by commas
+    /// Show only who uses these keys, separated by commas
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub keys: Vec<String>,
-    /// How to print
+    /// Format of the output
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub output: Format,
     /// Which cluster.

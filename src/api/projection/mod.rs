@@ -220,7 +220,7 @@ pub struct PolicyInForce {
     /// Why this policy is in force, as a sentence.
     #[schemars(length(max = 1024))]
     pub why: String,
-    /// How Pods are brought up to date.
+    /// How outdated Pods are handled.
     pub strategy: Strategy,
     /// Time for which edits are collected into one roll.
     pub settle: Duration,

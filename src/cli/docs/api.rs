@@ -30,11 +30,11 @@ const EXAMPLES: [(&str, &str); 3] = [
 pub(super) fn text() -> serde_json::Result<String> {
     let mut text = format!(
         "{HEADER}# API reference\n\n\
-        Custom resources of group `{}`. A field is optional unless it says *required*; a field with a default has it \
-        where it is left out. A rule is in [CEL](https://kubernetes.io/docs/reference/using-api/cel/); what breaks it \
-        is refused with the message beside it. `[]` stands for each item of a list, `.*` for each value of a map. \
-        Reasons are told in [reasons.md](reasons.md), Pod states and classes in [concepts.md](concepts.md). The \
-        definitions themselves are in [crds](../crds), and `kubectl explain` knows them too.\n",
+        These are the custom resources of group `{}`. A field is optional unless it says *required*; if it is left out, \
+        it has its default. Rules are written in [CEL](https://kubernetes.io/docs/reference/using-api/cel/); an \
+        object that breaks one is refused with the message beside it. `[]` stands for each item of a list, `.*` for \
+        each value of a map. [reasons.md](reasons.md) explains the reasons, [concepts.md](concepts.md) Pod states and \
+        classes. The definitions are in [crds](../crds); `kubectl explain` shows them too.\n",
         names::GROUP
     );
     let definitions = crd::all();
@@ -75,7 +75,7 @@ fn definition(
             if crd.spec.scope == "Namespaced" {
                 "namespaced"
             } else {
-                "of the cluster"
+                "cluster-scoped"
             },
             names.plural,
             names
@@ -252,10 +252,10 @@ fn annotations(text: &mut String) {
         text,
         "\n## Annotations\n\n\
         | Annotation | On | Written by | Value |\n|---|---|---|---|\n\
-        | `{}` | a workload | its owner | `\"true\"`: managed, under the policy that selects it, else under the defaults. \
-        `\"false\"`: never managed. Else the name of a policy: managed under that one |\n\
-        | `{}` | a workload's Pod template | Projsync alone, as field manager `{}` | the content that its Pods are to \
-        start with. A new value rolls the workload; it is no memory, and removing it loses nothing |\n",
+        | `{}` | a workload | its owner | `\"true\"`: managed under the policy that selects it, or under the defaults. \
+        `\"false\"`: never managed. The name of a policy: managed under that policy |\n\
+        | `{}` | a workload's Pod template | only Projsync, as field manager `{}` | names the content that its Pods \
+        are to start with. A new value rolls the workload. Nothing depends on it later, so removing it loses nothing |\n",
         names::SYNC_ANNOTATION,
         names::REVISION_ANNOTATION,
         names::FIELD_MANAGER,

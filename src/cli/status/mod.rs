@@ -23,9 +23,9 @@ use crate::report::status::{Row, Status};
 pub(super) const LONG_ABOUT: &str = "\
 Show which workloads are out of sync, and why, worst first.
 
-It reads Projections, and with -l the metadata of workloads; never a ConfigMap or Secret. The operator \
-writes a Projection at most once in 5 seconds, in 30 while a rollout goes on, so an edit made within the last moments may not be in yet: \
---wait goes on until everything has been in sync for --stable-for.";
+It reads Projections, and with -l the metadata of workloads, but never a ConfigMap or Secret. The operator \
+writes a Projection at most once in 5 seconds, or once in 30 during a rollout, so the last moments may be \
+missing. --wait waits until everything has been in sync for --stable-for.";
 
 /// Flags of `projsync status`.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,28 +33,28 @@ pub struct StatusArgs {
     /// Only these workloads, as KIND/NAME
     #[arg(value_name = "WORKLOAD")]
     pub workloads: Vec<WorkloadName>,
-    /// Of all namespaces
+    /// Workloads of all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "workloads"])]
     pub all_namespaces: bool,
     /// Only workloads with these labels
     #[arg(short = 'l', long, value_name = "LABELS")]
     pub selector: Option<String>,
-    /// How to print
+    /// Format of the output
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub output: Format,
     /// Print again whenever something changes
     #[arg(short, long, conflicts_with_all = ["wait", "exit_code"])]
     pub watch: bool,
-    /// Say by the exit code whether everything is in sync
+    /// Show by the exit code whether everything is in sync
     #[arg(long)]
     pub exit_code: bool,
-    /// Wait until everything is in sync; the exit code says whether it is
+    /// Wait until everything is in sync; the exit code shows whether it is
     #[arg(long)]
     pub wait: bool,
-    /// With --wait: for how long at most
+    /// With --wait: maximum time to wait
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive)]
     pub timeout: Duration,
-    /// With --wait: for how long everything must have been in sync
+    /// With --wait: time for which everything must have been in sync
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = stable_for)]
     pub stable_for: Duration,
     /// Which cluster.
