@@ -1,13 +1,13 @@
 //! Reaching a cluster with the rights of whoever runs the command.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::Client;
 use kube::client::ClientBuilder;
-use kube::{Client, Config};
 use thiserror::Error;
 
-use super::run_args::{ClusterArgs, ConfigError, namespace};
+use super::kubeconfig::{ConfigError, KubeconfigArgs};
+use super::run_args::namespace;
 use crate::cluster::client::error::describe;
 
 /// The most a connection may take to be made.
@@ -20,12 +20,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(150);
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ConnectArgs {
-    /// Kubeconfig file [default: $KUBECONFIG, or ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig [default: its current context]
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    /// How to reach it.
+    #[command(flatten)]
+    pub kubeconfig: KubeconfigArgs,
     /// Namespace [default: that of the context]
     #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
@@ -106,13 +103,7 @@ impl ConnectArgs {
     /// # Errors
     /// Where no cluster is configured, or its certificates or credentials are unusable.
     pub async fn connect(&self) -> Result<Connection, ClusterError> {
-        let cluster = ClusterArgs {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-            operator_namespace: None,
-            identity: None,
-        };
-        let mut config: Config = cluster.target().await?.config;
+        let (mut config, _) = self.kubeconfig.config().await?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(READ_TIMEOUT);
         // Its retries go on for longer than anybody waits at a terminal.
@@ -180,51 +171,4 @@ pub fn is_forbidden(error: &kube::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use kube::core::Status;
-
-    use super::*;
-
-    fn refused(code: u16, reason: &str) -> kube::Error {
-        let status = Status::failure("because", reason).with_code(code);
-        kube::Error::Api(status.boxed())
-    }
-
-    #[tokio::test]
-    async fn errors_say_what_to_do() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = Config::new("https://example.test".parse().unwrap());
-        let connection = Connection {
-            client: Client::try_from(config).unwrap(),
-            namespace: "shop".to_owned(),
-            server: "https://example.test".to_owned(),
-        };
-        let down = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let cases = [
-            (refused(401, "Unauthorized"), "log in again"),
-            (refused(403, "Forbidden"), "ask for a role"),
-            (
-                kube::Error::Service(Box::new(down)),
-                "check --context and --kubeconfig",
-            ),
-            (
-                refused(500, "InternalError"),
-                "can't read pods: 500 InternalError: because",
-            ),
-        ];
-        for (error, expected) in cases {
-            let said = connection.error("pods", &error).to_string();
-            assert!(said.contains(expected), "{said}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_resource_is_told_from_what_one_may_not_see() {
-        // What a server without the resource answers is no Status.
-        assert!(is_not_found(&refused(404, "Failed to parse error data")));
-        assert!(is_not_found(&refused(404, "NotFound")));
-        assert!(!is_not_found(&refused(403, "Forbidden")));
-        assert!(is_forbidden(&refused(403, "Forbidden")));
-        assert!(!is_forbidden(&refused(404, "NotFound")));
-    }
-}
+mod tests;

@@ -204,11 +204,12 @@ impl<'a> Fetch<'a> {
             WorkloadKind::Deployment => {
                 self.replica_sets(&mut objects, selector.as_ref()).await?;
             }
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet if objects.was_rolled() => {
                 const WITHOUT: &str = "the revision to undo to can't be told";
                 let listed = self.list::<ControllerRevision>(selector.as_ref(), WITHOUT);
                 objects.add_controller_revisions(listed.await?.unwrap_or_default());
             }
+            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {}
         }
         self.pods(&mut objects, selector.as_ref()).await?;
         objects.notes.append(&mut self.notes);

@@ -10,6 +10,7 @@ pub mod docs;
 pub mod exit;
 pub mod explain;
 pub mod fetch;
+pub mod kubeconfig;
 pub mod output;
 pub mod run;
 pub mod run_args;

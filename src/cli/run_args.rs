@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use kube::Config;
-use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
+use super::kubeconfig::{ConfigError, KubeconfigArgs};
 use crate::cluster::client::ClientOptions;
 use crate::cluster::lease::LeaseConfig;
 use crate::telemetry::logs::LogFormat;
@@ -40,12 +40,9 @@ pub struct RunArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
-    /// Kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the service account of the Pod]
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig [default: its current context]
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    /// How to reach it.
+    #[command(flatten)]
+    pub kubeconfig: KubeconfigArgs,
     /// Namespace of the lease and of the digest key [default: that of the Pod or of the context, else projsync-system]
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", value_parser = namespace)]
     pub operator_namespace: Option<String>,
@@ -147,22 +144,6 @@ pub struct LogArgs {
     pub log_level: String,
 }
 
-/// Reason why no cluster can be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The kubeconfig is unusable.
-    #[error("can't use the kubeconfig: {0}; check --kubeconfig, --context and $KUBECONFIG")]
-    Kubeconfig(#[from] KubeconfigError),
-    /// There is no kubeconfig, and the process doesn't run in a Pod.
-    #[error(
-        "no cluster: no kubeconfig was found, and this is not a Pod with a service account ({0}); use --kubeconfig"
-    )]
-    InCluster(#[from] InClusterError),
-    /// `--context` was given, but there is no kubeconfig.
-    #[error("--context needs a kubeconfig, and none was found; use --kubeconfig")]
-    Context,
-}
-
 /// A cluster, and the operator's namespace in it.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -178,62 +159,13 @@ impl ClusterArgs {
     /// # Errors
     /// If none of these exists or it can't be used.
     pub async fn target(&self) -> Result<Target, ConfigError> {
-        let (config, namespace) = match self.kubeconfig()? {
-            Some(kubeconfig) => {
-                let namespace = self.context_namespace(&kubeconfig);
-                let options = KubeConfigOptions {
-                    context: self.context.clone(),
-                    ..KubeConfigOptions::default()
-                };
-                (
-                    Config::from_custom_kubeconfig(kubeconfig, &options).await?,
-                    namespace,
-                )
-            }
-            None if self.context.is_some() => return Err(ConfigError::Context),
-            None => {
-                let config = Config::incluster()?;
-                let namespace = config.default_namespace.clone();
-                (config, Some(namespace))
-            }
-        };
-        let namespace = self
-            .operator_namespace
-            .clone()
-            .or(namespace)
-            .filter(|namespace| !namespace.is_empty());
+        let (config, namespace) = self.kubeconfig.config().await?;
+        let namespace = self.operator_namespace.clone().or(namespace);
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
         Ok(Target {
             config,
             operator_namespace: namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         })
-    }
-
-    fn kubeconfig(&self) -> Result<Option<Kubeconfig>, KubeconfigError> {
-        if let Some(path) = &self.kubeconfig {
-            return Kubeconfig::read_from(path).map(Some);
-        }
-        match Kubeconfig::read() {
-            Ok(kubeconfig) => Ok(Some(kubeconfig)),
-            Err(KubeconfigError::FindPath) => Ok(None),
-            Err(KubeconfigError::ReadConfig(error, _))
-                if error.kind() == std::io::ErrorKind::NotFound =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn context_namespace(&self, kubeconfig: &Kubeconfig) -> Option<String> {
-        let name = self
-            .context
-            .as_ref()
-            .or(kubeconfig.current_context.as_ref())?;
-        let named = kubeconfig
-            .contexts
-            .iter()
-            .find(|context| context.name == *name)?;
-        named.context.as_ref()?.namespace.clone()
     }
 
     /// Name of this replica: the given one, or the host's name and a random number.

@@ -9,13 +9,13 @@ use super::name::WorkloadName;
 use super::objects::{Objects, PodLine, Workload};
 use super::output::{Line, Page, Table, Tone};
 use super::projected::Projected;
-use super::status::Counts;
 use super::undo::Undo;
 use super::uses::{OneUse, SelfRefreshing};
 use super::words;
 use crate::api::Reason;
 use crate::api::policy::Strategy;
 use crate::api::projection::{DecisionRecord, PolicyInForce, ProjectionStatus, RollRecord, State};
+use crate::core::plan::Tally;
 
 /// All about one workload.
 #[derive(Clone, Debug, Serialize)]
@@ -49,7 +49,7 @@ pub struct Explanation {
     pub self_refreshing: Vec<SelfRefreshing>,
     /// Pods by state.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub counts: Option<Counts>,
+    pub counts: Option<Tally>,
     /// Its Pods.
     pub pods: Vec<PodLine>,
     /// The last rolls, the newest first.
@@ -76,7 +76,7 @@ impl Explanation {
             advice: reason(&status).map(Reason::advice),
             projects: Projected::of(workload, &[]),
             self_refreshing: workload.self_refreshing.clone(),
-            counts: managed.then(|| Counts::from(&status.pods)),
+            counts: managed.then(|| Tally::from(&status.pods)),
             pods: objects.pods_of(workload),
             undo: Undo::of(workload, objects),
             decision: status.decision,
@@ -196,7 +196,7 @@ impl Explanation {
     }
 
     fn pods(&self) -> Page {
-        let mut page: Page = self.counts.iter().map(Counts::line).collect();
+        let mut page: Page = self.counts.iter().map(words::pods).collect();
         let mut table = Table::bare();
         for pod in &self.pods {
             table.push(vec![

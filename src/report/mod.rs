@@ -17,9 +17,9 @@ pub mod name;
 pub mod objects;
 pub mod output;
 pub mod projected;
-#[cfg(test)]
-mod samples;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 pub mod undo;
 mod unmanaged;

@@ -188,6 +188,13 @@ impl Objects {
             .ok()
     }
 
+    /// Whether Projsync remembers a roll of a workload.
+    #[must_use]
+    pub fn was_rolled(&self) -> bool {
+        let mut statuses = self.workloads.iter().filter_map(Workload::status);
+        statuses.any(|status| !status.rolls.is_empty())
+    }
+
     /// The Pods of a workload; where none can be seen, those that its Projection names.
     #[must_use]
     pub fn pods_of(&self, workload: &Workload) -> Vec<PodLine> {

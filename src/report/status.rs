@@ -11,8 +11,9 @@ use super::age::{ago, until};
 use super::name::WorkloadName;
 use super::output::{Line, Page, Table, Tone};
 use super::words;
-use crate::api::projection::{Outcome, Pods, State};
+use crate::api::projection::{Outcome, State};
 use crate::api::{Projection, Reason};
+use crate::core::plan::Tally;
 
 /// How long after the time that a decision names the operator may be taken for gone.
 const OVERDUE: SignedDuration = SignedDuration::from_secs(60);
@@ -44,7 +45,7 @@ pub struct Row {
     /// How many ConfigMaps and Secrets it projects.
     pub sources: u32,
     /// Its Pods by state.
-    pub pods: Counts,
+    pub pods: Tally,
     /// What was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Outcome>,
@@ -65,58 +66,6 @@ pub struct Row {
     pub policy: Option<String>,
 }
 
-/// Pods by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Counts {
-    /// All.
-    pub total: u32,
-    /// With the current content.
-    pub fresh: u32,
-    /// Whose process has old content.
-    pub stale: u32,
-    /// Whose files the kubelet is about to refresh.
-    pub refreshing: u32,
-    /// Of which it can't be told.
-    pub unknown: u32,
-}
-
-impl From<&Pods> for Counts {
-    fn from(pods: &Pods) -> Self {
-        Self {
-            total: pods.total,
-            fresh: pods.fresh,
-            stale: pods.stale,
-            refreshing: pods.refreshing,
-            unknown: pods.unknown,
-        }
-    }
-}
-
-impl Counts {
-    /// `1 Fresh, 2 Stale`; `none` where there are no Pods.
-    #[must_use]
-    pub fn line(&self) -> Line {
-        let named = [
-            (self.fresh, "Fresh", Tone::Plain),
-            (self.stale, "Stale", Tone::Bad),
-            (self.refreshing, "Refreshing", Tone::Busy),
-            (self.unknown, "Unknown", Tone::Busy),
-        ];
-        let mut line = Line::default();
-        for (count, name, tone) in named.into_iter().filter(|(count, ..)| *count > 0) {
-            let gap = if line.is_empty() { "" } else { ", " };
-            line = line
-                .then(Tone::Plain, gap)
-                .then(tone, format!("{count} {name}"));
-        }
-        match line.is_empty() {
-            true => Line::plain("none"),
-            false => line,
-        }
-    }
-}
-
 impl From<&Projection> for Row {
     fn from(projection: &Projection) -> Self {
         let status = projection.status.clone().unwrap_or_default();
@@ -127,7 +76,7 @@ impl From<&Projection> for Row {
             workload: WorkloadName::new(workload.kind, &*workload.name),
             state: status.summary.state,
             sources: status.summary.sources,
-            pods: Counts::from(&status.pods),
+            pods: Tally::from(&status.pods),
             decision: decision.map(|decision| decision.outcome),
             until: decision.and_then(|decision| decision.until.clone()),
             reason: decision.map_or_else(String::new, |decision| decision.reason.clone()),
@@ -252,7 +201,7 @@ impl Row {
             Line::of(Tone::Strong, &self.workload),
             words::state(self.state),
             or_none(reason),
-            self.pods.line(),
+            words::pods(&self.pods),
             Line::plain(self.sources),
             or_none(self.last_roll.as_ref().map(|time| ago(time, now)).as_ref()),
         ]

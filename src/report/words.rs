@@ -4,6 +4,7 @@ use super::objects::PodLine;
 use super::output::{Line, Tone};
 use crate::api::projection::{PodState, State};
 use crate::cluster::views::Life;
+use crate::core::plan::Tally;
 
 /// A workload's state, coloured.
 pub(super) fn state(state: Option<State>) -> Line {
@@ -27,6 +28,26 @@ pub(super) fn pod_state(pod: &PodLine) -> Line {
         (Life::Active, Some(PodState::Refreshing)) => Line::of(Tone::Busy, "Refreshing"),
         (Life::Active, Some(PodState::Unknown)) => Line::of(Tone::Busy, "Unknown"),
         (Life::Active, None) => Line::default(),
+    }
+}
+
+/// `1 Fresh, 2 Stale`; `none` where there are no Pods.
+pub(super) fn pods(tally: &Tally) -> Line {
+    let named = [
+        (tally.fresh, "Fresh", Tone::Plain),
+        (tally.stale, "Stale", Tone::Bad),
+        (tally.refreshing, "Refreshing", Tone::Busy),
+        (tally.unknown, "Unknown", Tone::Busy),
+    ];
+    let mut line = Line::default();
+    for (count, name, tone) in named.into_iter().filter(|(count, ..)| *count > 0) {
+        let comma = if line.is_empty() { "" } else { ", " };
+        let count = format!("{count} {name}");
+        line = line.then(Tone::Plain, comma).then(tone, count);
+    }
+    match line.is_empty() {
+        true => Line::plain("none"),
+        false => line,
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::api::policy::Strategy;
-use crate::api::projection::PodState;
+use crate::api::projection::{PodState, Pods};
 use crate::core::history::record::{Record, TrackKey};
 use crate::core::history::timeline::Standing;
 use crate::core::index::View;
@@ -43,7 +45,7 @@ pub struct PodFacts {
 }
 
 /// How many Pods are in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// All that count.
     pub total: u32,
@@ -164,6 +166,18 @@ impl PodFacts {
 }
 
 // === impl Tally ===
+
+impl From<&Pods> for Tally {
+    fn from(pods: &Pods) -> Self {
+        Self {
+            total: pods.total,
+            fresh: pods.fresh,
+            stale: pods.stale,
+            refreshing: pods.refreshing,
+            unknown: pods.unknown,
+        }
+    }
+}
 
 impl Tally {
     /// Counts Pods.

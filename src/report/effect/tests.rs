@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kinds::WorkloadKind::Deployment;
-use crate::report::samples::{Shop, projection, reference};
+use crate::report::tests::{Shop, projection, reference};
 
 /// Of env (Frozen) or a volume (Live) of ConfigMap `app`.
 fn effect(class: Class, status: Option<Value>) -> (Effect, Option<Reason>) {

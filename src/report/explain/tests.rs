@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kinds::WorkloadKind::{Deployment, StatefulSet};
-use crate::report::samples::{Shop, now, projection, reference, rich_spec};
+use crate::report::tests::{Shop, now, projection, reference, rich_spec};
 
 fn web(status: Value) -> Shop {
     let projection = projection("Deployment", "web", status);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::report::output;
-use crate::report::samples::{now, projection};
+use crate::report::tests::{now, projection};
 
 fn row(namespace: &str, name: &str, status: Value) -> Row {
     let mut projection = projection("Deployment", name, status);

@@ -9,7 +9,7 @@ use crate::api::projection::PodState;
 use crate::kinds::WorkloadKind::{DaemonSet, Deployment, StatefulSet};
 use crate::report::Report;
 use crate::report::output::Page;
-use crate::report::samples::{Shop, projection, reference, rich_spec};
+use crate::report::tests::{Shop, projection, reference, rich_spec};
 
 fn text(report: &impl Report) -> String {
     Page::text(&report.page(false, Timestamp::UNIX_EPOCH), false)
