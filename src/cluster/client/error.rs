@@ -87,7 +87,7 @@ fn describe_status(status: &kube::core::Status) -> String {
         format!("{code} {reason}: {}", clean(&status.message))
     } else {
         // Without a known reason the message may be anything, a body for one.
-        format!("{code} without a reason")
+        format!("HTTP status {code}, and the answer does not say why")
     }
 }
 
