@@ -1,31 +1,33 @@
-//! One policy: checked, and ready to match.
+//! A policy that is checked and ready to match.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
 use kube::core::{Selector, SelectorExt};
 
+use super::effective::{Candidate, Effective};
+use super::error::PolicyError;
+use super::id::PolicyId;
 use super::selector::compile_selector;
-use super::{Candidate, Effective, PolicyError, PolicyId};
+use super::sources::SourceFilter;
+use crate::api::Duration;
 use crate::api::policy::{
-    ClusterSyncPolicySpec, MAX_MIN_INTERVAL, MAX_SETTLE, PolicyCommon, SourceRule, Sources,
-    SyncPolicySpec,
+    ClusterSyncPolicySpec, MAX_MIN_INTERVAL, MAX_SETTLE, PolicyCommon, SyncPolicySpec,
 };
-use crate::kinds::{SourceKind, WorkloadKind};
+use crate::kinds::WorkloadKind;
 
-/// A policy that was found valid.
+/// A valid policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CompiledPolicy {
-    /// None: every namespace that it can see.
+    /// `None` for every namespace that the policy can reach.
     namespaces: Option<Namespaces>,
     kinds: BTreeSet<WorkloadKind>,
     selector: Selector,
-    /// Of several the highest comes first.
+    /// The highest priority comes first.
     pub(super) priority: i32,
-    /// What is in force where the policy selects a workload.
+    /// Settings of a workload that the policy selects.
     pub(super) selecting: Arc<Effective>,
-    /// The same where a workload names the policy.
+    /// Settings of a workload that names the policy.
     pub(super) named: Arc<Effective>,
 }
 
@@ -36,22 +38,6 @@ struct Namespaces {
     selector: Option<Selector>,
 }
 
-/// Which sources count.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SourceFilter {
-    include: Vec<CompiledRule>,
-    exclude: Vec<CompiledRule>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct CompiledRule {
-    kind: Option<SourceKind>,
-    name: Option<Pattern>,
-}
-
-#[derive(Clone, Debug)]
-struct Pattern(GlobMatcher);
-
 // === impl CompiledPolicy ===
 
 impl CompiledPolicy {
@@ -59,7 +45,7 @@ impl CompiledPolicy {
     ///
     /// # Errors
     ///
-    /// When it is invalid, which the schema refuses for the most part.
+    /// If it is invalid; the schema refuses most of these policies.
     pub fn namespaced(id: &PolicyId, spec: &SyncPolicySpec) -> Result<Self, PolicyError> {
         Self::compile(id, None, &spec.common)
     }
@@ -68,7 +54,7 @@ impl CompiledPolicy {
     ///
     /// # Errors
     ///
-    /// When it is invalid, which the schema refuses for the most part.
+    /// If it is invalid; the schema refuses most of these policies.
     pub fn cluster(id: &PolicyId, spec: &ClusterSyncPolicySpec) -> Result<Self, PolicyError> {
         let selector = spec
             .namespace_selector
@@ -125,7 +111,7 @@ impl CompiledPolicy {
         })
     }
 
-    /// Whether it selects a workload of a namespace that it reaches.
+    /// Returns whether the policy selects a workload in a namespace that it reaches.
     pub(super) fn selects(&self, workload: &Candidate<'_>) -> bool {
         self.kinds.contains(&workload.kind)
             && self
@@ -136,11 +122,7 @@ impl CompiledPolicy {
     }
 }
 
-fn bounded(
-    field: &'static str,
-    value: crate::api::Duration,
-    max: crate::api::Duration,
-) -> Result<(), PolicyError> {
+fn bounded(field: &'static str, value: Duration, max: Duration) -> Result<(), PolicyError> {
     if value > max {
         return Err(PolicyError::Duration { field, value, max });
     }
@@ -157,73 +139,5 @@ impl Namespaces {
                 .as_ref()
                 .zip(workload.namespace_labels)
                 .is_some_and(|(selector, labels)| selector.matches(labels))
-    }
-}
-
-// === impl SourceFilter ===
-
-impl SourceFilter {
-    fn compile(sources: &Sources) -> Result<Self, PolicyError> {
-        let compile = |list: &str, rules: &[SourceRule]| {
-            rules
-                .iter()
-                .enumerate()
-                .map(|(at, rule)| CompiledRule::compile(list, at, rule))
-                .collect::<Result<Vec<_>, _>>()
-        };
-        Ok(Self {
-            include: compile("include", &sources.include)?,
-            exclude: compile("exclude", &sources.exclude)?,
-        })
-    }
-
-    /// Whether a source counts.
-    #[must_use]
-    pub fn admits(&self, kind: SourceKind, name: &str) -> bool {
-        let names = |rule: &CompiledRule| rule.names(kind, name);
-        (self.include.is_empty() || self.include.iter().any(names))
-            && !self.exclude.iter().any(names)
-    }
-}
-
-// === impl CompiledRule ===
-
-impl CompiledRule {
-    fn compile(list: &str, at: usize, rule: &SourceRule) -> Result<Self, PolicyError> {
-        let name = rule
-            .name
-            .as_ref()
-            .map(|pattern| {
-                // Names hold no separators, so `*` stands for any text.
-                GlobBuilder::new(pattern)
-                    .build()
-                    .map(|glob| Pattern(glob.compile_matcher()))
-                    .map_err(|error| PolicyError::Pattern {
-                        field: format!("spec.sources.{list}[{at}].name"),
-                        pattern: pattern.clone(),
-                        problem: error.kind().to_string(),
-                    })
-            })
-            .transpose()?;
-        Ok(Self {
-            kind: rule.kind,
-            name,
-        })
-    }
-
-    fn names(&self, kind: SourceKind, name: &str) -> bool {
-        self.kind.is_none_or(|own| own == kind)
-            && self
-                .name
-                .as_ref()
-                .is_none_or(|pattern| pattern.0.is_match(name))
-    }
-}
-
-// === impl Pattern ===
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.glob() == other.0.glob()
     }
 }

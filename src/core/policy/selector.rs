@@ -3,9 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use kube::core::Selector;
 
-use super::PolicyError;
+use super::error::PolicyError;
 
-/// Makes a selector of the API's form of it, if that is valid.
+/// Compiles a label selector, if it is valid.
 pub(super) fn compile_selector(
     field: &'static str,
     selector: &LabelSelector,
@@ -55,7 +55,7 @@ fn check_key(key: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Empty, or a name of up to 63 characters.
+/// A value of a label: empty, or a name of up to 63 characters.
 fn check_value(value: &str) -> Result<(), String> {
     if !is_label_text(value) {
         return Err(format!("{value:?} is not the value of a label"));

@@ -4,30 +4,33 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use super::{Candidate, CompiledPolicy, Effective, PolicyError, PolicyId, Selected};
+use super::compiled::CompiledPolicy;
+use super::effective::{Candidate, Effective, Selected};
+use super::error::PolicyError;
+use super::id::PolicyId;
 use crate::api::Reason;
 use crate::api::names::SYNC_ANNOTATION;
 use crate::api::projection::PolicyKind;
 
-/// How many characters of a name that is no policy's are told.
+/// Number of characters that are shown of a name that no policy has.
 const SHOWN: usize = 63;
 
 type ByName = BTreeMap<Arc<str>, Entry>;
 type Entry = Result<CompiledPolicy, PolicyError>;
 
-/// All policies that are known. Without ClusterSyncPolicies where they can't be read.
+/// All known policies. ClusterSyncPolicies are missing if they can't be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policies {
     by_namespace: BTreeMap<Arc<str>, ByName>,
     cluster: ByName,
 }
 
-/// The workloads whose policy may be another after a change.
+/// Workloads whose policy may differ after a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affected {
-    /// Those of every namespace.
+    /// Workloads of every namespace.
     pub everywhere: bool,
-    /// Those of these namespaces.
+    /// Workloads of these namespaces.
     pub namespaces: BTreeSet<Arc<str>>,
 }
 
@@ -36,7 +39,7 @@ static DEFAULTS: LazyLock<Arc<Effective>> = LazyLock::new(|| Arc::new(Effective:
 // === impl Policies ===
 
 impl Policies {
-    /// Takes a policy in, or another version of it, valid or not.
+    /// Adds or replaces a policy, valid or not.
     pub fn apply(&mut self, id: &PolicyId, policy: Entry) -> Affected {
         let by_name = match id.namespace() {
             Some(namespace) => self.by_namespace.entry(namespace.clone()).or_default(),
@@ -49,7 +52,7 @@ impl Policies {
         Affected::by(id)
     }
 
-    /// Takes a policy out.
+    /// Removes a policy.
     pub fn delete(&mut self, id: &PolicyId) -> Affected {
         let removed = match id.namespace() {
             None => self.cluster.remove(id.name()),
@@ -63,8 +66,8 @@ impl Policies {
         removed.map_or_else(Affected::default, |_| Affected::by(id))
     }
 
-    /// Replaces all policies of one kind, in the namespaces that a list covered: `None`
-    /// for a list of the whole cluster.
+    /// Replaces all policies of one kind in the namespace that a list covered, or in the whole
+    /// cluster if it is `None`.
     pub fn reset(
         &mut self,
         kind: PolicyKind,
@@ -89,7 +92,7 @@ impl Policies {
         affected
     }
 
-    /// All policies with what is wrong with them, in a fixed order.
+    /// All policies and their errors, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (PolicyId, Result<(), &PolicyError>)> {
         let namespaced = self.by_namespace.iter().flat_map(|(namespace, by_name)| {
             by_name.iter().map(|(name, policy)| {
@@ -104,11 +107,11 @@ impl Policies {
         namespaced.chain(cluster)
     }
 
-    /// Whether a workload is managed, and how.
+    /// Returns whether a workload is managed, and under which settings.
     ///
     /// The workload's own annotation comes first, then SyncPolicies, then
-    /// ClusterSyncPolicies; of several the one with the highest priority, then the first
-    /// by name.
+    /// ClusterSyncPolicies. Among several the one with the highest priority comes first, then
+    /// the first by name.
     #[must_use]
     pub fn select(&self, workload: &Candidate<'_>) -> Selected {
         match workload.sync {
@@ -131,8 +134,8 @@ impl Policies {
         }
     }
 
-    /// All policies that select a workload by its kind, namespace and labels, the one that
-    /// comes first at the front. Its annotation doesn't count.
+    /// All policies that select a workload by its kind, namespace and labels, in order of
+    /// precedence. The workload's annotation doesn't count.
     #[must_use]
     pub fn selecting(&self, workload: &Candidate<'_>) -> Vec<PolicyId> {
         let mut all: Vec<(&Arc<str>, &CompiledPolicy, bool)> = Vec::new();
@@ -154,8 +157,8 @@ impl Policies {
             .map(|(_, policy)| policy)
     }
 
-    /// The policy that a workload names; one of its own namespace hides one of the cluster,
-    /// valid or not.
+    /// The policy that a workload names. A SyncPolicy of its namespace, valid or not, hides a
+    /// ClusterSyncPolicy of the same name.
     fn named(&self, namespace: &str, name: &str) -> Selected {
         let found = self
             .levels(namespace)
@@ -178,7 +181,7 @@ impl Policies {
         }
     }
 
-    /// The policies of a namespace, then those of the cluster; and whether they are these.
+    /// The policies of a namespace, then those of the cluster, each with whether it is the latter.
     fn levels(&self, namespace: &str) -> impl Iterator<Item = (&ByName, bool)> {
         let own = self.by_namespace.get(namespace).map(|own| (own, false));
         own.into_iter().chain([(&self.cluster, true)])
@@ -195,7 +198,7 @@ fn matching<'a>(
         .filter(|(_, policy)| policy.selects(workload))
 }
 
-/// A name that may be anything, so that what is said after it is seen too.
+/// Shortens a name of any length, so that the text after it stays visible.
 fn quoted(name: &str) -> String {
     match name.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{:?} (cut)", &name[..end]),
@@ -210,7 +213,7 @@ fn not_managed(reason: Reason, message: String) -> Selected {
 // === impl Affected ===
 
 impl Affected {
-    /// Whether nothing is affected.
+    /// Returns whether nothing is affected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.everywhere && self.namespaces.is_empty()

@@ -1,11 +1,15 @@
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use proptest::prelude::{BoxedStrategy, Just, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as _;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kinds::SourceKind;
+use crate::api::Reason;
+use crate::api::policy::Strategy;
+use crate::api::projection::PolicyKind;
+use crate::kinds::{SourceKind, WorkloadKind};
 
 static NO_LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
 

@@ -40,9 +40,6 @@ const NOT_YET: &[&str] = &[
     "src/core/",
     "src/operator/",
     "src/cli/",
-    "src/api/projection.rs",
-    "src/cluster/events",
-    "src/cluster/lease",
     "src/cluster/views/",
     "src/telemetry/metrics.rs",
 ];

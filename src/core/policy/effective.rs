@@ -1,0 +1,82 @@
+//! The policy in force for a workload.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::id::PolicyId;
+use super::sources::SourceFilter;
+use crate::api::Reason;
+use crate::api::policy::{DEFAULT_MIN_INTERVAL, DEFAULT_SETTLE, Strategy};
+use crate::kinds::WorkloadKind;
+
+/// A workload for which the policy in force is sought.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Kind of the workload.
+    pub kind: WorkloadKind,
+    /// Namespace of the workload.
+    pub namespace: &'a str,
+    /// Labels of its namespace; `None` while they are not known. No selector matches then, not
+    /// even one that asks for a label to be absent.
+    pub namespace_labels: Option<&'a Labels>,
+    /// Labels of the workload.
+    pub labels: &'a Labels,
+    /// Value of its annotation `projsync.dev/sync`.
+    pub sync: Option<&'a str>,
+}
+
+/// `metadata.labels`.
+pub type Labels = BTreeMap<String, String>;
+
+/// Whether a workload is managed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selected {
+    /// It is managed, under these settings.
+    Managed(Arc<Effective>),
+    /// It is not managed.
+    NotManaged {
+        /// `NotManaged`, `PolicyNotFound` or `PolicyInvalid`.
+        reason: Reason,
+        /// The reason as a sentence.
+        message: String,
+    },
+}
+
+/// Settings in force for a workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effective {
+    /// The policy; `None` if the defaults are in force.
+    pub policy: Option<PolicyId>,
+    /// Why this policy is in force, as a sentence.
+    pub why: String,
+    /// How outdated Pods are handled.
+    pub strategy: Strategy,
+    /// Time for which edits are collected into one roll.
+    pub settle: Duration,
+    /// Minimum time between two rolls.
+    pub min_interval: Duration,
+    /// True if nothing is rolled for now.
+    pub suspend: bool,
+    /// The sources that count.
+    pub sources: SourceFilter,
+}
+
+// === impl Effective ===
+
+impl Effective {
+    /// Settings of a workload that asks to be managed and that no policy selects.
+    #[must_use]
+    pub fn defaults() -> Self {
+        Self {
+            policy: None,
+            why: "The workload asks to be managed and no policy selects it: the defaults apply."
+                .to_owned(),
+            strategy: Strategy::default(),
+            settle: DEFAULT_SETTLE.get(),
+            min_interval: DEFAULT_MIN_INTERVAL.get(),
+            suspend: false,
+            sources: SourceFilter::default(),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Reasons why a policy is invalid.
+
+use thiserror::Error;
+
+use crate::api::{Duration, Reason};
+
+/// Reason why a policy is invalid and selects nothing. Each message says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PolicyError {
+    /// A label selector is invalid: the API server would refuse it on its own kinds.
+    #[error("{field}: {problem}")]
+    Selector {
+        /// Path of the field in the policy.
+        field: &'static str,
+        /// What is wrong, and how to write it.
+        problem: String,
+    },
+    /// A pattern can't be parsed.
+    #[error("{field}: {pattern:?} is not a pattern: {problem}")]
+    Pattern {
+        /// Path of the field in the policy.
+        field: String,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A duration is too long.
+    #[error("{field}: {value} is too long: write at most {max}")]
+    Duration {
+        /// Path of the field in the policy.
+        field: &'static str,
+        /// The duration.
+        value: Duration,
+        /// Its maximum.
+        max: Duration,
+    },
+    /// The object doesn't fit the schema of this version.
+    #[error("can't be decoded: {0}: install the CustomResourceDefinitions of this version")]
+    Undecodable(String),
+}
+
+// === impl PolicyError ===
+
+impl PolicyError {
+    /// Constant for conditions and metrics.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Selector { .. } => Reason::InvalidSelector,
+            Self::Pattern { .. } => Reason::InvalidPattern,
+            Self::Duration { .. } => Reason::InvalidDuration,
+            Self::Undecodable(_) => Reason::Undecodable,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The sources that a policy lets count.
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::error::PolicyError;
+use crate::api::policy::{SourceRule, Sources};
+use crate::kinds::SourceKind;
+
+/// Decides which sources count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceFilter {
+    include: Vec<CompiledRule>,
+    exclude: Vec<CompiledRule>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct CompiledRule {
+    kind: Option<SourceKind>,
+    name: Option<Pattern>,
+}
+
+#[derive(Clone, Debug)]
+struct Pattern(GlobMatcher);
+
+// === impl SourceFilter ===
+
+impl SourceFilter {
+    pub(super) fn compile(sources: &Sources) -> Result<Self, PolicyError> {
+        let compile = |list: &str, rules: &[SourceRule]| {
+            rules
+                .iter()
+                .enumerate()
+                .map(|(at, rule)| CompiledRule::compile(list, at, rule))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            include: compile("include", &sources.include)?,
+            exclude: compile("exclude", &sources.exclude)?,
+        })
+    }
+
+    /// Returns whether a source counts.
+    #[must_use]
+    pub fn admits(&self, kind: SourceKind, name: &str) -> bool {
+        let names = |rule: &CompiledRule| rule.names(kind, name);
+        (self.include.is_empty() || self.include.iter().any(names))
+            && !self.exclude.iter().any(names)
+    }
+}
+
+// === impl CompiledRule ===
+
+impl CompiledRule {
+    fn compile(list: &str, at: usize, rule: &SourceRule) -> Result<Self, PolicyError> {
+        let name = rule
+            .name
+            .as_ref()
+            .map(|pattern| {
+                // Names hold no separators, so `*` stands for any text.
+                GlobBuilder::new(pattern)
+                    .build()
+                    .map(|glob| Pattern(glob.compile_matcher()))
+                    .map_err(|error| PolicyError::Pattern {
+                        field: format!("spec.sources.{list}[{at}].name"),
+                        pattern: pattern.clone(),
+                        problem: error.kind().to_string(),
+                    })
+            })
+            .transpose()?;
+        Ok(Self {
+            kind: rule.kind,
+            name,
+        })
+    }
+
+    fn names(&self, kind: SourceKind, name: &str) -> bool {
+        self.kind.is_none_or(|own| own == kind)
+            && self
+                .name
+                .as_ref()
+                .is_none_or(|pattern| pattern.0.is_match(name))
+    }
+}
+
+// === impl Pattern ===
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.glob() == other.0.glob()
+    }
+}
