@@ -1,28 +1,28 @@
-//! Which Lease, for whom, and how long things take.
+//! Settings of leader election.
 
 use std::time::Duration;
 
-/// Which Lease, for whom, and how long things take.
+/// Settings of leader election.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseConfig {
     /// Namespace of the Lease.
     pub namespace: String,
     /// Name of the Lease.
     pub name: String,
-    /// Who we are, unique among the replicas: becomes `holderIdentity`.
+    /// Name of this replica, unique among all: becomes `holderIdentity`.
     pub identity: String,
-    /// How long the record of a dead holder blocks others; whole seconds, rounded up.
+    /// Time for which the record of a dead holder blocks others, rounded up to whole seconds.
     pub lease_duration: Duration,
-    /// How long the holder acts as the leader without a renewal.
+    /// Time for which the holder acts as the leader without a renewal.
     pub renew_deadline: Duration,
     /// Time between renewals, and between a standby's attempts (times 1 to 2.2).
     pub retry_period: Duration,
-    /// The most one attempt (a read and a write) may take.
+    /// Maximum duration of an attempt (a read and a write).
     pub request_timeout: Duration,
 }
 
 impl LeaseConfig {
-    /// client-go's usual durations: 15 s, 10 s and 2 s; 5 s for an attempt.
+    /// Settings with client-go's usual durations (15 s, 10 s and 2 s) and 5 s for an attempt.
     #[must_use]
     pub fn new(
         namespace: impl Into<String>,
@@ -66,21 +66,21 @@ impl LeaseConfig {
     }
 }
 
-/// Durations with which leader election would not be safe.
+/// Settings with which leader election would not be safe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseConfigError {
-    /// Nobody could hold the Lease.
+    /// The identity is empty, so nobody could hold the Lease.
     #[error("the identity for leader election is empty")]
     Identity,
-    /// Two would lead for the difference.
+    /// The lease duration is too short: two replicas could lead at once.
     #[error("the lease duration ({0:?}) must be longer than the renew deadline ({1:?})")]
     LeaseDuration(Duration, Duration),
-    /// The leader could not renew in time.
+    /// The renew deadline is too short for the leader to renew in time.
     #[error(
         "the renew deadline ({0:?}) must be at least 1.2 times the retry period ({1:?}), which must not be zero"
     )]
     RenewDeadline(Duration, Duration),
-    /// One lost request would cost the leadership.
+    /// The request timeout is too long: one lost request would end the leadership.
     #[error(
         "the lease request timeout ({0:?}) must be above zero and at most the renew deadline ({1:?})"
     )]

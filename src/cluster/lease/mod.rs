@@ -4,13 +4,13 @@
 //! `renew_deadline` has passed since it sent the last accepted renewal. Others
 //! take over when the record has not changed for the holder's lease duration,
 //! by their own monotonic clock, or at once when the holder gave it up. Every
-//! write carries the resourceVersion it is based on, so of two candidates one
+//! write carries the resourceVersion it is based on, so one of two candidates
 //! gets a conflict.
 //!
-//! As with client-go this is no fence: a leader that sleeps in the middle of a
-//! write wakes up late. The writes that matter carry preconditions of their own.
-//! (The monotonic clock stands still while a whole machine is suspended; the
-//! same preconditions cover that.)
+//! Like client-go's election this is no fence: a leader that sleeps in the middle
+//! of a write may finish it too late. The writes that matter have preconditions of
+//! their own. (These also help when a whole machine is suspended, during which the
+//! monotonic clock stands still.)
 
 mod config;
 mod election;
@@ -34,7 +34,7 @@ use self::election::{Claim, Election};
 pub use self::leadership::Leadership;
 use crate::cluster::client::error::{describe, describe_watch};
 
-/// However fast a Lease changes, this much lies between two attempts to get it.
+/// Minimum time between two attempts to get the Lease, however often it changes.
 const MIN_GAP: Duration = Duration::from_millis(250);
 
 /// A candidate for the Lease.
@@ -47,12 +47,12 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// A candidate, and where it publishes who leads. (The value of a leader
-    /// changes with each renewal.) Give it a client of its own: one that waits
-    /// for a rate limit renews too late.
+    /// Makes a candidate, and a channel on which it publishes who leads. (A leader
+    /// publishes a new value with each renewal.) Give it a client of its own: a client
+    /// that waits for a rate limit renews too late.
     ///
     /// # Errors
-    /// Where the durations don't fit together.
+    /// If the durations don't fit together.
     pub fn new(
         client: Client,
         config: LeaseConfig,
@@ -68,11 +68,11 @@ impl Candidate {
         Ok((candidate, receiver))
     }
 
-    /// Acquires and renews until `shutdown` resolves, then gives the Lease up,
-    /// so that a standby takes over at once: resolve it after the last write.
+    /// Acquires and renews the Lease until `shutdown` resolves, then gives it up, so that
+    /// a standby takes over at once. Resolve `shutdown` after the last write.
     ///
-    /// A leadership that lapses is not the end: the candidate stands by and
-    /// tries again. Returns within two request timeouts after the shutdown.
+    /// If leadership lapses, the candidate stands by and tries again. Returns within two
+    /// request timeouts after the shutdown.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let mut changes = None;
@@ -114,13 +114,13 @@ impl Candidate {
         }
     }
 
-    /// One attempt to renew or to get the Lease.
+    /// Tries once to renew or to get the Lease.
     ///
-    /// Never cancelled by a shutdown: an acquisition whose answer is lost would
-    /// block the others for a lease duration.
+    /// A shutdown doesn't cancel it: an acquisition whose answer is lost would block the
+    /// others for a lease duration.
     async fn attempt(&mut self, deadline: Instant) {
         let now = Instant::now();
-        // Past the renew deadline a leader has to say so, however slow the server is.
+        // After the renew deadline a leader must stop, however slow the server is.
         let deadline = self
             .election
             .leading_until()
@@ -149,7 +149,7 @@ impl Candidate {
         }
     }
 
-    /// Reads the Lease; whether that worked.
+    /// Reads the Lease, and returns whether that worked.
     async fn read(&mut self, deadline: Instant) -> bool {
         match self
             .request(deadline, self.api.get_opt(&self.config.name))
@@ -163,7 +163,7 @@ impl Candidate {
         }
     }
 
-    /// Replaces the Lease; whether that worked.
+    /// Replaces the Lease, and returns whether that worked.
     async fn replace(&mut self, lease: Lease, deadline: Instant) -> bool {
         let sent = Instant::now();
         let written = self
@@ -184,7 +184,7 @@ impl Candidate {
         true
     }
 
-    /// The request's result, or nothing where it failed or took too long.
+    /// The result of a request, or `None` if it failed or took too long.
     async fn request<T>(
         &self,
         deadline: Instant,
@@ -203,11 +203,11 @@ impl Candidate {
         None
     }
 
-    /// Gives the Lease up if it is ours. A failed try, a conflict among them,
-    /// is followed by one with what is read then.
+    /// Gives the Lease up if this replica holds it. After a failure, such as a conflict, it
+    /// reads the Lease and tries once more.
     async fn release(&mut self) {
         let deadline = Instant::now() + self.config.request_timeout;
-        // Nobody may write from here on, whether or not the release arrives.
+        // From here on this replica may not write, whether or not the release arrives.
         self.leadership
             .send_replace(Leadership::Standby { holder: None });
         for _ in 0..2 {
@@ -224,18 +224,18 @@ impl Candidate {
         }
     }
 
-    /// Events of this one Lease. Polling goes on beside it, so a watch that
-    /// fails costs time only.
+    /// Events of this Lease. The candidate polls too, so a watch that fails only costs
+    /// time.
     fn watch(&self) -> BoxStream<'static, watcher::Result<watcher::Event<Lease>>> {
         let config =
             watcher::Config::default().fields(&format!("metadata.name={}", self.config.name));
         watcher(self.api.clone(), config).default_backoff().boxed()
     }
 
-    /// Takes in an event; whether it told something of the Lease.
+    /// Takes in an event, and returns whether it was about the Lease.
     fn notice(&mut self, event: watcher::Result<watcher::Event<Lease>>, now: Instant) -> bool {
         match event {
-            // A server that ignores the field selector must not confuse us.
+            // A server may ignore the field selector.
             Ok(watcher::Event::Apply(lease) | watcher::Event::InitApply(lease))
                 if lease.name_any() == self.config.name =>
             {
@@ -258,7 +258,7 @@ impl Candidate {
         }
     }
 
-    /// Tells everybody, and the log where the role changes.
+    /// Publishes who leads, and logs a change of role.
     fn publish(&self) {
         let now = Instant::now();
         let new = self.election.leadership(now);
@@ -276,7 +276,7 @@ impl Candidate {
     }
 }
 
-/// The next event, or never where there is no watch.
+/// The next event; never resolves without a watch.
 async fn next<T>(stream: &mut Option<BoxStream<'static, T>>) -> Option<T> {
     match stream {
         Some(stream) => stream.next().await,

@@ -1,4 +1,4 @@
-//! How a watch is doing, for readiness and metrics.
+//! Health of watches, for readiness and metrics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::cluster::client::pulse::Pulse;
 
-/// The health of one watch.
+/// Health of a watch.
 #[derive(Debug)]
 pub struct Health {
     kind: Box<str>,
@@ -31,31 +31,31 @@ struct State {
     stalls: u64,
 }
 
-/// The health of a watch at one moment.
+/// Health of a watch at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What is watched: the `kind` of the objects.
+    /// `kind` of the watched objects.
     pub kind: Box<str>,
-    /// Where; `None` for the whole cluster.
+    /// Watched namespace; `None` for the whole cluster.
     pub namespace: Option<Arc<str>>,
     /// Whether a first list is complete.
     pub synced: bool,
-    /// Whether it is done without, since the API server denies it or doesn't
+    /// True if the operator does without this watch, since the API server denies it or doesn't
     /// know the type.
     pub unavailable: bool,
-    /// Whether a list is under way.
+    /// True while a list is under way.
     pub listing: bool,
-    /// How long ago the last event came.
+    /// Time since the last event.
     pub last_event: Option<Duration>,
-    /// How long nothing came at all, bookmarks and answers included.
+    /// Time since anything came, including bookmarks and answers.
     pub silence: Duration,
-    /// Failures in a row; 0 while it works.
+    /// Number of failures in a row; 0 while the watch works.
     pub errors: u32,
-    /// The last failure of that row.
+    /// Last failure in that row.
     pub failure: Option<String>,
-    /// Failures in all; after each it was tried again.
+    /// Number of failures in all; each was followed by another attempt.
     pub failures: u64,
-    /// How often it was begun anew because nothing came any more.
+    /// Number of times that the watch was restarted because nothing came any more.
     pub stalls: u64,
 }
 
@@ -69,11 +69,11 @@ impl Health {
         }
     }
 
-    /// How the watch is doing.
+    /// Health of the watch now.
     #[must_use]
     pub fn report(&self) -> Report {
         let state = self.state.lock();
-        // Whatever came after a failure shows that it is over.
+        // Anything that came after a failure shows that the failure is over.
         let failed = state.failed.as_ref();
         let failed = failed.filter(|(_, at)| *at >= self.pulse.last());
         Report {
@@ -97,14 +97,14 @@ impl Health {
         self.state.lock().synced
     }
 
-    /// Whether a list has shown what there is.
+    /// Returns whether a list has shown what exists.
     #[must_use]
     pub(super) fn is_listed(&self) -> bool {
         let state = self.state.lock();
         state.synced && !state.unavailable
     }
 
-    /// It is done without, which completes the first list.
+    /// Notes that the operator does without this watch, which completes the first list.
     pub(super) fn unavailable(&self) {
         let mut state = self.state.lock();
         state.unavailable = true;
@@ -114,7 +114,7 @@ impl Health {
     pub(super) fn event<K>(&self, event: &Event<K>) {
         let mut state = self.state.lock();
         match event {
-            // Said before the API server was asked.
+            // This came before the API server was asked.
             Event::Init => {
                 state.listing = true;
                 return;
@@ -134,7 +134,7 @@ impl Health {
         state.last_event = Some(Instant::now());
     }
 
-    /// Notes a failure; returns how many there were in a row.
+    /// Notes a failure, and returns the number of failures in a row.
     pub(super) fn failed(&self, failure: &str) -> u32 {
         let mut state = self.state.lock();
         state.errors = state.errors.saturating_add(1);
@@ -143,7 +143,7 @@ impl Health {
         state.errors
     }
 
-    /// Notes that it went on for a while: the next failure is the first of a row.
+    /// Notes that the watch worked for a while, so the next failure is the first of a row.
     pub(super) fn lasted(&self) {
         self.state.lock().errors = 0;
     }

@@ -1,9 +1,9 @@
-//! One watch: list, then follow, for as long as the operator runs.
+//! A watch: it lists, then follows changes, as long as the operator runs.
 //!
-//! kube's watcher lists and resumes; this adds what it leaves open. Errors
-//! back off until something really comes. A watch on which nothing comes (no
-//! event, no bookmark, no answer) for [`Options::idle_timeout`] is given up and
-//! begun anew, with a new list. And its health can be told at any time.
+//! kube's watcher lists and resumes; this module adds three things. It backs off after
+//! errors until something comes. It restarts a watch, with a new list, if nothing (no
+//! event, no bookmark, no answer) comes for [`Options::idle_timeout`]. And it shows the
+//! health of a watch at any time.
 
 mod health;
 mod retry;
@@ -29,8 +29,8 @@ use crate::cluster::views::Key;
 pub use health::{Health, Report};
 use retry::{Retry, is_unavailable, must_list};
 
-/// A watch that went on for so long had overcome what failed before it. A shorter one
-/// had not: lists that each lead to the next failure cost the most of all requests.
+/// Time after which a watch counts as working again. If a watch fails earlier, the row of
+/// failures goes on: lists that only lead to the next failure are the most expensive requests.
 const LASTING: Duration = Duration::from_secs(10);
 
 /// An API type that can be watched: a [`View`](crate::cluster::views::View), or
@@ -45,14 +45,14 @@ impl<K> Watched for K where
 {
 }
 
-/// What a watch tells.
+/// A change that a watch reports.
 #[derive(Clone, Debug)]
 pub enum Change<K> {
-    /// A list begins: at the start, and whenever events may have been missed.
+    /// A list begins, at the start or because events may have been missed.
     Listing,
     /// An object of the list.
     Listed(K),
-    /// The list is complete; what isn't named is gone.
+    /// The list is complete; objects that it doesn't name are gone.
     Synced(HashSet<Key>),
     /// An object was added or modified.
     Applied(K),
@@ -60,7 +60,7 @@ pub enum Change<K> {
     Deleted(K),
 }
 
-/// Takes in what a watch tells, at once and without waiting.
+/// Takes in the changes of a watch, without waiting.
 pub trait Ingest<K>: Send + 'static {
     /// Takes in a change.
     fn ingest(&mut self, change: Change<K>);
@@ -72,19 +72,19 @@ impl<K, F: FnMut(Change<K>) + Send + 'static> Ingest<K> for F {
     }
 }
 
-/// How to watch.
+/// Settings of a watch.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How long nothing at all may come. The API server sends a bookmark each
-    /// minute, and is asked to end each request after two thirds of this.
+    /// Time without any data after which the watch is restarted. The API server sends a
+    /// bookmark each minute, and is asked to end each request after two thirds of this time.
     pub idle_timeout: Duration,
-    /// How many objects are listed by one request.
+    /// Number of objects in one page of a list.
     pub page_size: u32,
-    /// Whether a list is taken as a stream of watch events, which must be enabled
-    /// in the API server.
+    /// True to receive lists as a stream of watch events, which must be enabled in the API
+    /// server.
     pub streaming_lists: bool,
-    /// Whether the operator can do without: if the API server denies it or
-    /// doesn't know the type, there are no objects.
+    /// True if the operator can do without the watch: if the API server denies it or doesn't
+    /// know the type, there are no objects.
     pub optional: bool,
 }
 
@@ -125,7 +125,7 @@ impl Options {
 // === impl Watch ===
 
 impl<K: Watched> Watch<K> {
-    /// A watch on `api`, whose client must have `pulses` around it.
+    /// Makes a watch on `api`, whose client must report to `pulses`.
     #[must_use]
     pub fn new(api: Api<K>, pulses: &PulseLayer, options: Options) -> Self {
         let pulse = pulses.pulse(api.resource_url());
@@ -138,14 +138,14 @@ impl<K: Watched> Watch<K> {
         }
     }
 
-    /// Its health.
+    /// Health of the watch.
     #[must_use]
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
     }
 
-    /// Watches for ever. Should the task end all the same, the process must:
-    /// without one of its watches it would decide on what once was.
+    /// Watches for ever. If the task ends anyway, the process must end too: without one of its
+    /// watches it would decide on old state.
     pub async fn run(self, mut ingest: impl Ingest<K>) -> Infallible {
         let mut retry = Retry::default();
         loop {
@@ -154,8 +154,7 @@ impl<K: Watched> Watch<K> {
         }
     }
 
-    /// Follows a stream of events until nothing comes any more, or until it has to be
-    /// begun anew.
+    /// Follows a stream of events until nothing comes any more or it must be restarted.
     async fn follow(
         &self,
         stream: impl Stream<Item = watcher::Result<Event<K>>>,
@@ -179,7 +178,7 @@ impl<K: Watched> Watch<K> {
                 Ok(event) => {
                     match event {
                         Event::Apply(_) | Event::Delete(_) => retry.reset(),
-                        // A list shows nothing yet of the watch that follows it.
+                        // A list says nothing about the watch that follows it.
                         Event::InitDone => since = Instant::now(),
                         Event::Init | Event::InitApply(_) => {}
                     }
@@ -204,7 +203,7 @@ impl<K: Watched> Watch<K> {
         }
     }
 
-    /// Ends once nothing came for the idle timeout, counted from `since` at the earliest.
+    /// Resolves when nothing has come for the idle timeout, counted from `since` at the earliest.
     async fn silence(&self, since: Instant) {
         loop {
             let last = self.pulse.last().max(since);
@@ -232,7 +231,7 @@ impl<K: Watched> Watch<K> {
     }
 }
 
-/// Turns an event into what is told; `listed` gathers the names of a list.
+/// Turns an event of kube's watcher into a change; `listed` gathers the names of a list.
 fn change<K: Resource>(event: Event<K>, listed: &mut HashSet<Key>) -> Change<K> {
     match event {
         Event::Init => {

@@ -1,33 +1,33 @@
-//! How long a watch that failed waits before it is begun again.
+//! Waits between attempts of a watch that failed.
 
 use std::time::Duration;
 
 use kube::runtime::utils::Backoff as _;
 use kube::runtime::watcher::{DefaultBackoff, Error};
 
-/// How often a watch that the API server doesn't offer is asked for again.
+/// Time between attempts of a watch that the API server doesn't offer.
 pub(super) const UNAVAILABLE_RETRY: Duration = Duration::from_secs(60);
 
-/// The failures in a row of one watch.
+/// The failures of a watch in a row.
 #[derive(Default)]
 pub(super) struct Retry {
     backoff: DefaultBackoff,
-    /// Whether the last of them was that the version is gone.
+    /// True if the last failure was that the version is gone.
     gone: bool,
 }
 
 impl Retry {
-    /// The row is over: the watch went on.
+    /// Ends the row, since the watch worked.
     pub(super) fn reset(&mut self) {
         self.backoff.reset();
         self.gone = false;
     }
 
-    /// In how long to try again: 0.8 s, doubled with each failure up to 30 s, and up to
-    /// twice as long by chance. What is done without is asked for once a minute.
+    /// Time until the next attempt: 0.8 s, doubled with each failure up to 30 s, and up to
+    /// twice as long at random. A watch that the operator does without is tried once a minute.
     pub(super) fn delay(&mut self, error: &Error, missing: bool) -> Duration {
-        // This is what a server says that was away: it is there again, and only if it
-        // goes on saying so is it asked less and less often.
+        // A server that was away answers so when it is back. Only if it repeats that, the waits
+        // grow.
         let gone = is_gone(error);
         if gone && !self.gone {
             self.backoff.reset();
@@ -41,7 +41,7 @@ impl Retry {
     }
 }
 
-/// Whether the version that a watch was to go on from is gone.
+/// Returns whether the version that a watch was to go on from is gone.
 fn is_gone(error: &Error) -> bool {
     match error {
         Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 410,
@@ -50,13 +50,13 @@ fn is_gone(error: &Error) -> bool {
     }
 }
 
-/// Whether it is and kube's watcher doesn't know: from the status of an answer it would
-/// ask for the same version for ever.
+/// Returns whether the version is gone without kube's watcher noticing: after an answer with this
+/// status it would ask for the same version for ever.
 pub(super) fn must_list(error: &Error) -> bool {
     is_gone(error) && matches!(error, Error::WatchStartFailed(_))
 }
 
-/// Whether the API server denies the watch or doesn't know the type.
+/// Returns whether the API server denies the watch or doesn't know the type.
 pub(super) fn is_unavailable(error: &Error) -> bool {
     let status = match error {
         Error::InitialListFailed(kube::Error::Api(status))

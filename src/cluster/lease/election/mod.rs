@@ -1,5 +1,5 @@
-//! The state machine of leader election: what is known of the Lease, and what
-//! to do about it. No I/O and no clock: times are arguments.
+//! The state machine of leader election: it knows the state of the Lease and decides
+//! what to do. It uses no I/O and no clock: times are arguments.
 
 use std::time::Duration;
 
@@ -11,35 +11,35 @@ use tokio::time::Instant;
 use super::config::LeaseConfig;
 use super::leadership::Leadership;
 
-/// What one candidate knows of the Lease.
+/// A candidate's knowledge of the Lease.
 #[derive(Debug)]
 pub(super) struct Election {
     config: LeaseConfig,
     seen: Seen,
-    /// When the API server last told of the Lease.
+    /// Time of the API server's last answer about the Lease.
     heard: Option<Instant>,
-    /// Until when we may act as the leader, unless renewed.
+    /// Time until which this replica may act as the leader, unless it renews.
     leading_until: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq)]
 enum Seen {
-    /// Nothing was heard from the API server yet.
+    /// The API server has not answered yet.
     Nothing,
-    /// There is no Lease.
+    /// The Lease doesn't exist.
     Absent,
-    /// The Lease, and when by our monotonic clock its spec was first seen so.
+    /// The Lease, and the monotonic time at which its spec was first seen like this.
     Record { lease: Box<Lease>, since: Instant },
 }
 
-/// What to do after having read the Lease.
+/// Next action after reading the Lease.
 #[derive(Debug, PartialEq)]
 pub(super) enum Claim {
-    /// There is none: create it with us as the holder.
+    /// Create the Lease, with this replica as the holder.
     Create(Box<Lease>),
-    /// It is free, expired or ours: replace it by this.
+    /// Replace the Lease, which is free, expired or held by this replica.
     Replace(Box<Lease>),
-    /// Somebody else holds it, and nothing can be done before this.
+    /// Wait until this time, since another replica holds the Lease.
     Held(Instant),
 }
 
@@ -53,11 +53,10 @@ impl Election {
         }
     }
 
-    /// Takes in what was read, or what a watch brought.
+    /// Takes in the Lease, as read or as brought by a watch.
     ///
-    /// Expiry counts from when the spec last changed before our eyes. The
-    /// Lease's own times come from another machine's clock and are never
-    /// compared with ours.
+    /// Expiry counts from the time at which this replica saw the spec change. The times
+    /// in the Lease come from another machine's clock and are never compared with this one.
     pub(super) fn observe(&mut self, lease: Option<Lease>, now: Instant) {
         self.heard = Some(now);
         let Some(lease) = lease else {
@@ -81,10 +80,10 @@ impl Election {
         };
     }
 
-    /// Takes in that our write was accepted, and the object as it is since.
+    /// Takes in that a write of this replica was accepted, and the resulting object.
     ///
-    /// We lead from when it was *sent*: the standbys' clocks for our expiry
-    /// start after that, and run for longer.
+    /// Leadership counts from when the write was *sent*: the standbys start to count its
+    /// expiry later, and count for longer.
     pub(super) fn accepted(&mut self, lease: Lease, sent: Instant, now: Instant) {
         self.observe(Some(lease), now);
         if self.holder() == Some(&self.config.identity) {
@@ -92,7 +91,7 @@ impl Election {
         }
     }
 
-    /// The write with which a leader renews, trusting what it last knew.
+    /// The write with which a leader renews, based on the Lease that it last knew.
     pub(super) fn renewal(&self, now: Instant, wall: Timestamp) -> Option<Box<Lease>> {
         match &self.seen {
             Seen::Record { lease, .. } if self.is_leading(now) => {
@@ -102,7 +101,7 @@ impl Election {
         }
     }
 
-    /// What to do with the Lease as it was read just now.
+    /// Decides what to do with the Lease that was just read.
     pub(super) fn claim(&self, now: Instant, wall: Timestamp) -> Claim {
         let Seen::Record { lease, since } = &self.seen else {
             return Claim::Create(Box::new(self.created(wall)));
@@ -116,8 +115,8 @@ impl Election {
         }
     }
 
-    /// The write with which the holder gives the Lease up: like client-go's it
-    /// clears the holder and leaves a duration of a second.
+    /// The write with which the holder gives the Lease up. Like client-go's it clears
+    /// the holder and leaves a duration of one second.
     pub(super) fn release(&self, wall: Timestamp) -> Option<Box<Lease>> {
         let Seen::Record { lease, .. } = &self.seen else {
             return None;
@@ -134,10 +133,10 @@ impl Election {
         Some(lease)
     }
 
-    /// When to try next, with `jitter` in `[0, 1)`.
+    /// Time of the next attempt, with `jitter` in `[0, 1)`.
     pub(super) fn next_attempt(&self, now: Instant, jitter: f64) -> Instant {
         if let Some(until) = self.leading_until.filter(|until| now < *until) {
-            // At the deadline too, so that the loss is published in time.
+            // One attempt is at the deadline, so that the loss is published in time.
             return (now + self.config.retry_period).min(until);
         }
         let period = self
@@ -159,7 +158,7 @@ impl Election {
     }
 
     pub(super) fn leadership(&self, now: Instant) -> Leadership {
-        // A standby asks less often than it is told.
+        // A standby hears little while nothing changes, so an answer counts for two lease durations.
         let fresh = self
             .heard
             .is_some_and(|heard| now < heard + self.config.lease_duration * 2);
@@ -176,12 +175,12 @@ impl Election {
         self.leadership(now).is_leading(now)
     }
 
-    /// Until when we may act as the leader.
+    /// Time until which this replica may act as the leader.
     pub(super) fn leading_until(&self) -> Option<Instant> {
         self.leading_until
     }
 
-    /// Whether the Lease is known to have no holder.
+    /// Returns whether the Lease is known to have no holder.
     pub(super) fn is_free(&self) -> bool {
         match self.seen {
             Seen::Nothing => false,
@@ -196,7 +195,7 @@ impl Election {
         }
     }
 
-    /// When a record first seen so at `since` lapses, by the holder's duration.
+    /// Time at which a record that was first seen at `since` lapses, by the holder's duration.
     fn expires(&self, lease: &Lease, since: Instant) -> Instant {
         let seconds = lease
             .spec
@@ -209,11 +208,11 @@ impl Election {
         since + duration
     }
 
-    /// The Lease with us as the holder, renewed now. Its resourceVersion stays,
-    /// so that a write in between is a conflict.
+    /// The Lease with this replica as the holder, renewed now. It keeps its resourceVersion,
+    /// so that a write in between causes a conflict.
     fn held(&self, before: &Lease, wall: Timestamp) -> Lease {
         let mut lease = before.clone();
-        // The server keeps its own; sending them back would cost bytes for nothing.
+        // The server ignores managedFields here, so sending them would waste bytes.
         lease.metadata.managed_fields = None;
         let spec = lease.spec.get_or_insert_default();
         if spec.holder_identity.as_ref() != Some(&self.config.identity) {
@@ -245,10 +244,10 @@ impl Election {
     }
 }
 
-/// client-go's: standbys wait up to 1.2 periods more than the retry period.
+/// Jitter of client-go: standbys wait up to 1.2 retry periods longer.
 const JITTER_FACTOR: f64 = 1.2;
 
-/// A Lease's holder; one that was given up has an empty one or none.
+/// Holder of a Lease. A Lease that was given up has an empty holder or none.
 fn holder(lease: &Lease) -> Option<&String> {
     lease
         .spec
@@ -258,7 +257,7 @@ fn holder(lease: &Lease) -> Option<&String> {
         .filter(|holder| !holder.is_empty())
 }
 
-/// Rounded up: the API counts in seconds, and shorter than promised is unsafe.
+/// Whole seconds of a duration, rounded up: the API counts in seconds, and a shorter lease is unsafe.
 fn whole_seconds(duration: Duration) -> i32 {
     let seconds = duration
         .as_secs()
