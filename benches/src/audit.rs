@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use controlplane::{AuditLog, Request};
 use jiff::Timestamp;
+use testkit::{AuditLog, Request};
 
 use crate::manifests::NAMESPACE;
 

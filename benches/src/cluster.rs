@@ -1,34 +1,36 @@
 //! The control plane with everything in it, and what it costs itself.
 
 use std::io::{Read as _, Write as _};
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
-use controlplane::{Component, ControlPlane, Options};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
-use tokio::task::spawn_blocking;
+use anyhow::{Context as _, Result};
+use controlplane::Component;
+use testkit::{ACCOUNT, DEFINITIONS, HOME, Process, RIGHTS, Space, object};
 
 use crate::fleet::Fleet;
-use crate::process::Process;
+use crate::manifests::NAMESPACE;
 use crate::progress::Progress;
 use crate::scale::Scale;
 use crate::seed;
 
-/// Where the operator's lease, key and account are.
-pub(crate) const HOME: &str = "projsync-system";
-/// Its service account.
-const ACCOUNT: &str = "projsync";
-
 /// The control plane with everything in it.
 pub(crate) struct Cluster {
-    pub(crate) plane: ControlPlane,
-    pub(crate) client: Client,
+    cluster: testkit::Cluster,
+    /// Where everything is.
+    pub(crate) space: Space,
     pub(crate) scale: Scale,
     pub(crate) fleet: Fleet,
     pub(crate) api_server: Process,
+}
+
+impl Deref for Cluster {
+    type Target = testkit::Cluster;
+
+    fn deref(&self) -> &testkit::Cluster {
+        &self.cluster
+    }
 }
 
 /// What the control plane holds.
@@ -44,27 +46,24 @@ pub(crate) struct Footprint {
 impl Cluster {
     /// Starts and fills it.
     pub(crate) async fn start(progress: &Progress, scale: Scale) -> Result<Self> {
-        let plane = {
-            let _step = progress.step("starting a control plane", 0);
-            let options = Options {
-                audit: true,
-                ..Options::default()
-            };
-            spawn_blocking(move || ControlPlane::start(&options)).await??
-        };
-        let client = {
-            let _step = progress.step("installing definitions and rights", 0);
-            install(&plane)?;
-            client(plane.kubeconfig()).await?
-        };
-        let fleet = seed::fill(&client, scale, progress).await?;
-        let api_server = Process::child(plane.supervisor_pid(), Component::KubeApiserver.name())?;
+        let step = progress.step("starting a control plane", 0);
+        let cluster = testkit::Cluster::start().await?;
+        drop(step);
+        let step = progress.step("installing definitions and rights", 0);
+        for arguments in DEFINITIONS.into_iter().chain(RIGHTS) {
+            cluster.kubectl().run(arguments).await?;
+        }
+        let space = cluster.space(NAMESPACE).await?;
+        space.create(&object("v1", "Namespace", NAMESPACE)).await?;
+        drop(step);
+        let fleet = seed::fill(&space, scale, progress).await?;
+        let supervisor = cluster.plane().supervisor_pid();
         Ok(Self {
-            plane,
-            client,
+            api_server: Process::child(supervisor, Component::KubeApiserver.name())?,
+            cluster,
+            space,
             scale,
             fleet,
-            api_server,
         })
     }
 
@@ -73,19 +72,10 @@ impl Cluster {
         format!("system:serviceaccount:{HOME}:{ACCOUNT}")
     }
 
-    /// A token of the operator's account.
-    pub(crate) fn token(&self) -> Result<String> {
-        let token = kubectl(
-            &self.plane,
-            &["create", "token", ACCOUNT, "-n", HOME, "--duration=24h"],
-        )?;
-        Ok(token.trim().to_owned())
-    }
-
     /// What the API server and etcd hold now.
     pub(crate) fn footprint(&self) -> Result<Footprint> {
         let metric = "etcd_mvcc_db_total_size_in_use_in_bytes ";
-        let metrics = etcd_metrics(self.plane.data())?;
+        let metrics = etcd_metrics(self.plane().data())?;
         let value = metrics.lines().find_map(|line| line.strip_prefix(metric));
         let bytes: f64 = value.context("etcd tells no size")?.trim().parse()?;
         Ok(Footprint {
@@ -93,43 +83,6 @@ impl Cluster {
             etcd: bytes as u64,
         })
     }
-}
-
-async fn client(kubeconfig: &Path) -> Result<Client> {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-    let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-    Ok(Client::try_from(config)?)
-}
-
-fn install(plane: &ControlPlane) -> Result<()> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../config");
-    kubectl(plane, &["apply", "-k", &format!("{folder}/crd")])?;
-    kubectl(
-        plane,
-        &["wait", "--for=condition=Established", "crd", "--all"],
-    )?;
-    kubectl(plane, &["create", "namespace", HOME])?;
-    kubectl(plane, &["apply", "-k", &format!("{folder}/rbac")])?;
-    kubectl(plane, &["apply", "-k", &format!("{folder}/admission")])?;
-    Ok(())
-}
-
-fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(plane.kubectl())
-        .arg("--kubeconfig")
-        .arg(plane.kubeconfig())
-        .arg("--cache-dir")
-        .arg(plane.data().join("kubectl-cache"))
-        .args(arguments)
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "kubectl {}: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// etcd listens on a socket, where no client library of ours goes.

@@ -6,8 +6,6 @@ mod cluster;
 mod figure;
 mod fleet;
 mod manifests;
-mod operator;
-mod process;
 mod progress;
 mod report;
 mod sampler;

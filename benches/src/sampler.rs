@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde::Serialize;
-
-use crate::process::Process;
+use testkit::Process;
 
 /// Between two looks.
 const STEP: Duration = Duration::from_millis(250);

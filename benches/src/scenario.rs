@@ -18,7 +18,7 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -27,6 +27,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use testkit::{HOME, Operator};
 use tokio::time::sleep;
 
 use crate::Arguments;
@@ -34,7 +35,6 @@ use crate::audit::{Audit, Mark};
 use crate::cluster::{Cluster, Footprint};
 use crate::figure::Figure;
 use crate::manifests::{self, NAMESPACE};
-use crate::operator::{Operator, Running};
 use crate::progress::Progress;
 use crate::report::Results;
 use crate::sampler::Sampler;
@@ -51,7 +51,6 @@ pub(crate) struct Bench<'a> {
     cluster: &'a Cluster,
     progress: &'a Progress,
     operator: Operator,
-    running: Option<Running>,
     audit: Audit,
     sampler: Sampler,
     results: Results,
@@ -69,20 +68,23 @@ impl<'a> Bench<'a> {
         progress: &'a Progress,
         arguments: &Arguments,
     ) -> Result<Self> {
-        let operator = Operator::new(
-            &cluster.plane,
-            &cluster.token()?,
-            &arguments.operator,
-            &arguments.run_argument,
-            &arguments.output,
+        let home = format!("--operator-namespace={HOME}");
+        let more = arguments.run_argument.iter().map(String::as_str);
+        let mut operator = Operator::new(
+            std::path::absolute(&arguments.operator)?,
+            cluster.plane().data(),
+            "operator",
+            &cluster.access(HOME).await?,
+            vec![cluster.space.clone()],
+            &[&*home].into_iter().chain(more).collect::<Vec<_>>(),
         )?;
-        let log = cluster.plane.audit_log().context("no audit log")?;
-        let version = cluster.client.apiserver_version().await?.git_version;
+        operator.log = arguments.output.join("operator.log");
+        let log = cluster.audit_log()?;
+        let version = cluster.space.client.apiserver_version().await?.git_version;
         Ok(Self {
             cluster,
             progress,
             operator,
-            running: None,
             audit: Audit::follow(log.to_owned(), &Cluster::user())?,
             sampler: Sampler::start(cluster.api_server),
             results: Results::new(cluster.scale, version, arguments.run_argument.clone()),
@@ -126,27 +128,23 @@ impl<'a> Bench<'a> {
 
     // === The operator ===
 
-    /// Starts the operator. Returns when that was begun.
-    async fn start(&mut self) -> Result<Instant> {
+    /// Starts the operator. Returns when that was begun, and how long it took until it was
+    /// ready.
+    async fn start(&mut self) -> Result<(Instant, Duration)> {
         let begun = Instant::now();
-        let running = self.operator.start().await?;
-        self.sampler.follow(Some(running.process));
-        self.running = Some(running);
-        Ok(begun)
+        self.operator.start().await?;
+        let ready = begun.elapsed();
+        self.sampler.follow(Some(self.operator.process()?));
+        Ok((begun, ready))
     }
 
     async fn stop(&mut self) -> Result<()> {
         self.sampler.follow(None);
-        let running = self.running.take().context("the operator does not run")?;
-        running.stop().await
-    }
-
-    fn running(&self) -> Result<&Running> {
-        self.running.as_ref().context("the operator does not run")
+        self.operator.stop().await
     }
 
     fn cpu(&self) -> Result<Duration> {
-        self.running()?.process.cpu()
+        self.operator.process()?.cpu()
     }
 
     /// Waits until the operator has nothing more to do.
@@ -201,7 +199,7 @@ impl<'a> Bench<'a> {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
         K: Clone + Debug + DeserializeOwned,
     {
-        let api: Api<K> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
+        let api: Api<K> = Api::namespaced(self.cluster.space.client.clone(), NAMESPACE);
         let patch = Patch::Merge(patch);
         api.patch_metadata(name, &PatchParams::default(), &patch)
             .await?;
@@ -211,7 +209,7 @@ impl<'a> Bench<'a> {
     /// Applies to a Deployment what Projsync would. Returns how long the answer took, and
     /// the generation before.
     async fn apply(&self, deployment: &str, value: &str) -> Result<(Duration, i64)> {
-        let api: Api<Deployment> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
+        let api: Api<Deployment> = Api::namespaced(self.cluster.space.client.clone(), NAMESPACE);
         let parameters = PatchParams::apply("bench").force();
         loop {
             let state = self.cluster.fleet.get(deployment)?;

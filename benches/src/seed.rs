@@ -1,14 +1,12 @@
 //! Fills the cluster.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use kube::api::{DynamicObject, PostParams};
-use kube::core::{ApiResource, GroupVersionKind};
-use kube::{Api, Client};
-use serde_json::{Value, json};
+use serde_json::Value;
+use testkit::Space;
 
 use crate::fleet::Fleet;
-use crate::manifests::{self, BARE, BURST, NAMESPACE, SHARED};
+use crate::manifests::{self, BARE, BURST, SHARED};
 use crate::progress::Progress;
 use crate::scale::Scale;
 
@@ -19,19 +17,15 @@ const AT_ONCE: usize = 32;
 const LARGE: usize = 1_000_000;
 
 /// Creates everything and waits until every Pod runs.
-pub(crate) async fn fill(client: &Client, scale: Scale, progress: &Progress) -> Result<Fleet> {
-    let namespace = json!({
-        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE},
-    });
-    create(client, None, &namespace).await?;
+pub(crate) async fn fill(space: &Space, scale: Scale, progress: &Progress) -> Result<Fleet> {
     for policy in manifests::policies() {
-        create(client, Some(NAMESPACE), &policy).await?;
+        space.create(&policy).await?;
     }
     let sources = sources(scale);
-    create_all(client, progress, "ConfigMaps and Secrets", &sources).await?;
-    let fleet = Fleet::watch(client.clone());
+    create_all(space, progress, "ConfigMaps and Secrets", &sources).await?;
+    let fleet = Fleet::watch(space.client.clone());
     let deployments = deployments(scale);
-    create_all(client, progress, "Deployments", &deployments).await?;
+    create_all(space, progress, "Deployments", &deployments).await?;
     let step = progress.step("Pods start", deployments.len());
     fleet
         .all_rolled_out(deployments.len(), |done| step.at(done))
@@ -79,44 +73,18 @@ fn deployments(scale: Scale) -> Vec<Value> {
 }
 
 async fn create_all(
-    client: &Client,
+    space: &Space,
     progress: &Progress,
     what: &str,
     objects: &[Value],
 ) -> Result<()> {
     let step = progress.step(format!("creating {} {what}", objects.len()), objects.len());
     let created = stream::iter(objects)
-        .map(|object| create(client, Some(NAMESPACE), object))
+        .map(|object| space.create(object))
         .buffer_unordered(AT_ONCE);
-    let count = created.try_fold(0, async |done, ()| {
+    let count = created.try_fold(0, async |done, _| {
         step.at(done);
         Ok(done + 1)
     });
     count.await.map(drop)
-}
-
-async fn create(client: &Client, namespace: Option<&str>, object: &Value) -> Result<()> {
-    let field = |name: &str| object[name].as_str().unwrap_or_default();
-    let (group, version) = field("apiVersion")
-        .split_once('/')
-        .unwrap_or(("", field("apiVersion")));
-    let kind = GroupVersionKind::gvk(group, version, field("kind"));
-    let plural = match field("kind") {
-        "SyncPolicy" => "syncpolicies".to_owned(),
-        kind => format!("{}s", kind.to_lowercase()),
-    };
-    let resource = ApiResource::from_gvk_with_plural(&kind, &plural);
-    let api: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => Api::all_with(client.clone(), &resource),
-    };
-    let created = api
-        .create(
-            &PostParams::default(),
-            &serde_json::from_value(object.clone())?,
-        )
-        .await;
-    let name = || format!("creating {} {}", field("kind"), object["metadata"]["name"]);
-    created.with_context(name)?;
-    Ok(())
 }

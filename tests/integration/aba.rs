@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
-use projsync::kinds::WorkloadKind;
 use serde_json::json;
-
-use crate::harness::{
-    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
-    object, policy, stateful_set, until,
+use testkit::{
+    Edit, Operator, Result, Source, Workload, WorkloadKind, config_map, daemon_set, deployment,
+    eventually, object, policy, stateful_set, until,
 };
+
+use crate::env::Env;
 
 /// A ConfigMap with content 1, and a workload of each kind that projects it, each
 /// in another way.

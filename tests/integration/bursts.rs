@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
-
-use crate::harness::{
-    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment, policy,
+use testkit::{
+    Edit, Operator, Result, Source, Workload, config_map, daemon_set, deployment, policy,
     projected, secret, stateful_set,
 };
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::env::Env;
 
 /// An operator, and a workload of each kind that projects `app` and `db`.
 async fn workloads(env: &Env) -> Result<(Operator, [Workload; 3], Source, Source)> {

@@ -6,8 +6,9 @@ use std::process::Output;
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::{Result, Source, Workload, config_map, deployment, object, policy};
 
-use crate::harness::{Env, Result, Source, Workload, config_map, deployment, object, policy};
+use crate::env::{Env, Told as _};
 
 /// What reading takes: no ConfigMap, no Secret.
 const READABLE: [(&str, &[&str]); 3] = [

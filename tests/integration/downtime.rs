@@ -1,10 +1,11 @@
 //! What happens while no operator runs, or none that looks, is found at its start;
 //! a start by itself rolls nothing.
 
-use crate::harness::{
-    Act, Env, Operator, Proxy, Result, Workload, config_map, deployment, eventually, policy,
-};
+use testkit::{Operator, Result, Workload, config_map, deployment, eventually, policy};
+
+use crate::env::Env;
 use crate::pods::{counts, next_second};
+use crate::proxy::{Act, Proxy};
 
 mod changes;
 mod memory;

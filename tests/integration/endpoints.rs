@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use controlplane::{Action, Component};
 use projsync::telemetry::metrics::descriptions;
+use testkit::{
+    Operator, Result, Source, Workload, config_map, deployment, eventually, policy, secret, until,
+};
 use tokio::time::Instant;
 
-use crate::harness::{
-    Act, Env, Operator, Proxy, Result, Source, Workload, config_map, deployment, eventually,
-    policy, secret, until,
-};
+use crate::env::Env;
+use crate::proxy::{Act, Proxy};
 
 /// Labels that a metric may have: none of them can hold a name.
 const LABELS: [&str; 8] = [

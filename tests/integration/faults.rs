@@ -19,12 +19,13 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use http::Method;
 use http::request::Parts;
+use testkit::{
+    Edit, Operator, Result, Source, Workload, config_map, deployment, eventually, policy,
+};
 use tokio::time::Instant;
 
-use crate::harness::{
-    Act, Edit, Env, Operator, Passed, Proxy, Result, Source, Workload, config_map, deployment,
-    eventually, policy, status,
-};
+use crate::env::Env;
+use crate::proxy::{Act, Passed, Proxy, status};
 
 /// How long a fault lasts, after the edit that it keeps from being carried out.
 const LASTS: Duration = Duration::from_secs(4);

@@ -6,12 +6,12 @@ mod gone;
 mod refused;
 
 use anyhow::{Context as _, ensure};
-use projsync::api::names::projection_name;
-
-use crate::harness::{
-    Env, Object, Operator, Result, Source, Use, Workload, config_map, daemon_set, deployment,
+use testkit::{
+    Object, Operator, Result, Source, Use, Workload, config_map, daemon_set, deployment,
     eventually, policy, secret, until,
 };
+
+use crate::env::{Env, Told as _, projection_of};
 
 /// The most bytes of data that the API server takes in one object.
 const MIB: usize = 1 << 20;
@@ -190,7 +190,7 @@ async fn names_of_253_letters() -> Result {
         let projection =
             eventually("its Projection", async || env.projection(workload).await).await?;
         ensure!(projection.spec.workload.name == workload.name());
-        names.push(projection_name(workload.kind(), &workload.name()));
+        names.push(projection_of(workload)?.name());
     }
     names.sort();
     names.dedup();

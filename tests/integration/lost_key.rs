@@ -3,13 +3,13 @@
 //! said, and for which nothing rolls.
 
 use anyhow::{Context as _, ensure};
-use projsync::api::names::projection_name;
 use serde_json::{Value, json};
-
-use crate::harness::{
-    Env, Object as _, Operator, Result, Source, Workload, config_map, deployment, eventually,
-    object, policy, secret, stateful_set,
+use testkit::{
+    Object as _, Operator, Result, Source, Workload, config_map, deployment, eventually, object,
+    policy, secret, stateful_set,
 };
+
+use crate::env::{Env, projection_of};
 use crate::pods::{assert_unknown, counts, next_second};
 
 const KEY: &str = "projsync-digest-key";
@@ -161,8 +161,7 @@ async fn a_key_that_is_none_is_refused_until_it_is_deleted() -> Result {
 async fn a_digest_of_an_unknown_format_rolls_nothing() -> Result {
     let mut scene = Scene::new().await?;
     for workload in [&scene.changed, &scene.same, &scene.both] {
-        let name = projection_name(workload.kind(), &workload.name());
-        let projection = object("projsync.dev/v1alpha1", "Projection", &name);
+        let projection = projection_of(workload)?;
         let stored = scene.env.get(&projection).await?;
         let mut status = stored["status"].clone();
         let references = status["references"].as_array_mut().context("none")?;

@@ -1,5 +1,5 @@
 //! Projsync, the real binary, on a real control plane. How to write a test:
-//! see [`harness`].
+//! see [`env`].
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -8,14 +8,15 @@ mod bursts;
 mod cli;
 mod downtime;
 mod endpoints;
+mod env;
 mod faults;
-mod harness;
 mod limits;
 mod lost_key;
 mod missing;
 mod owners;
 mod pods;
 mod policies;
+mod proxy;
 mod quiet;
 mod rbac;
 mod replicas;

@@ -1,11 +1,13 @@
 //! A source or key that is not there: Pods are never rolled into a state in which
 //! they could not start.
 
-use crate::harness::{
-    Edit, Env, Object as _, Operator, Result, Source, Use, Workload, config_map, daemon_set,
-    deployment, eventually, policy, secret, stateful_set,
-};
 use projsync::api::projection::State;
+use testkit::{
+    Edit, Object as _, Operator, Result, Source, Use, Workload, config_map, daemon_set, deployment,
+    eventually, policy, secret, stateful_set,
+};
+
+use crate::env::{Env, Told as _};
 
 /// A workload and the source that it alone projects, which bears its name.
 struct Case {
@@ -115,7 +117,7 @@ async fn a_required_source_that_goes_holds_until_it_is_back() -> Result {
     acted(&operator, &delete_all(&env, &cases).await?).await?;
     for case in &cases {
         operator.decided(&case.workload, "SourceMissing").await?;
-        let what = format!("{}/{}", case.source.kind(), case.workload.name());
+        let what = format!("{}/{}", case.source.kind().as_str(), case.workload.name());
         held(&env, case, "SourceMissing", &what).await?;
     }
     env.assert_only(&[]).await?;
@@ -169,7 +171,11 @@ async fn a_required_key_that_goes_holds_until_it_is_back() -> Result {
     unset().await?;
     for case in cases.iter().filter(|case| case.selects) {
         operator.decided(&case.workload, "KeyMissing").await?;
-        let what = format!("Key a of {}/{}", case.source.kind(), case.workload.name());
+        let what = format!(
+            "Key a of {}/{}",
+            case.source.kind().as_str(),
+            case.workload.name()
+        );
         held(&env, case, "KeyMissing", &what).await?;
     }
     rolls(0, 1).await?;

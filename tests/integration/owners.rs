@@ -2,13 +2,15 @@
 
 use std::io::Write as _;
 
-use crate::harness::{
-    Env, Object, Operator, Result, Source, Workload, config_map, deployment, eventually, object,
-    policy, stateful_set,
-};
 use projsync::api::names::REVISION_ANNOTATION;
 use projsync::api::projection::State;
 use serde_json::json;
+use testkit::{
+    Object, Operator, Result, Source, Workload, config_map, deployment, eventually, object, policy,
+    stateful_set,
+};
+
+use crate::env::{Env, Told as _};
 
 /// Removes the revision from the Pod template, as soon as it is there.
 async fn remove_revision(env: &Env, web: &Workload) -> Result {

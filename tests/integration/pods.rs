@@ -12,11 +12,12 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use projsync::api::conditions::STATE_KNOWN;
 use projsync::api::projection::State;
-
-use crate::harness::{
-    Env, Operator, Policy, Result, Source, Workload, config_map, deployment, eventually, object,
-    policy, until,
+use testkit::{
+    Operator, Policy, Result, Source, Workload, config_map, deployment, eventually, object, policy,
+    until,
 };
+
+use crate::env::{Env, Told as _};
 
 /// Waits until the operator counts so many Pods, outdated ones and unknown ones.
 pub(crate) async fn counts(

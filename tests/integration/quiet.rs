@@ -3,12 +3,12 @@
 use controlplane::{Action, Component};
 use futures::future::try_join_all;
 use serde_json::json;
-
-use crate::harness::{
-    Env, Object, Operator, Result, Source, Workload, config_map, daemon_set, deployment, policy,
-    projected, secret, stateful_set, until,
+use testkit::{
+    Object, Operator, Result, Source, Workload, WorkloadKind, config_map, daemon_set, deployment,
+    policy, projected, secret, stateful_set, until,
 };
-use projsync::kinds::WorkloadKind;
+
+use crate::env::{Env, Told as _};
 
 /// A workload of each kind; each uses `app` and `db` in other ways.
 fn workloads(app: &Source, db: &Source) -> [Workload; 3] {

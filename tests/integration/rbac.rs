@@ -9,8 +9,9 @@ use k8s_openapi::api::authorization::v1::{
 use kube::Client;
 use kube::api::{Api, PostParams};
 use serde_json::Value;
+use testkit::{Object, Result, manifests};
 
-use crate::harness::{Env, Object, Result, manifests};
+use crate::env::Env;
 
 /// A verb on a resource, and why it is needed.
 struct Grant {

@@ -10,16 +10,16 @@ use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::events::v1::Event;
-use projsync::api::names::{REVISION_ANNOTATION, projection_name};
+use projsync::api::names::REVISION_ANNOTATION;
 use projsync::api::projection::Projection;
-use projsync::kinds::WorkloadKind;
 use serde_json::json;
+use testkit::{
+    Edit, Operator, Request, Result, Source, Workload, WorkloadKind, config_map, deployment,
+    eventually, policy, secret, until,
+};
 use tokio::time::interval;
 
-use crate::harness::{
-    Edit, Env, Object as _, Operator, Request, Result, Source, Workload, config_map, deployment,
-    eventually, object, policy, secret, until,
-};
+use crate::env::{Env, Told as _, projection_of};
 
 /// The lease duration of [`SHORT_LEASE`].
 const LEASE: Duration = Duration::from_secs(4);
@@ -343,8 +343,7 @@ async fn a_projection_that_is_written_over_is_written_again() -> Result {
         (_, None) => Ok(None),
     })
     .await?;
-    let name = projection_name(web.kind(), &web.name());
-    let projection = object("projsync.dev/v1alpha1", "Projection", &name);
+    let projection = projection_of(&web)?;
     let late = json!({"status": {"lastInSync": null, "decision": {"reason": "SourceNotRead"}}});
     env.merge(&projection, late).await?;
     until("it is as before", before, async || told().await).await?;

@@ -5,11 +5,11 @@ mod spoilt;
 
 use anyhow::ensure;
 use serde_json::json;
+use testkit::{Object, Request, Result, deployment, eventually, object, policy, secret};
 
 use self::needles::{Needles, value};
-use crate::harness::{
-    Env, Object, Proxy, Request, Result, deployment, eventually, object, policy, secret,
-};
+use crate::env::Env;
+use crate::proxy::Proxy;
 
 #[tokio::test]
 async fn only_secrets_that_a_managed_workload_projects_are_read() -> Result {

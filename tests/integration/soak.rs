@@ -11,11 +11,12 @@ mod shapes;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use testkit::{Result, eventually};
 use tokio::time::{Instant, sleep};
 
 use self::observer::Observer;
 use self::script::{Random, Script};
-use crate::harness::{Env, Result, eventually};
+use crate::env::Env;
 
 /// Operations between two rests.
 const ROUND: usize = 25;

@@ -1,6 +1,8 @@
 //! The operator starts, becomes ready, and stops.
 
-use crate::harness::{Env, Result, config_map, deployment, eventually, policy};
+use testkit::{Result, config_map, deployment, eventually, policy};
+
+use crate::env::{Env, Told as _};
 
 #[tokio::test]
 async fn rolls_a_deployment_when_a_key_that_it_projects_changes() -> Result {

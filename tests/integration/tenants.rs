@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
-
-use crate::harness::{
-    Env, Operator, Result, Source, Space, cluster_policy, deployment, eventually, object, policy,
-    secret,
+use testkit::{
+    Operator, Result, Source, Space, cluster_policy, deployment, eventually, object, policy, secret,
 };
+
+use crate::env::{Env, Told as _};
 
 /// The request is refused for want of a right.
 fn ensure_forbidden<T>(result: Result<T>, what: &str) -> Result {

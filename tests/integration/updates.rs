@@ -1,11 +1,13 @@
 //! How a workload's controller replaces Pods: paused, told, in part, or stuck.
 
-use crate::harness::{
-    Edit, Env, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
-    object, policy, stateful_set,
-};
 use projsync::api::projection::{PodState, State};
 use serde_json::{Value, json};
+use testkit::{
+    Edit, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
+    object, policy, stateful_set,
+};
+
+use crate::env::{Env, Told as _};
 
 /// A workload that projects `app` as environment, rolled out and in sync.
 struct Scene {

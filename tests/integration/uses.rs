@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::{
-    Env, Object, Result, Source, Use, Workload, config_map, policy, projected, secret,
+use testkit::{
+    Object, Result, Source, SourceKind, Use, Workload, WorkloadKind, config_map, policy, projected,
+    secret,
 };
-use projsync::kinds::{SourceKind, WorkloadKind};
+
+use crate::env::Env;
 
 /// The keys of both sources under test. In a ConfigMap `bin` lies in `binaryData`.
 const KEYS: [&str; 4] = ["a", "b", "c", "bin"];

@@ -47,7 +47,9 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
 }
 
 async fn is_in_sync(bench: &Bench<'_>) -> Result<bool> {
-    let index = bench.running()?.index().await?;
-    let workload = &index["workloads"][format!("Deployment {NAMESPACE}/{BURST}")];
-    Ok(workload["reason"] == "InSync")
+    let index = bench.operator.index().await?;
+    let workload = index
+        .workloads
+        .get(&format!("Deployment {NAMESPACE}/{BURST}"));
+    Ok(workload.is_some_and(|one| one.reason.as_deref() == Some("InSync")))
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.sampler.phase(NAME);
     let changes = bench.scale().changes.min(CHANGES);
     let step = bench.progress.step(NAME, changes);
-    let churn = Churn::start(bench.cluster.client.clone());
+    let churn = Churn::start(bench.cluster.space.client.clone());
     let (mark, cpu) = (bench.audit.mark()?, bench.cpu()?);
     let (mut latencies, mut bare) = (Vec::new(), Vec::new());
     for number in 0..changes {

@@ -25,7 +25,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     for name in &names {
         bench.edit(name, USED).await?;
     }
-    let begun = bench.start().await?;
+    let (begun, _) = bench.start().await?;
     bench.settle().await?;
     drop(step);
     let seen: Vec<Instant> = names

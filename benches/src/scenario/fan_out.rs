@@ -35,10 +35,10 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
 async fn widest(bench: &mut Bench<'_>) -> Result<()> {
     bench.sampler.phase(NAME);
     let fan_out = bench.scale().fan_out;
-    let alone = Probe::start(bench.cluster.client.clone());
+    let alone = Probe::start(bench.cluster.space.client.clone());
     sleep(ALONE).await;
     let alone = alone.finish().await?;
-    let meanwhile = Probe::start(bench.cluster.client.clone());
+    let meanwhile = Probe::start(bench.cluster.space.client.clone());
     let Fan { mark, took, cpu } = fan(bench, SHARED, fan_out).await?;
     let meanwhile = meanwhile.finish().await?;
     let requests = bench.audit.since(mark)?;

@@ -18,8 +18,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let scale = bench.scale();
     let step = bench.progress.step(NAME, scale.deployments);
     let mark = bench.audit.mark()?;
-    let begun = bench.start().await?;
-    let ready = bench.running()?.ready_after;
+    let (begun, ready) = bench.start().await?;
     let written = loop {
         let names = bench.audit.since(mark)?.projection_names().len();
         step.at(names);
@@ -51,7 +50,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
 }
 
 fn memory(bench: &mut Bench<'_>) -> Result<()> {
-    let process = bench.running()?.process;
+    let process = bench.operator.process()?;
     let (resident, peak) = (process.resident()?, process.peak()?);
     let figure = |name, bytes| Figure::new(NAME, name, megabytes(bytes), Unit::Megabytes);
     bench.add(figure("resident after it", resident));
@@ -65,7 +64,7 @@ async fn footprint(bench: &mut Bench<'_>) -> Result<()> {
     let after = bench.cluster.footprint()?;
     let path = format!("/apis/projsync.dev/v1alpha1/namespaces/{NAMESPACE}/projections");
     let request = http::Request::get(path).body(Vec::new())?;
-    let projections = bench.cluster.client.request_text(request).await?;
+    let projections = bench.cluster.space.client.request_text(request).await?;
     let each = projections.len() as f64 / 1e3 / bench.scale().deployments as f64;
     let figure = |name: &str, value| Figure::new(NAME, name, value, Unit::Megabytes);
     bench.add(figure("API server, resident", megabytes(after.api_server)));

@@ -20,7 +20,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     sleep(SPAN).await;
     drop(step);
     let cpu = bench.cpu()? - cpu;
-    let process = bench.running()?.process;
+    let process = bench.operator.process()?;
     let (resident, peak) = (process.resident()?, process.peak()?);
     let requests = bench.audit.since(mark)?;
     let others = requests.others();
@@ -34,7 +34,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.add(Figure::new(NAME, "CPU, of one core", share, Unit::Percent));
     let name = "requests but watches and the lease";
     bench.add(Figure::new(NAME, name, others as f64, Unit::Count).exactly(0.0));
-    let metrics = bench.running()?.metrics().await?;
+    let metrics = bench.operator.metrics().await?;
     bench.results.metrics = metrics;
     Ok(())
 }

@@ -15,12 +15,11 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     let step = bench.progress.step(NAME, 0);
     bench.stop().await?;
     let mark = bench.audit.mark()?;
-    bench.start().await?;
-    let ready = bench.running()?.ready_after;
+    let (_, ready) = bench.start().await?;
     bench.settle().await?;
     drop(step);
     let cpu = bench.cpu()?;
-    let process = bench.running()?.process;
+    let process = bench.operator.process()?;
     let (resident, peak) = (process.resident()?, process.peak()?);
     let requests = bench.audit.since(mark)?;
     let (rolls, writes) = (requests.rolls(), requests.projections());

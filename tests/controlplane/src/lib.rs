@@ -12,11 +12,9 @@
 //! SIGKILL of the test that uses it; its children in turn ask the kernel to be
 //! killed with it. See the README beside this crate.
 
-mod audit;
 mod client;
 mod component;
 mod locate;
 
-pub use audit::{AuditLog, Request};
 pub use client::{ControlPlane, Error, Options, Ready, guarded};
 pub use component::{Action, Component};

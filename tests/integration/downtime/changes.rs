@@ -1,9 +1,11 @@
 //! Changes while the operator is down.
 
-use super::assert_found;
-use crate::harness::{
-    Env, Result, Source, Workload, config_map, daemon_set, deployment, policy, secret, stateful_set,
+use testkit::{
+    Result, Source, Workload, config_map, daemon_set, deployment, policy, secret, stateful_set,
 };
+
+use super::assert_found;
+use crate::env::Env;
 use crate::pods::{next_second, pod_name, replace_pod};
 
 /// What is done to a source while the operator is down, or to the workload after it.

@@ -1,18 +1,11 @@
 //! The Projection is the memory: without it nothing rolls that can't be told.
 
 use anyhow::Context as _;
-use projsync::api::names::projection_name;
+use testkit::{Result, config_map, deployment, eventually, policy};
 
 use super::assert_found;
-use crate::harness::{Env, Result, Workload, config_map, deployment, eventually, object, policy};
+use crate::env::{Env, Told as _, projection_of};
 use crate::pods::{assert_unknown, counts, next_second};
-use serde_json::Value;
-
-fn projection_of(workload: &Workload) -> Value {
-    use crate::harness::Object as _;
-    let name = projection_name(workload.kind(), &workload.name());
-    object("projsync.dev/v1alpha1", "Projection", &name)
-}
 
 #[tokio::test]
 async fn a_projection_deleted_meanwhile_is_written_again_as_it_was() -> Result {
@@ -35,7 +28,7 @@ async fn a_projection_deleted_meanwhile_is_written_again_as_it_was() -> Result {
     let before = env.projection(&web).await?.context("no Projection")?;
     let before = before.status.context("no status")?;
 
-    env.delete(&projection_of(&web)).await?;
+    env.delete(&projection_of(&web)?).await?;
     let again = eventually("it is written again", async || env.projection(&web).await).await?;
     let again = again.status.context("no status")?;
     assert_eq!(again.rolls, before.rolls);
@@ -71,7 +64,7 @@ async fn a_projection_deleted_during_downtime_leaves_pods_unknown() -> Result {
     counts(&env, &operator, &web, (2, 0, 0)).await?;
 
     operator.stop().await?;
-    env.delete(&projection_of(&web)).await?;
+    env.delete(&projection_of(&web)?).await?;
     operator.start().await?;
     counts(&env, &operator, &web, (2, 0, 2)).await?;
     operator.decided(&web, "InSync").await?;

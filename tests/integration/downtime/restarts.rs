@@ -1,13 +1,14 @@
 //! Restarts at awkward moments, and at none.
 
 use anyhow::{Context as _, ensure};
+use testkit::{
+    Operator, Request, Result, Workload, config_map, daemon_set, deployment, eventually, policy,
+    projected, secret, stateful_set,
+};
 
 use super::assert_found;
 use crate::aba::{half_rolled, slow};
-use crate::harness::{
-    Env, Operator, Request, Result, Workload, config_map, daemon_set, deployment, eventually,
-    policy, projected, secret, stateful_set,
-};
+use crate::env::{Env, Told as _};
 
 #[derive(Clone, Copy)]
 enum Down {

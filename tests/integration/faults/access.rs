@@ -2,9 +2,11 @@
 
 use anyhow::ensure;
 use http::header::AUTHORIZATION;
+use testkit::{Result, eventually};
 
 use super::{Lane, Meter, ensure_ready, heals, tells};
-use crate::harness::{Act, Authority, Env, Proxy, Result, eventually, status};
+use crate::env::Env;
+use crate::proxy::{Act, Authority, Proxy, status};
 
 /// The most requests within a minute that are refused: 12 watches, each tried after
 /// 0.8 s, then ever later, and the Lease twice in 2 seconds.

@@ -1,8 +1,11 @@
 //! The API server's clock jumps, or there are several that don't agree. (The operator's
 //! own decides nothing: it goes into the Lease and into Events, for people to read.)
 
+use testkit::Result;
+
 use super::Lane;
-use crate::harness::{Act, Env, Proxy, Result};
+use crate::env::Env;
+use crate::proxy::{Act, Proxy};
 
 const HOUR: i64 = 3600;
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
+use testkit::{Operator, Result, eventually};
 
 use super::{Lane, Meter, ensure_ready, heals, tells};
-use crate::harness::{Act, Env, Line, Operator, Proxy, QUICK_LEASE, Result, eventually, status};
+use crate::env::{Env, QUICK_LEASE};
+use crate::proxy::{Act, Line, Proxy, status};
 
 /// The most requests until readiness tells of the fault, which it does after three
 /// failures in a row: of 12 watches and the Lease.

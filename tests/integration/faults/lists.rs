@@ -6,9 +6,11 @@ use anyhow::ensure;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use serde_json::{Value, json};
+use testkit::{Result, eventually};
 
 use super::{HEALS, Lane, Meter, ensure_ready, heals, last};
-use crate::harness::{Act, Env, Proxy, Result, eventually, status};
+use crate::env::Env;
+use crate::proxy::{Act, Proxy, status};
 
 /// The most lists of one kind, pages counted, until readiness tells of it.
 const REQUESTS: usize = 12;

@@ -9,12 +9,13 @@ use controlplane::{Action, Component};
 use jiff::Timestamp;
 use projsync::api::names::REVISION_ANNOTATION;
 use serde_json::json;
+use testkit::{Edit, Operator, Result, eventually, object};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval};
 
 use super::{Lane, ensure_ready};
-use crate::harness::{Edit, Env, Operator, Result, eventually, object};
+use crate::env::Env;
 
 /// Time between two edits.
 const PACE: Duration = Duration::from_millis(250);

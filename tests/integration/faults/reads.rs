@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http::Method;
+use testkit::{Result, eventually};
 use tokio::time::sleep;
 
 use super::{Faults, LASTS, Scene, common, ensure_ready};
-use crate::harness::{Act, Result, eventually, status};
+use crate::proxy::{Act, status};
 
 /// The most reads of one source while the fault lasts: the delay doubles from 50 ms,
 /// and each may be tried 4 times where the API server asks to.

@@ -8,13 +8,12 @@ use anyhow::ensure;
 use http::request::Parts;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use testkit::{Result, Space, Workload, config_map, deployment, eventually, policy, secret};
 use tokio::time::Instant;
 
 use super::{HEALS, Meter, ensure_ready, last};
-use crate::harness::{
-    Act, Env, Line, Proxy, Result, Space, Workload, config_map, deployment, eventually, policy,
-    secret, status,
-};
+use crate::env::Env;
+use crate::proxy::{Act, Line, Proxy, status};
 
 /// The most requests of a watch, lists included, while the fault lasts: one a second
 /// where it ends in order, fewer where it fails.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::Method;
+use testkit::{Object as _, Result};
 use tokio::time::sleep;
 
 use super::{Faults, HEALTHY, LASTS, Scene, common, ensure_ready};
-use crate::harness::{Act, Object as _, Result, status};
+use crate::proxy::{Act, status};
 
 /// The most patches of one workload while the fault lasts: the delay doubles from 50 ms,
 /// and each may be tried 4 times where the API server asks to.

@@ -2,8 +2,9 @@
 
 use anyhow::ensure;
 use serde_json::{Value, json};
+use testkit::{Object as _, Result, Workload, config_map, deployment, policy, until};
 
-use crate::harness::{Env, Object as _, Result, Workload, config_map, deployment, policy, until};
+use crate::env::{Env, Told as _};
 
 /// The most bytes of all annotations of one object, names and values.
 const ANNOTATIONS: usize = 256 << 10;

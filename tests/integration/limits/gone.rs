@@ -1,12 +1,13 @@
 //! What goes in the middle of things: a workload, a namespace.
 
 use anyhow::ensure;
-use projsync::kinds::WorkloadKind;
 use serde_json::json;
-
-use crate::harness::{
-    Env, Object, Result, Workload, config_map, deployment, eventually, object, policy, until,
+use testkit::{
+    Object, Result, Workload, WorkloadKind, config_map, deployment, eventually, object, policy,
+    until,
 };
+
+use crate::env::{Env, Told as _};
 
 /// A workload of each kind goes in the middle of its roll, and comes again.
 async fn goes_in_the_middle(kind: WorkloadKind) -> Result {

@@ -6,9 +6,10 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
+use testkit::{Object, Result, config_map, deployment, policy, until};
 use tokio::time::Instant;
 
-use crate::harness::{Env, Object, Result, config_map, deployment, policy, until};
+use crate::env::{Env, Told as _};
 
 /// The API server refuses one workload's rolls: it is said, tried again, and
 /// delays nobody.

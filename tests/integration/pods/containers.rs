@@ -3,9 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use testkit::{Edit, Object, Result, Source, Workload, config_map, deployment, object};
 
 use super::{counts, observed_policy, pod_name};
-use crate::harness::{Edit, Env, Object, Result, Source, Workload, config_map, deployment, object};
+use crate::env::Env;
 
 const NODE: &str = "own";
 

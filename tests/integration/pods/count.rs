@@ -2,9 +2,10 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
+use testkit::{Result, config_map, deployment, object, policy, until};
 
 use super::{counts, observed, pod_name, replace_pod};
-use crate::harness::{Env, Result, config_map, deployment, object, policy, until};
+use crate::env::{Env, Told as _};
 
 /// Rule 11: a timeline keeps eight contents, those of live Pods before others.
 #[tokio::test]

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
+use testkit::{Edit, Result, Workload, config_map, deployment, eventually, object, policy, until};
 
 use super::{all_started, next_second, observed, pod_name};
-use crate::harness::{
-    Edit, Env, Result, Workload, config_map, deployment, eventually, object, policy, until,
-};
+use crate::env::{Env, Told as _};
 
 /// An edit and its value, with a second in which it was not made yet, and one in
 /// which it had been read.

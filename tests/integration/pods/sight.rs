@@ -1,9 +1,10 @@
 //! What can't be told, what was never read, and what was absent.
 
 use serde_json::json;
+use testkit::{Result, config_map, deployment, policy, secret};
 
 use super::{assert_unknown, counts, next_second, observed, pod_name, replace_pod};
-use crate::harness::{Env, Result, config_map, deployment, policy, secret};
+use crate::env::Env;
 
 /// Rule 5: a version that was edited over before it was read equals nothing.
 #[tokio::test]

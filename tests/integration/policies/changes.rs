@@ -1,11 +1,11 @@
 //! Policies that come, change and go: they release what waits, and change nothing.
 
-use super::{change, says};
-use crate::harness::{
-    Env, Operator, Policy, Result, Source, Workload, config_map, deployment, policy,
-};
 use projsync::api::projection::State;
 use serde_json::json;
+use testkit::{Operator, Policy, Result, Source, Workload, config_map, deployment, policy};
+
+use super::{change, says};
+use crate::env::{Env, Told as _};
 
 /// `app`, and a workload of each class that projects it, in sync under a policy.
 async fn started(policy: &Policy) -> Result<(Env, Source, [Workload; 2], Operator)> {

@@ -4,9 +4,11 @@ mod changes;
 mod refused;
 mod selection;
 
-use crate::harness::{Env, Object as _, Operator, Policy, Result, Space, until};
 use projsync::api::policy::PolicyStatus;
 use serde_json::{Value, json};
+use testkit::{Object as _, Operator, Policy, Result, Space, until};
+
+use crate::env::{Env, Told as _};
 
 /// Of the one condition of a policy, which is of the same generation.
 fn reason(status: &PolicyStatus) -> String {

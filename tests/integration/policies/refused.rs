@@ -1,8 +1,10 @@
 //! Bad policies: refused by the schema, or reported.
 
-use super::{change, reason, says};
-use crate::harness::{Env, Result, config_map, deployment, policy};
 use serde_json::{Value, json};
+use testkit::{Result, config_map, deployment, policy};
+
+use super::{change, reason, says};
+use crate::env::{Env, Told as _};
 
 #[tokio::test]
 async fn what_the_schema_can_tell_is_refused() -> Result {

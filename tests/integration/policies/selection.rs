@@ -1,13 +1,15 @@
 //! Which policy is in force, and what policies say of that.
 
-use super::{reason, says};
-use crate::harness::{
-    Env, Object as _, Policy, Result, Space, Workload, cluster_policy, config_map, daemon_set,
-    deployment, eventually, object, policy, stateful_set, until,
-};
 use projsync::api::policy::PolicyStatus;
 use projsync::api::projection::PolicyKind;
 use serde_json::json;
+use testkit::{
+    Object as _, Policy, Result, Space, Workload, cluster_policy, config_map, daemon_set,
+    deployment, eventually, object, policy, stateful_set, until,
+};
+
+use super::{reason, says};
+use crate::env::{Env, Told as _};
 
 /// What is in force for a workload.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,11 +2,11 @@
 
 use anyhow::ensure;
 use http::Method;
+use testkit::{Edit, Result, config_map, deployment, eventually, policy, until};
 
 use super::{Fleet, SHORT_LEASE, in_turn};
-use crate::harness::{
-    Act, Edit, Env, Passed, Proxy, Result, config_map, deployment, eventually, policy, until,
-};
+use crate::env::{Env, Told as _};
+use crate::proxy::{Act, Passed, Proxy};
 
 #[tokio::test]
 async fn a_leader_that_is_cut_off_is_replaced_and_comes_back_as_a_standby() -> Result {

@@ -7,14 +7,12 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::coordination::v1::Lease;
 use projsync::api::names::REVISION_ANNOTATION;
 use serde_json::json;
+use testkit::{Edit, Operator, Result, Source, Workload, config_map, deployment, policy, until};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 
 use super::PACE;
-use crate::harness::{
-    Edit, Env, Operator, QUICK_LEASE, Result, Source, Workload, config_map, deployment, policy,
-    until,
-};
+use crate::env::{Env, QUICK_LEASE};
 
 const HANDOVERS: usize = 20;
 

@@ -4,8 +4,7 @@ use anyhow::ensure;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-
-use crate::harness::Result;
+use testkit::Result;
 
 /// How many letters of a value in a row are too many.
 const WINDOW: usize = 8;

@@ -10,12 +10,14 @@ use http::request::Parts;
 use k8s_openapi::api::core::v1::Secret;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use testkit::{
+    Operator, Result, Source, Space, Workload, config_map, daemon_set, deployment, policy,
+    projected, secret, stateful_set, until,
+};
 
 use super::needles::{Needles, value};
-use crate::harness::{
-    Act, Env, Falsify, Operator, Proxy, Result, Source, Space, Workload, config_map, daemon_set,
-    deployment, policy, projected, secret, stateful_set, until,
-};
+use crate::env::Env;
+use crate::proxy::{Act, Falsify, Proxy};
 
 /// The value of `data.password` in the body of a Secret.
 fn password(body: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! Sees all that happens in a namespace, apart from the operator, and tells the model.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result as Anyhow, anyhow, ensure};
@@ -17,13 +18,13 @@ use projsync::api::names::REVISION_ANNOTATION;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::sync::Arc;
+use testkit::{Result, object, owned_by};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::model::{Broken, Data, Gap, Model, Policy, Rv, Second, Workload, stored_until, told};
 use super::shapes::{IMAGE, SHAPE, uses};
-use crate::harness::{Env, Result, object, owned_by};
+use crate::env::Env;
 
 /// So old an event must be until nothing older can come.
 const SETTLED: Duration = Duration::from_secs(2);

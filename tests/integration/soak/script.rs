@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use projsync::api::names::REVISION_ANNOTATION;
-use projsync::kinds::WorkloadKind;
 use serde_json::{Value, json};
+use testkit::{
+    Object as _, Operator, Result, Workload, WorkloadKind, daemon_set, deployment, object, policy,
+    stateful_set,
+};
 use tokio::time::sleep;
 
 use super::model::{Policy, Second};
 use super::observer::{Note, Observer, remembered_until, slow_until};
 use super::shapes::{IMAGE, SHAPES, shaped, sources};
-use crate::harness::{
-    Env, Object as _, Operator, QUICK_LEASE, Result, Workload, daemon_set, deployment, object,
-    policy, stateful_set,
-};
+use crate::env::{Env, QUICK_LEASE};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 

@@ -1,7 +1,7 @@
 //! What the workloads project: every use is optional, since kwok's Pods start at once,
 //! whatever is missing.
 
-use crate::harness::{Source, Workload, config_map, projected, secret};
+use testkit::{Source, Workload, config_map, projected, secret};
 
 use super::model::Use;
 

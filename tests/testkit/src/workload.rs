@@ -17,14 +17,13 @@
 
 use std::collections::BTreeMap;
 
-use projsync::kinds::{SourceKind, WorkloadKind};
 use serde_json::{Value, json};
 
-use super::{Object, Source};
+use crate::{Object, Source, SourceKind, WorkloadKind};
 
 /// One use of a source (of several, where they share a projected volume).
 #[derive(Clone, Debug)]
-pub(crate) struct Use {
+pub struct Use {
     sources: Vec<(SourceKind, String)>,
     way: Way,
     container: Container,
@@ -64,17 +63,17 @@ enum Container {
 
 impl Source {
     /// As a volume, mounted as a directory.
-    pub(crate) fn volume(&self) -> Use {
+    pub fn volume(&self) -> Use {
         self.used(Way::Volume(Volume::default()))
     }
 
     /// In a projected volume of all four kinds, mounted as a directory.
-    pub(crate) fn projected(&self) -> Use {
+    pub fn projected(&self) -> Use {
         projected(&[self])
     }
 
     /// One key, as an environment variable.
-    pub(crate) fn env(&self, variable: &str, key: &str) -> Use {
+    pub fn env(&self, variable: &str, key: &str) -> Use {
         self.used(Way::Env {
             variable: variable.to_owned(),
             key: key.to_owned(),
@@ -82,7 +81,7 @@ impl Source {
     }
 
     /// All keys, as environment variables with a prefix.
-    pub(crate) fn env_from(&self, prefix: &str) -> Use {
+    pub fn env_from(&self, prefix: &str) -> Use {
         let prefix = prefix.to_owned();
         self.used(Way::EnvFrom { prefix })
     }
@@ -98,7 +97,7 @@ impl Source {
 }
 
 /// Several sources in one projected volume, beside a downwardAPI and a token.
-pub(crate) fn projected(sources: &[&Source]) -> Use {
+pub fn projected(sources: &[&Source]) -> Use {
     let volume = Volume {
         projected: true,
         ..Volume::default()
@@ -113,41 +112,44 @@ pub(crate) fn projected(sources: &[&Source]) -> Use {
 
 impl Use {
     /// Only these keys, each at the path of its own name.
-    pub(crate) fn items(self, keys: &[&str]) -> Self {
+    pub fn items(self, keys: &[&str]) -> Self {
         keys.iter().fold(self, |part, key| part.item(key, key))
     }
 
     /// This key, at this path.
-    pub(crate) fn item(self, key: &str, path: &str) -> Self {
+    pub fn item(self, key: &str, path: &str) -> Self {
         self.change(|volume| volume.items.push((key.to_owned(), path.to_owned())))
     }
 
-    pub(crate) fn sub_path(self, path: &str) -> Self {
+    /// Mounted with `subPath`.
+    pub fn sub_path(self, path: &str) -> Self {
         self.change(|volume| volume.mount = Mount::SubPath(path.to_owned()))
     }
 
-    pub(crate) fn sub_path_expr(self, path: &str) -> Self {
+    /// Mounted with `subPathExpr`.
+    pub fn sub_path_expr(self, path: &str) -> Self {
         self.change(|volume| volume.mount = Mount::SubPathExpr(path.to_owned()))
     }
 
     /// A volume that no container mounts.
-    pub(crate) fn unmounted(self) -> Self {
+    pub fn unmounted(self) -> Self {
         self.change(|volume| volume.mount = Mount::None)
     }
 
-    pub(crate) fn optional(mut self) -> Self {
+    /// `optional: true`.
+    pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
     /// In an init container that ends.
-    pub(crate) fn in_init(mut self) -> Self {
+    pub fn in_init(mut self) -> Self {
         self.container = Container::Init;
         self
     }
 
     /// In an init container that runs along (`restartPolicy: Always`).
-    pub(crate) fn in_sidecar(mut self) -> Self {
+    pub fn in_sidecar(mut self) -> Self {
         self.container = Container::Sidecar;
         self
     }
@@ -163,7 +165,7 @@ impl Use {
 
 /// A workload, with one Pod unless said otherwise.
 #[derive(Clone, Debug)]
-pub(crate) struct Workload {
+pub struct Workload {
     kind: WorkloadKind,
     name: String,
     replicas: u32,
@@ -177,22 +179,23 @@ pub(crate) struct Workload {
 }
 
 /// A Deployment.
-pub(crate) fn deployment(name: &str) -> Workload {
+pub fn deployment(name: &str) -> Workload {
     Workload::new(WorkloadKind::Deployment, name)
 }
 
 /// A StatefulSet, whose Pods come and go all at once (podManagementPolicy Parallel).
-pub(crate) fn stateful_set(name: &str) -> Workload {
+pub fn stateful_set(name: &str) -> Workload {
     Workload::new(WorkloadKind::StatefulSet, name)
 }
 
 /// A DaemonSet.
-pub(crate) fn daemon_set(name: &str) -> Workload {
+pub fn daemon_set(name: &str) -> Workload {
     Workload::new(WorkloadKind::DaemonSet, name)
 }
 
 impl Workload {
-    pub(crate) fn new(kind: WorkloadKind, name: &str) -> Self {
+    /// One that uses nothing yet.
+    pub fn new(kind: WorkloadKind, name: &str) -> Self {
         Self {
             kind,
             name: name.to_owned(),
@@ -207,179 +210,164 @@ impl Workload {
         }
     }
 
-    pub(crate) fn kind(&self) -> WorkloadKind {
+    /// Which kind it is.
+    pub fn kind(&self) -> WorkloadKind {
         self.kind
     }
 
     /// Of a Deployment or StatefulSet.
-    pub(crate) fn replicas(mut self, replicas: u32) -> Self {
+    pub fn replicas(mut self, replicas: u32) -> Self {
         self.replicas = replicas;
         self
     }
 
     /// `projsync.dev/sync` on the workload.
-    pub(crate) fn sync(self, value: &str) -> Self {
-        self.annotation(projsync::api::names::SYNC_ANNOTATION, value)
+    pub fn sync(self, value: &str) -> Self {
+        self.annotation("projsync.dev/sync", value)
     }
 
     /// An annotation on the workload.
-    pub(crate) fn annotation(mut self, name: &str, value: &str) -> Self {
+    pub fn annotation(mut self, name: &str, value: &str) -> Self {
         self.annotations.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// A label on the workload.
-    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+    pub fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// An annotation on the Pod template.
-    pub(crate) fn pod_annotation(mut self, name: &str, value: &str) -> Self {
+    pub fn pod_annotation(mut self, name: &str, value: &str) -> Self {
         self.pod_annotations
             .insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Its Pods become ready after so long (`24h`: never).
-    pub(crate) fn ready_after(self, delay: &str) -> Self {
+    pub fn ready_after(self, delay: &str) -> Self {
         self.pod_annotation("pod-ready.stage.kwok.x-k8s.io/delay", delay)
     }
 
-    /// Its Pods start when [`Space::release`](super::Space::release) lets them, not before.
-    pub(crate) fn held(mut self) -> Self {
+    /// Its Pods start when [`Space::release`](crate::Space::release) lets them, not before.
+    pub fn held(mut self) -> Self {
         self.held = true;
         self
     }
 
     /// The image of the main container.
-    pub(crate) fn image(mut self, image: &str) -> Self {
+    pub fn image(mut self, image: &str) -> Self {
         image.clone_into(&mut self.image);
         self
     }
 
-    pub(crate) fn uses(mut self, part: Use) -> Self {
+    /// Its Pods use this.
+    pub fn uses(mut self, part: Use) -> Self {
         self.uses.push(part);
         self
     }
 
     /// Any field of the spec.
-    pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
+    pub fn with(mut self, field: &str, value: Value) -> Self {
         self.spec.insert(field.to_owned(), value);
         self
     }
 
     /// Of the label `app` of its Pods: its name, as far as a label may hold it.
-    pub(crate) fn label_value(&self) -> &str {
+    pub fn label_value(&self) -> &str {
         &self.name[..self.name.len().min(63)]
     }
 
-    fn pod_spec(&self) -> Value {
-        let mut containers = [
-            (
-                Container::Main,
-                json!({"name": "main", "image": self.image}),
-            ),
-            (Container::Init, json!({"name": "init", "image": "init:1"})),
-            (
-                Container::Sidecar,
-                json!({"name": "sidecar", "image": "side:1", "restartPolicy": "Always"}),
-            ),
-        ];
-        let mut volumes = Vec::new();
-        for (number, part) in self.uses.iter().enumerate() {
-            let container = containers
-                .iter_mut()
-                .find(|(which, _)| *which == part.container);
-            let Some((_, container)) = container else {
-                continue;
-            };
-            let (kind, name) = &part.sources[0];
-            match &part.way {
-                Way::Env { variable, key } => {
-                    let field = match kind {
-                        SourceKind::ConfigMap => "configMapKeyRef",
-                        SourceKind::Secret => "secretKeyRef",
-                    };
-                    let reference = json!({"name": name, "key": key, "optional": part.optional});
-                    push(
-                        container,
-                        "env",
-                        json!({"name": variable, "valueFrom": {field: reference}}),
-                    );
-                }
-                Way::EnvFrom { prefix } => {
-                    let field = match kind {
-                        SourceKind::ConfigMap => "configMapRef",
-                        SourceKind::Secret => "secretRef",
-                    };
-                    let reference = json!({"name": name, "optional": part.optional});
-                    push(
-                        container,
-                        "envFrom",
-                        json!({"prefix": prefix, field: reference}),
-                    );
-                }
-                Way::Volume(volume) => {
-                    let id = format!("volume-{number}");
-                    let mut source = volume.source(part);
-                    source["name"] = json!(id);
-                    volumes.push(source);
-                    if let Some(mut mount) = volume.mount() {
-                        mount["name"] = json!(id);
-                        mount["mountPath"] = json!(format!("/mnt/{number}"));
-                        push(container, "volumeMounts", mount);
-                    }
+    /// The spec of its Pods.
+    pub fn pod_spec(&self) -> Value {
+        let mut spec = json!({
+            "terminationGracePeriodSeconds": 0,
+            "initContainers": [],
+            "containers": [{"name": "main", "image": self.image}],
+            "volumes": [],
+        });
+        if self.held {
+            spec["schedulingGates"] = json!([{"name": "test/held"}]);
+        }
+        for part in &self.uses {
+            part.add_to(&mut spec);
+        }
+        spec
+    }
+}
+
+impl Use {
+    fn add_to(&self, spec: &mut Value) {
+        let (kind, name) = &self.sources[0];
+        let (kind, optional) = (kind.field(), self.optional);
+        match &self.way {
+            Way::Env { variable, key } => {
+                let of = json!({"name": name, "key": key, "optional": optional});
+                let value = json!({format!("{kind}KeyRef"): of});
+                let variable = json!({"name": variable, "valueFrom": value});
+                push(self.container.of(spec), "env", variable);
+            }
+            Way::EnvFrom { prefix } => {
+                let of = json!({"name": name, "optional": optional});
+                let all = json!({"prefix": prefix, format!("{kind}Ref"): of});
+                push(self.container.of(spec), "envFrom", all);
+            }
+            Way::Volume(volume) => {
+                let number = spec["volumes"].as_array().map_or(0, Vec::len);
+                let id = format!("volume-{number}");
+                let mut source = volume.source(self);
+                source["name"] = json!(id);
+                push(spec, "volumes", source);
+                if let Some(mut mount) = volume.mount() {
+                    mount["name"] = json!(id);
+                    mount["mountPath"] = json!(format!("/mnt/{number}"));
+                    push(self.container.of(spec), "volumeMounts", mount);
                 }
             }
         }
-        let used = |which| self.uses.iter().any(|part| part.container == which);
-        let [main, init, sidecar] = containers;
-        let others = [init, sidecar];
-        let others = others.into_iter().filter(|(which, _)| used(*which));
-        let gate = self.held.then(|| json!({"name": "test/held"}));
-        json!({
-            "schedulingGates": gate.into_iter().collect::<Vec<_>>(),
-            "terminationGracePeriodSeconds": 0,
-            "initContainers": others.map(|(_, container)| container).collect::<Vec<_>>(),
-            "containers": [main.1],
-            "volumes": volumes,
-        })
+    }
+}
+
+impl Container {
+    /// The container of a Pod spec, made where there is none yet.
+    fn of(self, spec: &mut Value) -> &mut Value {
+        let new = match self {
+            Self::Main => return &mut spec["containers"][0],
+            Self::Init => json!({"name": "init", "image": "init:1"}),
+            Self::Sidecar => {
+                json!({"name": "sidecar", "image": "side:1", "restartPolicy": "Always"})
+            }
+        };
+        let others = spec["initContainers"].as_array();
+        let found = others.and_then(|all| all.iter().position(|one| one["name"] == new["name"]));
+        let number = found.unwrap_or(others.map_or(0, Vec::len));
+        if found.is_none() {
+            push(spec, "initContainers", new);
+        }
+        &mut spec["initContainers"][number]
     }
 }
 
 impl Volume {
     fn source(&self, part: &Use) -> Value {
-        let items: Vec<Value> = self
-            .items
-            .iter()
+        let items = self.items.iter();
+        let items: Vec<Value> = items
             .map(|(key, path)| json!({"key": key, "path": path}))
             .collect();
-        if self.projected {
-            let mut sources = vec![
-                json!({"serviceAccountToken": {"path": "token"}}),
-                json!({"downwardAPI": {"items":
-                    [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}}),
-            ];
-            for (kind, name) in &part.sources {
-                let field = match kind {
-                    SourceKind::ConfigMap => "configMap",
-                    SourceKind::Secret => "secret",
-                };
-                let source = json!({"name": name, "items": items, "optional": part.optional});
-                sources.push(json!({field: source}));
-            }
-            return json!({"projected": {"sources": sources}});
+        let source = |field: &str, name: &str, kind: SourceKind| json!({kind.field(): {field: name, "items": items, "optional": part.optional}});
+        if !self.projected {
+            let (kind, name) = &part.sources[0];
+            return source(kind.volume_name(), name, *kind);
         }
-        let (kind, name) = &part.sources[0];
-        match kind {
-            SourceKind::ConfigMap => {
-                json!({"configMap": {"name": name, "items": items, "optional": part.optional}})
-            }
-            SourceKind::Secret => {
-                json!({"secret": {"secretName": name, "items": items, "optional": part.optional}})
-            }
-        }
+        let mut sources = vec![
+            json!({"serviceAccountToken": {"path": "token"}}),
+            json!({"downwardAPI": {"items":
+                [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}}),
+        ];
+        let projected = part.sources.iter();
+        sources.extend(projected.map(|(kind, name)| source("name", name, *kind)));
+        json!({"projected": {"sources": sources}})
     }
 
     fn mount(&self) -> Option<Value> {

@@ -4,19 +4,81 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use projsync::kinds::SourceKind;
 use serde_json::{Value, json};
 
+/// A kind of source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceKind {
+    /// ConfigMap.
+    ConfigMap,
+    /// Secret.
+    Secret,
+}
+
+impl SourceKind {
+    /// As manifests have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+        }
+    }
+
+    /// The field of a Pod spec's volume that holds one; `<it>Ref` and `<it>KeyRef` are those
+    /// of variables.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "configMap",
+            Self::Secret => "secret",
+        }
+    }
+
+    /// What a volume that is of one source alone calls the source's name.
+    pub fn volume_name(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "name",
+            Self::Secret => "secretName",
+        }
+    }
+}
+
+/// A kind of workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkloadKind {
+    /// Deployment.
+    Deployment,
+    /// StatefulSet.
+    StatefulSet,
+    /// DaemonSet.
+    DaemonSet,
+}
+
+impl WorkloadKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
+
+    /// As manifests have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+        }
+    }
+}
+
 /// Something that can be created and referred to.
-pub(crate) trait Object: Sync {
+pub trait Object: Sync {
     /// As YAML of a user would have it, without a namespace.
     fn manifest(&self) -> Value;
 
+    /// `metadata.name`.
     fn name(&self) -> String {
         let name = self.manifest()["metadata"]["name"].clone();
         name.as_str().unwrap_or_default().to_owned()
     }
 
+    /// `kind`.
     fn kind_name(&self) -> String {
         let kind = self.manifest()["kind"].clone();
         kind.as_str().unwrap_or_default().to_owned()
@@ -30,16 +92,16 @@ impl Object for Value {
 }
 
 /// Refers to an object of any kind.
-pub(crate) fn object(api_version: &str, kind: &str, name: &str) -> Value {
+pub fn object(api_version: &str, kind: &str, name: &str) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}})
 }
 
 /// A ConfigMap or a Secret. `volume`, `projected`, `env` and `env_from` give uses
-/// of it: see [`super::workload`].
+/// of it: see [`mod@crate::workload`].
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
-    pub(super) kind: SourceKind,
-    pub(super) name: String,
+pub struct Source {
+    pub(crate) kind: SourceKind,
+    pub(crate) name: String,
     data: BTreeMap<String, String>,
     binary: BTreeMap<String, Vec<u8>>,
     labels: BTreeMap<String, String>,
@@ -47,17 +109,18 @@ pub(crate) struct Source {
 }
 
 /// A ConfigMap.
-pub(crate) fn config_map(name: &str) -> Source {
+pub fn config_map(name: &str) -> Source {
     Source::new(SourceKind::ConfigMap, name)
 }
 
 /// A Secret.
-pub(crate) fn secret(name: &str) -> Source {
+pub fn secret(name: &str) -> Source {
     Source::new(SourceKind::Secret, name)
 }
 
 impl Source {
-    pub(crate) fn new(kind: SourceKind, name: &str) -> Self {
+    /// An empty one.
+    pub fn new(kind: SourceKind, name: &str) -> Self {
         Self {
             kind,
             name: name.to_owned(),
@@ -68,28 +131,31 @@ impl Source {
         }
     }
 
-    pub(crate) fn kind(&self) -> SourceKind {
+    /// Whether it is a ConfigMap or a Secret.
+    pub fn kind(&self) -> SourceKind {
         self.kind
     }
 
     /// A key of `data`.
-    pub(crate) fn data(mut self, key: &str, value: &str) -> Self {
+    pub fn data(mut self, key: &str, value: &str) -> Self {
         self.data.insert(key.to_owned(), value.to_owned());
         self
     }
 
     /// A key of `binaryData`; of a Secret, of `data`.
-    pub(crate) fn binary(mut self, key: &str, value: &[u8]) -> Self {
+    pub fn binary(mut self, key: &str, value: &[u8]) -> Self {
         self.binary.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+    /// A label on it.
+    pub fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    pub(crate) fn immutable(mut self) -> Self {
+    /// `immutable: true`.
+    pub fn immutable(mut self) -> Self {
         self.immutable = true;
         self
     }
@@ -123,14 +189,14 @@ impl Object for Source {
 
 /// A SyncPolicy or ClusterSyncPolicy.
 #[derive(Clone, Debug)]
-pub(crate) struct Policy {
+pub struct Policy {
     kind: &'static str,
     name: String,
     spec: Value,
 }
 
 /// A SyncPolicy that selects every workload of its namespace, with the defaults.
-pub(crate) fn policy(name: &str) -> Policy {
+pub fn policy(name: &str) -> Policy {
     Policy {
         kind: "SyncPolicy",
         name: name.to_owned(),
@@ -139,7 +205,7 @@ pub(crate) fn policy(name: &str) -> Policy {
 }
 
 /// A ClusterSyncPolicy for these namespaces only.
-pub(crate) fn cluster_policy(name: &str, namespaces: &[&str]) -> Policy {
+pub fn cluster_policy(name: &str, namespaces: &[&str]) -> Policy {
     Policy {
         kind: "ClusterSyncPolicy",
         name: name.to_owned(),
@@ -149,38 +215,43 @@ pub(crate) fn cluster_policy(name: &str, namespaces: &[&str]) -> Policy {
 
 impl Policy {
     /// Any field of the spec.
-    pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
+    pub fn with(mut self, field: &str, value: Value) -> Self {
         self.spec[field] = value;
         self
     }
 
-    pub(crate) fn settle(self, duration: &str) -> Self {
+    /// `settle`.
+    pub fn settle(self, duration: &str) -> Self {
         self.with("settle", json!(duration))
     }
 
-    pub(crate) fn min_interval(self, duration: &str) -> Self {
+    /// `minInterval`.
+    pub fn min_interval(self, duration: &str) -> Self {
         self.with("minInterval", json!(duration))
     }
 
     /// As quick as can be: settle 100ms, minInterval 0s.
-    pub(crate) fn fast(self) -> Self {
+    pub fn fast(self) -> Self {
         self.settle("100ms").min_interval("0s")
     }
 
-    pub(crate) fn observe(self) -> Self {
+    /// `strategy: Observe`.
+    pub fn observe(self) -> Self {
         self.with("strategy", json!("Observe"))
     }
 
-    pub(crate) fn suspended(self, suspended: bool) -> Self {
+    /// `suspend`.
+    pub fn suspended(self, suspended: bool) -> Self {
         self.with("suspend", json!(suspended))
     }
 
-    pub(crate) fn priority(self, priority: i32) -> Self {
+    /// `priority`.
+    pub fn priority(self, priority: i32) -> Self {
         self.with("priority", json!(priority))
     }
 
     /// Only workloads with this label.
-    pub(crate) fn label(self, name: &str, value: &str) -> Self {
+    pub fn label(self, name: &str, value: &str) -> Self {
         self.with(
             "workloads",
             json!({"selector": {"matchLabels": {name: value}}}),

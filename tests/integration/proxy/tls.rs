@@ -8,9 +8,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
+use testkit::Result;
 use tokio_rustls::TlsAcceptor;
-
-use super::Result;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 

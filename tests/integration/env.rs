@@ -1,38 +1,71 @@
 //! A test's own namespaces, and the operator's account in them.
+//!
+//! ```ignore
+//! #[tokio::test]
+//! async fn a_changed_key_rolls() -> Result {
+//!     let env = Env::new().await?;                      // namespaces, service account, RBAC
+//!     let app = config_map("app").data("a", "1").data("b", "1");
+//!     let web = deployment("web").uses(app.volume().items(&["a"]));
+//!     env.create_all(&[&policy("fast").fast(), &app, &web]).await?;
+//!     env.rolled_out(&web).await?;
+//!     let operator = env.operator(&[]).await?;          // the real binary, ready
+//!     operator.decided(&web, "InSync").await?;
+//!
+//!     let edit = env.set(&app, "b", "2").await?;        // an edit, with its resourceVersion
+//!     operator.caught_up(&[&edit]).await?;              // it was seen, read, and all work is done,
+//!     env.assert_only(&[]).await?;                      // so that "nothing happened" means something
+//!
+//!     env.set(&app, "a", "2").await?;
+//!     env.rolls(&web, 1).await?;                        // waits for it
+//!     operator.decided(&web, "InSync").await?;
+//!     env.assert_only(&[(&web, 1)]).await               // one roll, and nothing else was written
+//! }
+//! ```
+//!
+//! Most tests share a control plane: they make no Nodes on it, and no cluster-wide policy
+//! without `namespaces`. [`Env::own`] brings one of its own, to stop parts of it.
+//! `KEEP_LOGS=<folder>` keeps the operators' logs there; `OPERATOR_LOG_LEVEL` sets their
+//! level (info).
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context as _, bail, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use anyhow::{bail, ensure};
+use kube::{Api, Client};
 use parking_lot::Mutex;
+use projsync::api::names;
+use projsync::api::policy::PolicyStatus;
+use projsync::api::projection::{Projection, ProjectionStatus};
+use projsync::kinds::WorkloadKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-use super::audit::{Audit, ask_the_same, is_allowed, is_write};
-use super::space::owned_by;
-use super::{
-    Cluster, Object, Operator, Proxy, Request, Result, Space, Workload, eventually, manifests,
-    object,
+use testkit::{
+    ACCOUNT, Access, Audit, Cluster, DEFINITIONS, Object as _, Operator, Policy, Request, Result,
+    Space, Workload, eventually, manifests, object, owned_by, until,
 };
+use tokio::sync::OnceCell;
 
-/// The operator's service account in its namespace.
-const ACCOUNT: &str = "projsync";
+use crate::proxy::Proxy;
 
 /// Its roles of `config/rbac`: bound in each namespace that it watches, or in all.
 const ROLES: [&str; 2] = ["projsync-manager", "projsync-secrets"];
 
 /// Its role for what has no namespace.
 const CLUSTER_ROLE: &str = "projsync-cluster";
+
+/// Arguments for a short handover: a dead leader is replaced within about two seconds.
+pub(crate) const QUICK_LEASE: [&str; 6] = [
+    "--lease-duration=2s",
+    "--lease-renew-deadline=1500ms",
+    "--lease-retry-period=300ms",
+    "--write-timeout=5s",
+    "--requests-per-second=0",
+    "--concurrency=8",
+];
 
 /// What the operator may own of a workload, as managedFields have it.
 const OWNED: &str =
@@ -46,8 +79,8 @@ pub(crate) struct Env {
     /// The namespace of its lease, key and service account.
     pub(crate) home: Space,
     /// Whether the operator watches all namespaces.
-    pub(super) cluster_wide: bool,
-    pub(super) folder: TempDir,
+    cluster_wide: bool,
+    folder: TempDir,
     audit: Mutex<Audit>,
 }
 
@@ -68,18 +101,18 @@ impl Env {
 
     /// Several namespaces on the shared control plane.
     pub(crate) async fn spanning(namespaces: usize) -> Result<Self> {
-        Self::on(Cluster::shared().await?, namespaces, false).await
+        Self::on(shared().await?, namespaces, false).await
     }
 
     /// One namespace on a control plane of its own, whose parts may be stopped.
     pub(crate) async fn own() -> Result<Self> {
-        Self::on(Cluster::own().await?, 1, false).await
+        Self::on(installed().await?, 1, false).await
     }
 
     /// Several namespaces on a control plane of its own, and an operator that
     /// watches all there are.
     pub(crate) async fn cluster_wide(namespaces: usize) -> Result<Self> {
-        Self::on(Cluster::own().await?, namespaces, true).await
+        Self::on(installed().await?, namespaces, true).await
     }
 
     async fn on(cluster: Arc<Cluster>, namespaces: usize, cluster_wide: bool) -> Result<Self> {
@@ -87,20 +120,13 @@ impl Env {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let client = cluster.client().await?;
         let folder = tempfile::tempdir()?;
-        let plane = cluster.plane();
         let space = |namespace: String| Space {
             client: client.clone(),
             namespace,
-            kubectl: vec![
-                plane.kubectl(),
-                plane.kubeconfig().to_owned(),
-                folder.path().join("kubectl-cache"),
-            ],
+            kubectl: cluster.kubectl(),
         };
-        let mut spaces = Vec::new();
-        for which in 0..namespaces.max(1) {
-            spaces.push(space(format!("test-{number}-{which}")));
-        }
+        let spaces = (0..namespaces).map(|which| space(format!("test-{number}-{which}")));
+        let spaces = spaces.collect();
         let home = space(format!("test-{number}-operator"));
         let user = format!("system:serviceaccount:{}:{ACCOUNT}", home.namespace);
         let audit = Mutex::new(Audit::follow(cluster.audit_log()?.to_owned(), user)?);
@@ -187,73 +213,66 @@ impl Env {
 
     /// An operator that has not been started.
     pub(crate) async fn replica(&self, arguments: &[&str]) -> Result<Operator> {
-        let plane = self.cluster.plane();
-        Operator::new(self, plane.server(), plane.ca(), arguments).await
+        let access = self.cluster.access(&self.home.namespace).await?;
+        self.with_access(&access, arguments)
     }
 
     /// An operator that has not been started, and reaches the API server only so.
     pub(crate) async fn behind(&self, proxy: &Proxy, arguments: &[&str]) -> Result<Operator> {
+        let access = self.cluster.access(&self.home.namespace).await?;
         let authority = proxy.authority.as_ref();
-        let ca = authority.map_or(self.cluster.plane().ca(), |authority| &authority.file);
-        Operator::new(self, &proxy.url, ca, arguments).await
+        let access = Access {
+            server: proxy.url.clone(),
+            ca: authority.map_or(access.ca, |authority| authority.file.clone()),
+            ..access
+        };
+        self.with_access(&access, arguments)
     }
 
-    /// A token of the operator's account.
-    async fn token(&self) -> Result<String> {
-        let accounts: Api<ServiceAccount> =
-            Api::namespaced(self.home.client.clone(), &self.home.namespace);
-        let request = TokenRequest {
-            spec: TokenRequestSpec {
-                audiences: Vec::new(),
-                ..TokenRequestSpec::default()
-            },
-            ..TokenRequest::default()
-        };
-        let answer = accounts
-            .create_token_request(ACCOUNT, &PostParams::default(), &request)
-            .await?;
-        Ok(answer.status.context("no token")?.token)
+    fn with_access(&self, access: &Access, more: &[&str]) -> Result<Operator> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("operator-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let level = std::env::var("OPERATOR_LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
+        let mut arguments = vec![
+            format!("--operator-namespace={}", self.home.namespace),
+            format!("--identity={name}"),
+            "--log-format=text".to_owned(),
+        ];
+        if !more.iter().any(|one| one.starts_with("--log-level")) {
+            arguments.push(format!("--log-level={level}"));
+        }
+        if !self.cluster_wide {
+            let names: Vec<&str> = self.spaces.iter().map(|one| &*one.namespace).collect();
+            arguments.push(format!("--namespaces={}", names.join(",")));
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let arguments = [&arguments, more].concat();
+        let binary = env!("CARGO_BIN_EXE_projsync").into();
+        let (folder, spaces) = (self.folder.path(), self.spaces.clone());
+        let mut operator = Operator::new(binary, folder, &name, access, spaces, &arguments)?;
+        if let Some(folder) = std::env::var_os("KEEP_LOGS") {
+            operator.log = PathBuf::from(folder).join(format!("{}-{name}.log", self.namespace));
+        }
+        Ok(operator)
     }
 
     /// Puts another token in place of an operator's, as the kubelet does. Gives the one
     /// before.
     pub(crate) async fn renew_token(&self, operator: &Operator) -> Result<String> {
         let old = std::fs::read_to_string(operator.token())?;
-        std::fs::write(operator.token(), self.token().await?)?;
+        let access = self.cluster.access(&self.home.namespace).await?;
+        std::fs::write(operator.token(), access.token)?;
         Ok(old)
-    }
-
-    /// A kubeconfig of the operator's account, with a token in a file beside it, and what
-    /// the audit log calls that.
-    pub(super) async fn credentials(&self, file: &Path, server: &str, ca: &Path) -> Result<String> {
-        let token = self.token().await?;
-        let token_file = file.with_extension("token");
-        std::fs::write(&token_file, &token)?;
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster":
-                {"server": server, "certificate-authority": ca}}],
-            "users": [{"name": "test", "user": {"tokenFile": token_file}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-        });
-        std::fs::write(file, kubeconfig.to_string())?;
-        let claims = token.split('.').nth(1).context("the token is no JWT")?;
-        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
-        Ok(format!(
-            "JTI={}",
-            claims["jti"].as_str().unwrap_or_default()
-        ))
     }
 
     /// Another client of the operator's account: what it may do.
     pub(crate) async fn account_client(&self) -> Result<Client> {
         let file = self.folder.path().join("account.kubeconfig");
-        let plane = self.cluster.plane();
-        self.credentials(&file, plane.server(), plane.ca()).await?;
-        let kubeconfig = Kubeconfig::read_from(&file)?;
-        let options = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        Ok(Client::try_from(config)?)
+        self.cluster
+            .access(&self.home.namespace)
+            .await?
+            .write(&file)?;
+        testkit::client(&file, None).await
     }
 
     /// One of the namespaces in the hands of somebody who has this ClusterRole there,
@@ -282,7 +301,7 @@ impl Env {
     /// All writes of the operator's account that were accepted.
     pub(crate) fn writes(&self) -> Result<Vec<Request>> {
         let mut requests = self.requests()?;
-        requests.retain(|request| is_write(request) && request.succeeded());
+        requests.retain(|request| request.is_write() && request.succeeded());
         Ok(requests)
     }
 
@@ -357,7 +376,7 @@ impl Env {
         let requests = self.requests()?;
         for request in &requests {
             ensure!(
-                !is_write(request) || self.is_own(request),
+                !request.is_write() || self.is_own(request),
                 "the operator must not: {request:?}"
             );
             let fine = match request.code {
@@ -368,7 +387,7 @@ impl Env {
                 // Gone meanwhile; another version or another leader; an API server
                 // that starts or stops.
                 404 | 409 | 500.. => true,
-                _ => request.succeeded() || !is_write(request),
+                _ => request.succeeded() || !request.is_write(),
             };
             ensure!(fine, "the operator was refused: {request:?}");
         }
@@ -408,6 +427,100 @@ impl Env {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether it was not for want of a right or of a working API server that it failed, if it
+/// did.
+fn is_allowed(request: &Request) -> bool {
+    request.code < 500 && ![0, 401, 403].contains(&request.code)
+}
+
+/// Whether the same rule grants both.
+fn ask_the_same(one: &Request, other: &Request) -> bool {
+    (&one.verb, &one.resource, &one.namespace) == (&other.verb, &other.resource, &other.namespace)
+}
+
+/// The control plane that most tests share. It ends with this process.
+async fn shared() -> Result<Arc<Cluster>> {
+    static SHARED: OnceCell<Arc<Cluster>> = OnceCell::const_new();
+    SHARED.get_or_try_init(installed).await.cloned()
+}
+
+/// A new one, with the definitions and roles of Projsync. It ends when the last holder
+/// drops it.
+async fn installed() -> Result<Arc<Cluster>> {
+    let cluster = Cluster::start().await?;
+    for arguments in DEFINITIONS {
+        cluster.kubectl().run(arguments).await?;
+    }
+    let space = cluster.space("default").await?;
+    for manifest in manifests("config/rbac")? {
+        if manifest["kind"] == "ClusterRole" {
+            space.create(&manifest).await?;
+        }
+    }
+    Ok(Arc::new(cluster))
+}
+
+/// Refers to a workload's Projection.
+pub(crate) fn projection_of(workload: &Workload) -> Result<Value> {
+    let kind: WorkloadKind = serde_json::from_value(json!(workload.kind().as_str()))?;
+    let name = names::projection_name(kind, &workload.name());
+    Ok(object("projsync.dev/v1alpha1", "Projection", &name))
+}
+
+/// What the operator says of objects in a namespace.
+pub(crate) trait Told {
+    /// A workload's Projection, where there is one.
+    async fn projection(&self, workload: &Workload) -> Result<Option<Projection>>;
+
+    /// Waits until a workload's Projection says this.
+    async fn reported<T: Debug + PartialEq>(
+        &self,
+        workload: &Workload,
+        want: T,
+        look: impl Fn(&ProjectionStatus) -> T,
+    ) -> Result;
+
+    /// Waits until the operator has taken in the newest version of a policy, and gives what
+    /// it then says of it.
+    async fn policy_status(&self, policy: &Policy) -> Result<PolicyStatus>;
+}
+
+impl Told for Space {
+    /// A workload's Projection, where there is one.
+    async fn projection(&self, workload: &Workload) -> Result<Option<Projection>> {
+        let api: Api<Projection> = Api::namespaced(self.client.clone(), &self.namespace);
+        Ok(api.get_opt(&projection_of(workload)?.name()).await?)
+    }
+
+    /// Waits until a workload's Projection says this.
+    async fn reported<T: Debug + PartialEq>(
+        &self,
+        workload: &Workload,
+        want: T,
+        look: impl Fn(&ProjectionStatus) -> T,
+    ) -> Result {
+        let what = format!("the Projection of {}", self.key(workload));
+        until(what, Some(want), async || {
+            let projection = self.projection(workload).await?;
+            Ok(projection.and_then(|one| one.status).as_ref().map(&look))
+        })
+        .await
+    }
+
+    /// Waits until the operator has taken in the newest version of a policy, and
+    /// gives what it then says of it.
+    async fn policy_status(&self, policy: &Policy) -> Result<PolicyStatus> {
+        let what = format!("the status of {}", self.key(policy));
+        eventually(what, async || {
+            let found = self.get(policy).await?;
+            let status: PolicyStatus = serde_json::from_value(found["status"].clone())?;
+            let generation = found["metadata"]["generation"].as_i64();
+            Ok((status.observed_generation == generation).then_some(status))
+        })
+        .await
     }
 }
 

@@ -23,11 +23,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 pub(crate) use self::act::{Act, Falsify, Line, status};
 pub(crate) use self::tls::Authority;
-use super::{Cluster, Result};
+use testkit::{Cluster, Result};
 
 /// An error here ends the connection, as a reset does.
 type Failure = anyhow::Error;
@@ -51,7 +51,6 @@ pub(crate) struct Passed {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) accept: String,
-    pub(crate) at: Instant,
     /// The status of its answer, once there is one.
     pub(crate) code: Option<u16>,
 }
@@ -188,7 +187,6 @@ impl Shared {
                 method: head.method.to_string(),
                 path: head.uri.to_string(),
                 accept: header(&head, ACCEPT),
-                at: Instant::now(),
                 code: None,
             });
             passed.len() - 1

@@ -4,42 +4,37 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use kube::{Client, Config};
-use projsync::kinds::WorkloadKind;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::space::wanted_pods;
-use super::{Edit, Env, Object, Result, Space, Workload, eventually, object, until};
-
-/// Arguments for a short handover: a dead leader is replaced within about two seconds.
-pub(crate) const QUICK_LEASE: [&str; 6] = [
-    "--lease-duration=2s",
-    "--lease-renew-deadline=1500ms",
-    "--lease-retry-period=300ms",
-    "--write-timeout=5s",
-    "--requests-per-second=0",
-    "--concurrency=8",
-];
+use crate::space::wanted_pods;
+use crate::{
+    Access, Edit, Process, Result, Space, Workload, WorkloadKind, eventually, object, until, within,
+};
 
 /// How much of a log is printed where a test fails.
 const LOG_LINES: usize = 400;
 
+/// How long it may take until it is ready: with ten thousand workloads, some time.
+const START: Duration = Duration::from_secs(300);
+
 /// The operator's process; killed when dropped.
-pub(crate) struct Operator {
-    /// Who it is in the lease and in Events.
-    pub(crate) identity: String,
-    namespace: String,
+pub struct Operator {
+    /// Who it is in the lease and in Events, where that is among its arguments.
+    pub identity: String,
+    /// What the audit log calls its token: see [`crate::Request::credential`].
+    pub credential: String,
+    binary: PathBuf,
     spaces: Vec<Space>,
     arguments: Vec<String>,
-    /// What the audit log calls its token: see [`super::Request::credential`].
-    pub(crate) credential: String,
-    token: PathBuf,
-    log: PathBuf,
+    kubeconfig: PathBuf,
+    /// The file that it logs to.
+    pub log: PathBuf,
     addresses: PathBuf,
     child: Option<Child>,
     public: Option<Client>,
@@ -49,40 +44,47 @@ pub(crate) struct Operator {
 /// What `/debug/index` says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Index {
+pub struct Index {
     /// Whether all first lists are complete.
-    pub(crate) synced: bool,
+    pub synced: bool,
     /// By `<kind> <namespace>/<name>`.
-    pub(crate) sources: BTreeMap<String, SourceView>,
+    pub sources: BTreeMap<String, SourceView>,
     /// By `<kind> <namespace>/<name>`.
-    pub(crate) workloads: BTreeMap<String, WorkloadView>,
+    pub workloads: BTreeMap<String, WorkloadView>,
 }
 
 /// What the operator knows of a source.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct SourceView {
+pub struct SourceView {
     /// The newest that was seen; `None` where it does not exist.
-    pub(crate) resource_version: Option<u64>,
+    pub resource_version: Option<u64>,
     /// Whether every workload that projects it has that version's content.
-    pub(crate) read: bool,
+    pub read: bool,
     /// How many managed workloads project it.
-    pub(crate) workloads: u64,
+    pub workloads: u64,
 }
 
 /// What the operator knows of a workload.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct WorkloadView {
+pub struct WorkloadView {
     /// Of the last decision; `None` before the first.
-    pub(crate) reason: Option<String>,
-    pub(crate) message: Option<String>,
-    pub(crate) resource_version: Option<u64>,
-    pub(crate) generation: Option<i64>,
-    pub(crate) pods: u64,
-    pub(crate) outdated: u64,
-    pub(crate) unknown: u64,
-    pub(crate) retired: bool,
+    pub reason: Option<String>,
+    /// The sentence of the last decision.
+    pub message: Option<String>,
+    /// The newest that was seen.
+    pub resource_version: Option<u64>,
+    /// `metadata.generation` of that.
+    pub generation: Option<i64>,
+    /// How many Pods of it were seen.
+    pub pods: u64,
+    /// How many of them are outdated.
+    pub outdated: u64,
+    /// How many of them nothing is known of.
+    pub unknown: u64,
+    /// Whether it is gone and its Projection to be deleted.
+    pub retired: bool,
 }
 
 /// What may still be put off where all that is due is done.
@@ -97,13 +99,15 @@ enum PutOff {
 /// What `/debug/queues` says of a queue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Queue {
-    pub(crate) name: String,
+pub struct Queue {
+    /// Its name.
+    pub name: String,
     /// Nothing is due and nothing is running.
-    pub(crate) idle: bool,
+    pub idle: bool,
     /// Keys that wait for a time: a retry, settle, the minimum interval.
-    pub(crate) delayed: u64,
-    pub(crate) items: Vec<serde_json::Value>,
+    pub delayed: u64,
+    /// What is in it.
+    pub items: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -113,52 +117,35 @@ struct Addresses {
 }
 
 impl Operator {
-    pub(super) async fn new(env: &Env, server: &str, ca: &Path, extra: &[&str]) -> Result<Self> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("operator-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let file = |ending: &str| env.folder.path().join(format!("{name}.{ending}"));
+    /// One that is yet to start: `projsync run` with these arguments, for these namespaces.
+    /// Its files are in the folder and have its name.
+    pub fn new(
+        binary: PathBuf,
+        folder: &Path,
+        name: &str,
+        access: &Access,
+        spaces: Vec<Space>,
+        more: &[&str],
+    ) -> Result<Self> {
+        let file = |ending: &str| folder.join(format!("{name}.{ending}"));
         let (kubeconfig, addresses) = (file("kubeconfig"), file("addresses"));
-        let credential = env.credentials(&kubeconfig, server, ca).await?;
+        access.write(&kubeconfig)?;
         let mut arguments = vec![
             "run".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
-            format!("--operator-namespace={}", env.home.namespace),
-            format!("--identity={name}"),
             "--metrics-bind-address=127.0.0.1:0".to_owned(),
             "--debug-bind-address=127.0.0.1:0".to_owned(),
             format!("--addresses-file={}", addresses.display()),
-            "--log-format=text".to_owned(),
         ];
-        if !extra
-            .iter()
-            .any(|argument| argument.starts_with("--log-level"))
-        {
-            let level = std::env::var("OPERATOR_LOG_LEVEL");
-            arguments.push(format!(
-                "--log-level={}",
-                level.as_deref().unwrap_or("info")
-            ));
-        }
-        if !env.cluster_wide {
-            let names = env.spaces.iter().map(|space| space.namespace.as_str());
-            arguments.push(format!(
-                "--namespaces={}",
-                names.collect::<Vec<_>>().join(",")
-            ));
-        }
-        arguments.extend(extra.iter().map(|&argument| argument.to_owned()));
-        let log = match std::env::var_os("KEEP_LOGS") {
-            Some(folder) => PathBuf::from(folder).join(format!("{}-{name}.log", env.namespace)),
-            None => file("log"),
-        };
+        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         Ok(Self {
-            identity: name,
-            namespace: env.namespace.clone(),
-            spaces: env.spaces.clone(),
+            identity: name.to_owned(),
+            credential: access.credential()?,
+            binary,
+            spaces,
             arguments,
-            credential,
-            token: kubeconfig.with_extension("token"),
-            log,
+            kubeconfig,
+            log: file("log"),
             addresses,
             child: None,
             public: None,
@@ -167,18 +154,18 @@ impl Operator {
     }
 
     /// The file that its token is in.
-    pub(super) fn token(&self) -> &Path {
-        &self.token
+    pub fn token(&self) -> PathBuf {
+        self.kubeconfig.with_extension("token")
     }
 
     /// Starts the process and waits until it is ready.
-    pub(crate) async fn start(&mut self) -> Result {
+    pub async fn start(&mut self) -> Result {
         self.spawn()?;
         self.ready().await
     }
 
     /// Starts the process.
-    pub(crate) fn spawn(&mut self) -> Result {
+    pub fn spawn(&mut self) -> Result {
         ensure!(self.child.is_none(), "the operator runs already");
         if self.addresses.exists() {
             std::fs::remove_file(&self.addresses)?;
@@ -188,7 +175,7 @@ impl Operator {
             .append(true)
             .open(&self.log)?;
         // Guarded: the kernel ends it with the thread of this test.
-        let mut command = controlplane::guarded(env!("CARGO_BIN_EXE_projsync").as_ref())?;
+        let mut command = controlplane::guarded(&self.binary)?;
         let own = |name: &str| name.starts_with("PROJSYNC_") || name.starts_with("POD_");
         for (name, _) in std::env::vars().filter(|(name, _)| own(name)) {
             command.env_remove(name);
@@ -203,59 +190,55 @@ impl Operator {
     }
 
     /// Waits until its endpoints can be asked.
-    pub(crate) async fn listens(&mut self) -> Result {
-        let addresses = eventually("the operator listens", async || {
-            self.check_alive()?;
-            match std::fs::read_to_string(&self.addresses) {
-                Ok(text) => Ok(Some(serde_json::from_str::<Addresses>(&text)?)),
-                Err(_) => Ok(None),
+    pub async fn listens(&mut self) -> Result {
+        let Self {
+            child, addresses, ..
+        } = self;
+        let found = within(START, "the operator listens", async || {
+            if let Some(status) = ended(child)? {
+                return Ok(Some(Err(anyhow!("the operator ended: {status}"))));
             }
+            let text = std::fs::read_to_string(&*addresses).context("no addresses yet")?;
+            Ok(Some(Ok(serde_json::from_str::<Addresses>(&text)?)))
         });
-        let Addresses { metrics, debug } = addresses.await?;
+        let Addresses { metrics, debug } = found.await??;
         self.public = Some(client(&metrics)?);
         self.debug = Some(client(&debug)?);
         Ok(())
     }
 
     /// Waits for `/readyz`.
-    pub(crate) async fn ready(&mut self) -> Result {
+    pub async fn ready(&mut self) -> Result {
         self.listens().await?;
-        eventually("the operator is ready", async || {
-            self.check_alive()?;
-            self.fetch(&self.public, "/readyz").await.map(Some)
+        let Self { child, public, .. } = self;
+        within(START, "the operator is ready", async || {
+            if let Some(status) = ended(child)? {
+                return Ok(Some(Err(anyhow!("the operator ended: {status}"))));
+            }
+            fetch(public, "/readyz").await?;
+            Ok(Some(Ok(())))
         })
-        .await?;
-        Ok(())
-    }
-
-    fn check_alive(&mut self) -> Result {
-        let child = self.child.as_mut().context("the operator does not run")?;
-        if let Some(status) = child.try_wait()? {
-            bail!("the operator ended: {status}");
-        }
-        Ok(())
+        .await?
     }
 
     /// SIGTERM; waits until it has ended, which must be with success.
-    pub(crate) async fn stop(&mut self) -> Result {
+    pub async fn stop(&mut self) -> Result {
         self.signal(Signal::TERM)?;
         let status = self.ends().await?;
-        ensure!(status.success(), "the operator ended with {status}");
+        let log = self.log_end();
+        ensure!(status.success(), "the operator ended with {status}: {log}");
         Ok(())
     }
 
     /// Waits until it has ended.
-    pub(crate) async fn ends(&mut self) -> Result<ExitStatus> {
-        let status = eventually("the operator ends", async || {
-            Ok(self.child.as_mut().context("it does not run")?.try_wait()?)
-        })
-        .await?;
+    pub async fn ends(&mut self) -> Result<ExitStatus> {
+        let status = eventually("the operator ends", async || ended(&mut self.child)).await?;
         self.child = None;
         Ok(status)
     }
 
     /// SIGKILL; waits until it is gone.
-    pub(crate) fn kill(&mut self) -> Result {
+    pub fn kill(&mut self) -> Result {
         let mut child = self.child.take().context("the operator does not run")?;
         child.kill()?;
         child.wait()?;
@@ -263,38 +246,50 @@ impl Operator {
     }
 
     /// SIGSTOP: it sleeps.
-    pub(crate) fn pause(&self) -> Result {
+    pub fn pause(&self) -> Result {
         self.signal(Signal::STOP)
     }
 
     /// SIGCONT: it wakes up.
-    pub(crate) fn resume(&self) -> Result {
+    pub fn resume(&self) -> Result {
         self.signal(Signal::CONT)
     }
 
     /// Stops it as a cluster would, starts it again, and waits until it is ready.
-    pub(crate) async fn restart(&mut self) -> Result {
+    pub async fn restart(&mut self) -> Result {
         self.stop().await?;
         self.start().await
     }
 
     /// What it has logged.
-    pub(crate) fn log(&self) -> Result<String> {
+    pub fn log(&self) -> Result<String> {
         Ok(String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned())
     }
 
+    fn log_end(&self) -> String {
+        let log = self.log().unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+
+    /// Its process, as the kernel knows it.
+    pub fn process(&self) -> Result<Process> {
+        let child = self.child.as_ref().context("the operator does not run")?;
+        Ok(Process(child.id()))
+    }
+
     /// `/debug/index`.
-    pub(crate) async fn index(&self) -> Result<Index> {
+    pub async fn index(&self) -> Result<Index> {
         self.fetch_json("/debug/index").await
     }
 
     /// `/debug/queues`.
-    pub(crate) async fn queues(&self) -> Result<BTreeMap<String, Queue>> {
+    pub async fn queues(&self) -> Result<BTreeMap<String, Queue>> {
         self.fetch_json("/debug/queues").await
     }
 
     /// The status and the body of `/livez` or `/readyz`.
-    pub(crate) async fn probe(&self, path: &str) -> Result<(u16, String)> {
+    pub async fn probe(&self, path: &str) -> Result<(u16, String)> {
         let client = self
             .public
             .as_ref()
@@ -306,7 +301,7 @@ impl Operator {
     }
 
     /// The value of a sample of `/metrics`, by its name and labels as written there.
-    pub(crate) async fn sample(&self, sample: &str) -> Result<Option<f64>> {
+    pub async fn sample(&self, sample: &str) -> Result<Option<f64>> {
         let text = self.metrics().await?;
         let mut lines = text.lines().filter_map(|line| line.rsplit_once(' '));
         let found = lines.find(|(name, _)| *name == sample);
@@ -314,87 +309,80 @@ impl Operator {
     }
 
     /// What a debug endpoint says, as it is.
-    pub(crate) async fn debug_text(&self, path: &str) -> Result<String> {
-        self.fetch(&self.debug, path).await
+    pub async fn debug_text(&self, path: &str) -> Result<String> {
+        fetch(&self.debug, path).await
     }
 
     /// `/metrics`.
-    pub(crate) async fn metrics(&self) -> Result<String> {
-        self.fetch(&self.public, "/metrics").await
+    pub async fn metrics(&self) -> Result<String> {
+        fetch(&self.public, "/metrics").await
     }
 
     /// Waits until it has seen these edits and read what it had to, all that
     /// follows is done, and nothing is put off: no settle time, interval or retry.
     #[track_caller]
-    pub(crate) fn caught_up(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
+    pub fn caught_up(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
         self.seen_and(edits, PutOff::Nothing)
     }
 
     /// The same without waiting until `lastInSync` covers new Pods, which takes some
     /// five seconds and matters before a restart only.
     #[track_caller]
-    pub(crate) fn acted(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
+    pub fn acted(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
         self.seen_and(edits, PutOff::InSync)
     }
 
     /// Waits until it has seen these edits and read what it had to, and nothing
     /// is to be done now; something may be put off.
     #[track_caller]
-    pub(crate) fn seen(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
+    pub fn seen(&self, edits: &[&Edit]) -> impl Future<Output = Result> {
         self.seen_and(edits, PutOff::Anything)
     }
 
     #[track_caller]
     fn seen_and(&self, edits: &[&Edit], put_off: PutOff) -> impl Future<Output = Result> {
         let edits: Vec<Edit> = edits.iter().map(|&edit| edit.clone()).collect();
-        until(
-            "the operator has caught up",
-            String::new(),
-            async move || {
-                // In this order: whatever the index knows is in the queues then.
-                let index = self.index().await?;
-                if !index.synced {
-                    return Ok("not synced".to_owned());
-                }
-                if let Some(problem) = edits.iter().find_map(|edit| lacks(&index, edit)) {
-                    return Ok(problem);
-                }
-                let queues = self.queues().await?;
-                // What was put off then, and what it had come to a moment later.
-                let index = self.index().await?;
-                let in_sync = |item: &serde_json::Value| {
-                    let key = item["key"].as_str().unwrap_or_default();
-                    let workload = index.workloads.get(key);
-                    workload.is_some_and(|view| view.reason.as_deref() == Some("InSync"))
-                };
-                let waits = |queue: &Queue| match put_off {
-                    PutOff::Anything => false,
-                    PutOff::InSync => !queue.items.iter().all(in_sync),
-                    PutOff::Nothing => queue.delayed > 0,
-                };
-                let works = queues.values().filter(|queue| queue.name != "reports");
-                let busy = works.filter(|queue| !queue.idle || waits(queue));
-                Ok(busy
-                    .map(|queue| format!("{} {:?} ", queue.name, queue.items))
-                    .collect())
-            },
-        )
+        let what = "the operator has caught up";
+        until(what, String::new(), async move || {
+            self.lacks(&edits, put_off).await
+        })
+    }
+
+    /// What it still lacks to have caught up with these edits; empty where nothing.
+    async fn lacks(&self, edits: &[Edit], put_off: PutOff) -> Result<String> {
+        // In this order: whatever the index knows is in the queues then.
+        let index = self.index().await?;
+        if !index.synced {
+            return Ok("not synced".to_owned());
+        }
+        if let Some(problem) = edits.iter().find_map(|edit| lacks(&index, edit)) {
+            return Ok(problem);
+        }
+        let queues = self.queues().await?;
+        // What was put off then, and what it had come to a moment later.
+        let index = self.index().await?;
+        let in_sync = |item: &serde_json::Value| {
+            let key = item["key"].as_str().unwrap_or_default();
+            let workload = index.workloads.get(key);
+            workload.is_some_and(|view| view.reason.as_deref() == Some("InSync"))
+        };
+        let waits = |queue: &Queue| match put_off {
+            PutOff::Anything => false,
+            PutOff::InSync => !queue.items.iter().all(in_sync),
+            PutOff::Nothing => queue.delayed > 0,
+        };
+        let works = queues.values().filter(|queue| queue.name != "reports");
+        let busy = works.filter(|queue| !queue.idle || waits(queue));
+        Ok(busy
+            .map(|queue| format!("{} {:?} ", queue.name, queue.items))
+            .collect())
     }
 
     /// Waits until the last decision about a workload has this reason. After an
     /// edit, [`Operator::seen`] first: the reason may be of the time before.
     #[track_caller]
-    pub(crate) fn decided(
-        &self,
-        workload: &Workload,
-        reason: &str,
-    ) -> impl Future<Output = Result> {
-        let key = format!(
-            "{} {}/{}",
-            workload.kind_name(),
-            self.namespace,
-            workload.name()
-        );
+    pub fn decided(&self, workload: &Workload, reason: &str) -> impl Future<Output = Result> {
+        let key = self.spaces[0].key(workload);
         let what = format!("the decision about {key}");
         until(what, Some(reason.to_owned()), async move || {
             let index = self.index().await?;
@@ -408,7 +396,7 @@ impl Operator {
     /// Waits until it manages so many workloads, all are in sync, and it has seen
     /// just the Pods that they are to have: none is about to come or to go.
     #[track_caller]
-    pub(crate) fn all_in_sync(&self, count: usize) -> impl Future<Output = Result> {
+    pub fn all_in_sync(&self, count: usize) -> impl Future<Output = Result> {
         let what = format!("{count} workloads are in sync");
         until(what, (count, BTreeMap::new()), async move || {
             let workloads = self.index().await?.workloads;
@@ -448,30 +436,25 @@ impl Operator {
         Ok(kill_process(Pid::from_child(child), signal)?)
     }
 
-    async fn fetch(&self, client: &Option<Client>, path: &str) -> Result<String> {
-        let client = client.as_ref().context("the operator does not listen")?;
-        let request = http::Request::get(path).body(Vec::new())?;
-        Ok(client.request_text(request).await?)
-    }
-
     async fn fetch_json<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let text = self.fetch(&self.debug, path).await?;
+        let text = fetch(&self.debug, path).await?;
         serde_json::from_str(&text).with_context(|| format!("{path}: {text}"))
     }
 }
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        if self.child.is_some() {
-            // Nothing to do about one that is gone already.
-            let _ = self.kill();
+        if self.child.is_none() {
+            return;
         }
-        // Shown only where the test fails.
-        let log = self.log().unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let cut = lines.len().saturating_sub(LOG_LINES);
-        println!("--- projsync {}", self.arguments.join(" "));
-        println!("{}\n---", lines[cut..].join("\n"));
+        // Nothing to do about one that is gone already.
+        let _ = self.kill();
+        // Of a test that passes nobody sees it.
+        eprintln!(
+            "--- projsync {}\n{}\n---",
+            self.arguments.join(" "),
+            self.log_end()
+        );
     }
 }
 
@@ -498,6 +481,28 @@ fn lacks(index: &Index, edit: &Edit) -> Option<String> {
         let shown = (index.sources.get(key), index.workloads.get(key));
         format!("{key} at {version} (deleted: {deleted}): {shown:?}")
     })
+}
+
+/// How a process has ended, if it has.
+fn ended(child: &mut Option<Child>) -> Result<Option<ExitStatus>> {
+    let child = child.as_mut().context("the operator does not run")?;
+    Ok(child.try_wait()?)
+}
+
+async fn fetch(client: &Option<Client>, path: &str) -> Result<String> {
+    let client = client.as_ref().context("the operator does not listen")?;
+    let request = http::Request::get(path).body(Vec::new())?;
+    Ok(client.request_text(request).await?)
+}
+
+/// `projsync` beside the program that runs, which cargo has built.
+pub fn binary() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let found = own.ancestors().map(|folder| folder.join("projsync"));
+    let mut found = found.filter(|path| path.is_file());
+    found
+        .next()
+        .context("no projsync beside this program: cargo build")
 }
 
 fn client(address: &str) -> Result<Client> {

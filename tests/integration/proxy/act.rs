@@ -15,8 +15,9 @@ use hyper::body::{Bytes, Frame};
 use jiff::SignedDuration;
 use jiff::fmt::rfc2822;
 use serde_json::json;
+use testkit::Result;
 
-use super::{Body, Failure, Response, Result};
+use super::{Body, Failure, Response};
 
 /// Makes another answer of one: status and body.
 pub(crate) type Falsify = Arc<dyn Fn(u16, Vec<u8>) -> (u16, Vec<u8>) + Send + Sync>;

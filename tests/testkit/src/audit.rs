@@ -1,14 +1,17 @@
-//! Follows the API server's audit log.
+//! What was asked of the API server, from its audit log.
 //!
-//! Each request is in the log before its answer is sent (`--audit-log-mode=blocking`).
+//! Each request is in the log before its answer is sent (`--audit-log-mode=blocking`), so
+//! once an operator's queues are idle everything it did is in there.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+
+use crate::Result;
 
 /// A request that was answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,24 +46,21 @@ pub struct AuditLog {
     partial: Vec<u8>,
 }
 
-// === impl Request ===
-
 impl Request {
     /// Whether the API server did what was asked.
-    #[must_use]
     pub fn succeeded(&self) -> bool {
         (200..300).contains(&self.code)
     }
-}
 
-// === impl AuditLog ===
+    /// Whether it asks for a change.
+    pub fn is_write(&self) -> bool {
+        !["get", "list", "watch"].contains(&self.verb.as_str())
+    }
+}
 
 impl AuditLog {
     /// From the end of the log on.
-    ///
-    /// # Errors
-    /// Where there is no such file.
-    pub fn follow(path: PathBuf) -> io::Result<Self> {
+    pub fn follow(path: PathBuf) -> Result<Self> {
         let offset = std::fs::metadata(&path)?.len();
         Ok(Self {
             path,
@@ -71,10 +71,7 @@ impl AuditLog {
 
     /// The requests since the last reading, in the order of their answers, of those
     /// lines that are `wanted`: most are others', and decoding is what takes long.
-    ///
-    /// # Errors
-    /// Where the log can't be read, or a line is no audit event.
-    pub fn read(&mut self, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<Request>> {
+    pub fn read(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Request>> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(self.offset))?;
         self.offset += file.read_to_end(&mut self.partial)? as u64;
@@ -90,6 +87,33 @@ impl AuditLog {
             requests.extend(event.request());
         }
         Ok(requests)
+    }
+}
+
+/// Follows the log for one user.
+#[derive(Debug)]
+pub struct Audit {
+    log: AuditLog,
+    user: String,
+    seen: Vec<Request>,
+}
+
+impl Audit {
+    /// From the end of the log on.
+    pub fn follow(log: PathBuf, user: String) -> Result<Self> {
+        Ok(Self {
+            log: AuditLog::follow(log)?,
+            user,
+            seen: Vec::new(),
+        })
+    }
+
+    /// All requests of the user so far, in the order of their answers.
+    pub fn requests(&mut self) -> Result<&[Request]> {
+        let requests = self.log.read(|line| line.contains(&self.user))?;
+        let own = requests.into_iter().filter(|one| one.user == self.user);
+        self.seen.extend(own);
+        Ok(&self.seen)
     }
 }
 

@@ -3,19 +3,21 @@
 use std::fs::read_to_string;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, bail};
+
+use crate::Result;
 
 /// Clock ticks in a second as `/proc` counts them: 100 on every Linux.
 const TICKS: f64 = 100.0;
 
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Process(pub(crate) u32);
+pub struct Process(pub u32);
 
 impl Process {
     /// The child of `parent` that has this name.
-    pub(crate) fn child(parent: u32, name: &str) -> Result<Self> {
-        let folder = std::fs::read_dir("/proc").context("the benchmark needs Linux's /proc")?;
+    pub fn child(parent: u32, name: &str) -> Result<Self> {
+        let folder = std::fs::read_dir("/proc").context("Linux's /proc is needed")?;
         for entry in folder {
             let Some(pid) = entry?
                 .file_name()
@@ -33,11 +35,11 @@ impl Process {
                 return Ok(Self(pid));
             }
         }
-        anyhow::bail!("{parent} has no child called {name}")
+        bail!("{parent} has no child called {name}")
     }
 
     /// Processor time that it has used, in user and system mode.
-    pub(crate) fn cpu(self) -> Result<Duration> {
+    pub fn cpu(self) -> Result<Duration> {
         let stat = read_to_string(format!("/proc/{}/stat", self.0))?;
         let mut times = fields(&stat).skip(11).take(2);
         let mut time = || -> Result<f64> { Ok(times.next().context("no time")?.parse()?) };
@@ -46,12 +48,12 @@ impl Process {
     }
 
     /// Resident memory, in bytes.
-    pub(crate) fn resident(self) -> Result<u64> {
+    pub fn resident(self) -> Result<u64> {
         self.status("VmRSS:")
     }
 
     /// The most that was resident, in bytes.
-    pub(crate) fn peak(self) -> Result<u64> {
+    pub fn peak(self) -> Result<u64> {
         self.status("VmHWM:")
     }
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::NamespaceResourceScope;
@@ -17,56 +16,51 @@ use kube::api::{
 };
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::{Client, Resource};
-use projsync::api::policy::PolicyStatus;
-use projsync::api::projection::{Projection, ProjectionStatus};
-use projsync::kinds::{SourceKind, WorkloadKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Object, Policy, Result, Source, Workload, eventually, object, until};
+use crate::{Kubectl, Object, Result, Source, SourceKind, Workload, WorkloadKind, object, until};
 
 /// The field manager of what a test writes.
 const MANAGER: &str = "test";
 
 /// A namespace in an administrator's hands.
 #[derive(Clone)]
-pub(crate) struct Space {
-    pub(crate) client: Client,
-    pub(crate) namespace: String,
+pub struct Space {
+    /// The administrator's.
+    pub client: Client,
+    /// Its name.
+    pub namespace: String,
     /// kubectl with the administrator's credentials.
-    pub(super) kubectl: Vec<PathBuf>,
+    pub kubectl: Kubectl,
 }
 
 /// A version of an object that was written.
 #[derive(Clone, Debug)]
-pub(crate) struct Edit {
+pub struct Edit {
     /// `<kind> <namespace>/<name>`.
-    pub(crate) key: String,
+    pub key: String,
     /// `metadata.resourceVersion`.
-    pub(crate) version: u64,
+    pub version: u64,
     /// Whether it is gone.
-    pub(crate) deleted: bool,
+    pub deleted: bool,
 }
 
 impl Space {
     /// Creates an object.
-    pub(crate) async fn create(&self, object: &dyn Object) -> Result<Edit> {
+    pub async fn create(&self, object: &dyn Object) -> Result<Edit> {
         let manifest = object.manifest();
-        let parameters = PostParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PostParams::default()
-        };
         let body = serde_json::from_value(manifest.clone())?;
         let created = self
             .dynamic(&manifest)?
-            .create(&parameters, &body)
+            .create(&written(), &body)
             .await
             .with_context(|| format!("creating {manifest}"))?;
         edit(&created)
     }
 
     /// Creates objects in this order.
-    pub(crate) async fn create_all(&self, objects: &[&dyn Object]) -> Result<Vec<Edit>> {
+    pub async fn create_all(&self, objects: &[&dyn Object]) -> Result<Vec<Edit>> {
         let mut edits = Vec::new();
         for object in objects {
             edits.push(self.create(*object).await?);
@@ -75,7 +69,7 @@ impl Space {
     }
 
     /// Applies an object as its owner does, by server-side apply.
-    pub(crate) async fn apply(&self, object: &dyn Object) -> Result<Edit> {
+    pub async fn apply(&self, object: &dyn Object) -> Result<Edit> {
         let manifest = object.manifest();
         let parameters = PatchParams::apply(MANAGER).force();
         let applied = self
@@ -87,12 +81,12 @@ impl Space {
     }
 
     /// Merges something into an object (a JSON merge patch).
-    pub(crate) async fn merge(&self, object: &dyn Object, patch: Value) -> Result<Edit> {
+    pub async fn merge(&self, object: &dyn Object, patch: Value) -> Result<Edit> {
         self.merge_into(object, None, patch).await
     }
 
     /// Merges something into the status of an object.
-    pub(crate) async fn merge_status(&self, object: &dyn Object, patch: Value) -> Result<Edit> {
+    pub async fn merge_status(&self, object: &dyn Object, patch: Value) -> Result<Edit> {
         self.merge_into(object, Some("status"), patch).await
     }
 
@@ -116,21 +110,17 @@ impl Space {
     }
 
     /// Replaces an object as `kubectl replace` does: whatever is not in the manifest goes.
-    pub(crate) async fn replace(&self, object: &dyn Object) -> Result<Edit> {
+    pub async fn replace(&self, object: &dyn Object) -> Result<Edit> {
         let mut manifest = object.manifest();
         let api = self.dynamic(&manifest)?;
         let old = api.get(&object.name()).await?;
         manifest["metadata"]["resourceVersion"] = json!(old.metadata.resource_version);
-        let parameters = PostParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PostParams::default()
-        };
         let body = serde_json::from_value(manifest)?;
-        edit(&api.replace(&object.name(), &parameters, &body).await?)
+        edit(&api.replace(&object.name(), &written(), &body).await?)
     }
 
     /// Deletes an object; Pods of a workload go with it, in the background.
-    pub(crate) async fn delete(&self, object: &dyn Object) -> Result<Edit> {
+    pub async fn delete(&self, object: &dyn Object) -> Result<Edit> {
         let api = self.dynamic(&object.manifest())?;
         let before = api.get(&object.name()).await?;
         api.delete(&object.name(), &DeleteParams::background())
@@ -142,7 +132,7 @@ impl Space {
     }
 
     /// Sets a key of a source's `data`.
-    pub(crate) async fn set(&self, source: &Source, key: &str, value: &str) -> Result<Edit> {
+    pub async fn set(&self, source: &Source, key: &str, value: &str) -> Result<Edit> {
         let value = match source.kind() {
             SourceKind::ConfigMap => value.to_owned(),
             SourceKind::Secret => STANDARD.encode(value),
@@ -151,24 +141,19 @@ impl Space {
     }
 
     /// Sets a key of a ConfigMap's `binaryData`.
-    pub(crate) async fn set_binary(
-        &self,
-        source: &Source,
-        key: &str,
-        value: &[u8],
-    ) -> Result<Edit> {
+    pub async fn set_binary(&self, source: &Source, key: &str, value: &[u8]) -> Result<Edit> {
         let value = STANDARD.encode(value);
         self.merge(source, json!({"binaryData": {key: value}}))
             .await
     }
 
     /// Removes a key of a source's `data`.
-    pub(crate) async fn unset(&self, source: &Source, key: &str) -> Result<Edit> {
+    pub async fn unset(&self, source: &Source, key: &str) -> Result<Edit> {
         self.merge(source, json!({"data": {key: null}})).await
     }
 
     /// Sets an annotation of an object (`None` removes it).
-    pub(crate) async fn annotate(
+    pub async fn annotate(
         &self,
         object: &dyn Object,
         name: &str,
@@ -179,19 +164,19 @@ impl Space {
     }
 
     /// Sets `spec.replicas`.
-    pub(crate) async fn scale(&self, workload: &Workload, replicas: u32) -> Result<Edit> {
+    pub async fn scale(&self, workload: &Workload, replicas: u32) -> Result<Edit> {
         self.merge(workload, json!({"spec": {"replicas": replicas}}))
             .await
     }
 
     /// An object as the API server has it.
-    pub(crate) async fn get(&self, object: &dyn Object) -> Result<Value> {
+    pub async fn get(&self, object: &dyn Object) -> Result<Value> {
         let api = self.dynamic(&object.manifest())?;
         Ok(serde_json::to_value(api.get(&object.name()).await?)?)
     }
 
     /// All objects of an object's kind.
-    pub(crate) async fn all(&self, object: &dyn Object) -> Result<Vec<Value>> {
+    pub async fn all(&self, object: &dyn Object) -> Result<Vec<Value>> {
         let manifest = object.manifest();
         let found = self
             .dynamic(&manifest)?
@@ -209,13 +194,13 @@ impl Space {
     }
 
     /// Whether an object exists.
-    pub(crate) async fn exists(&self, object: &dyn Object) -> Result<bool> {
+    pub async fn exists(&self, object: &dyn Object) -> Result<bool> {
         let api = self.dynamic(&object.manifest())?;
         Ok(api.get_opt(&object.name()).await?.is_some())
     }
 
     /// All objects of a kind.
-    pub(crate) async fn list<K>(&self) -> Result<Vec<K>>
+    pub async fn list<K>(&self) -> Result<Vec<K>>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -227,7 +212,7 @@ impl Space {
     }
 
     /// A workload's Pods that are not going.
-    pub(crate) async fn pods(&self, workload: &Workload) -> Result<Vec<Pod>> {
+    pub async fn pods(&self, workload: &Workload) -> Result<Vec<Pod>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let selector = format!("app={}", workload.label_value());
         let pods = api.list(&ListParams::default().labels(&selector)).await?;
@@ -236,18 +221,14 @@ impl Space {
     }
 
     /// Their uids.
-    pub(crate) async fn pod_uids(&self, workload: &Workload) -> Result<BTreeSet<String>> {
+    pub async fn pod_uids(&self, workload: &Workload) -> Result<BTreeSet<String>> {
         let pods = self.pods(workload).await?.into_iter();
         Ok(pods.filter_map(|pod| pod.metadata.uid).collect())
     }
 
     /// The names of the Pods that existed at a version of the store: those that
     /// started before the edit of that version.
-    pub(crate) async fn pods_before(
-        &self,
-        workload: &Workload,
-        edit: &Edit,
-    ) -> Result<BTreeSet<String>> {
+    pub async fn pods_before(&self, workload: &Workload, edit: &Edit) -> Result<BTreeSet<String>> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let parameters = ListParams::default()
             .labels(&format!("app={}", workload.label_value()))
@@ -262,7 +243,7 @@ impl Space {
     }
 
     /// Asserts that every Pod of a workload was created after an edit.
-    pub(crate) async fn assert_started_after(&self, workload: &Workload, edit: &Edit) -> Result {
+    pub async fn assert_started_after(&self, workload: &Workload, edit: &Edit) -> Result {
         let before = self.pods_before(workload, edit).await?;
         let pods = self.pods(workload).await?;
         ensure!(!pods.is_empty(), "{} has no Pods", self.key(workload));
@@ -278,7 +259,7 @@ impl Space {
 
     /// How many different Pod templates a workload has had: its ReplicaSets or
     /// ControllerRevisions.
-    pub(crate) async fn templates(&self, workload: &Workload) -> Result<usize> {
+    pub async fn templates(&self, workload: &Workload) -> Result<usize> {
         let selector = ListParams::default().labels(&format!("app={}", workload.label_value()));
         let (client, namespace) = (self.client.clone(), self.namespace.as_str());
         Ok(match workload.kind() {
@@ -293,43 +274,8 @@ impl Space {
         })
     }
 
-    /// A workload's Projection, where there is one.
-    pub(crate) async fn projection(&self, workload: &Workload) -> Result<Option<Projection>> {
-        let api: Api<Projection> = Api::namespaced(self.client.clone(), &self.namespace);
-        let name = projsync::api::names::projection_name(workload.kind(), &workload.name());
-        Ok(api.get_opt(&name).await?)
-    }
-
-    /// Waits until a workload's Projection says this.
-    pub(crate) async fn reported<T: Debug + PartialEq>(
-        &self,
-        workload: &Workload,
-        want: T,
-        look: impl Fn(&ProjectionStatus) -> T,
-    ) -> Result {
-        let what = format!("the Projection of {}", self.key(workload));
-        until(what, Some(want), async || {
-            let projection = self.projection(workload).await?;
-            Ok(projection.and_then(|one| one.status).as_ref().map(&look))
-        })
-        .await
-    }
-
-    /// Waits until the operator has taken in the newest version of a policy, and
-    /// gives what it then says of it.
-    pub(crate) async fn policy_status(&self, policy: &Policy) -> Result<PolicyStatus> {
-        let what = format!("the status of {}", self.key(policy));
-        eventually(what, async || {
-            let found = self.get(policy).await?;
-            let status: PolicyStatus = serde_json::from_value(found["status"].clone())?;
-            let generation = found["metadata"]["generation"].as_i64();
-            Ok((status.observed_generation == generation).then_some(status))
-        })
-        .await
-    }
-
     /// The operator's Events about an object: reason and note.
-    pub(crate) async fn events(&self, object: &dyn Object) -> Result<Vec<(String, String)>> {
+    pub async fn events(&self, object: &dyn Object) -> Result<Vec<(String, String)>> {
         let regards = |event: &Event| {
             let regarding = event.regarding.as_ref();
             event.reporting_controller.as_deref() == Some("projsync.dev/projsync")
@@ -348,16 +294,16 @@ impl Space {
     }
 
     /// The value of `projsync.dev/revision` on a workload's Pod template.
-    pub(crate) async fn revision(&self, workload: &Workload) -> Result<Option<String>> {
+    pub async fn revision(&self, workload: &Workload) -> Result<Option<String>> {
         let found = self.get(workload).await?;
         let annotations = &found["spec"]["template"]["metadata"]["annotations"];
-        let value = &annotations[projsync::api::names::REVISION_ANNOTATION];
+        let value = &annotations["projsync.dev/revision"];
         Ok(value.as_str().map(str::to_owned))
     }
 
     /// Waits until a workload's controller has done all that its spec asks: all
     /// Pods are of its template, ready, and no other is left.
-    pub(crate) async fn rolled_out(&self, workload: &Workload) -> Result {
+    pub async fn rolled_out(&self, workload: &Workload) -> Result {
         let key = self.key(workload);
         until(format!("{key} rolled out"), String::new(), async || {
             Ok(rollout_problem(&self.get(workload).await?))
@@ -366,7 +312,7 @@ impl Space {
     }
 
     /// Lets the Pods of a workload that was [`held`](Workload::held) start, and waits for that.
-    pub(crate) async fn release(&self, workload: &Workload) -> Result {
+    pub async fn release(&self, workload: &Workload) -> Result {
         let key = self.key(workload);
         until(format!("{key} started"), String::new(), async || {
             for pod in self.pods(workload).await? {
@@ -386,31 +332,18 @@ impl Space {
     }
 
     /// What a workload's rollout still lacks; empty where nothing.
-    pub(crate) async fn rolled_out_now(&self, workload: &Workload) -> Result<String> {
+    pub async fn rolled_out_now(&self, workload: &Workload) -> Result<String> {
         Ok(rollout_problem(&self.get(workload).await?))
     }
 
     /// Runs kubectl as an administrator, in this namespace.
-    pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
-        let [program, kubeconfig, cache] = &self.kubectl[..] else {
-            bail!("no kubectl");
-        };
-        let mut command = std::process::Command::new(program);
-        command.arg("--kubeconfig").arg(kubeconfig);
-        command.arg("--cache-dir").arg(cache);
-        command
-            .args(["--namespace", &self.namespace])
-            .args(arguments);
-        let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!("kubectl {}: {said}", arguments.join(" "));
-        }
-        Ok(String::from_utf8(output.stdout)?)
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        let here = ["--namespace", &self.namespace];
+        self.kubectl.run(&[&here, arguments].concat()).await
     }
 
     /// `<kind> <namespace>/<name>` of an object here.
-    pub(crate) fn key(&self, object: &dyn Object) -> String {
+    pub fn key(&self, object: &dyn Object) -> String {
         format!(
             "{} {}/{}",
             object.kind_name(),
@@ -425,7 +358,7 @@ impl Space {
 }
 
 /// How many Pods a workload is to have, as far as its controller has told.
-pub(super) fn wanted_pods(workload: &Value) -> u64 {
+pub(crate) fn wanted_pods(workload: &Value) -> u64 {
     match workload["kind"] == "DaemonSet" {
         true => workload["status"]["desiredNumberScheduled"]
             .as_u64()
@@ -469,7 +402,7 @@ fn rollout_problem(workload: &Value) -> String {
 }
 
 /// The API of a manifest's kind.
-pub(super) fn dynamic(
+pub fn dynamic(
     client: &Client,
     namespace: Option<&str>,
     manifest: &Value,
@@ -494,6 +427,13 @@ pub(super) fn dynamic(
     })
 }
 
+fn written() -> PostParams {
+    PostParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PostParams::default()
+    }
+}
+
 fn edit(object: &DynamicObject) -> Result<Edit> {
     let types = object.types.as_ref().context("no kind")?;
     let metadata = &object.metadata;
@@ -514,7 +454,7 @@ fn edit(object: &DynamicObject) -> Result<Edit> {
 
 /// What a manager owns by an object's managedFields: one entry for each way in
 /// which it has written.
-pub(crate) fn owned_by<'a>(object: &'a Value, manager: &str) -> Vec<&'a Value> {
+pub fn owned_by<'a>(object: &'a Value, manager: &str) -> Vec<&'a Value> {
     let entries = object["metadata"]["managedFields"].as_array();
     let of_manager = |entry: &&Value| entry["manager"] == manager;
     let entries = entries.into_iter().flatten().filter(of_manager);
