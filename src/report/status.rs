@@ -125,8 +125,12 @@ impl Status {
         });
         let overdue = items.iter().filter(|row| row.is_overdue(now)).count();
         if overdue > 0 {
+            let workloads = match overdue {
+                1 => "1 workload".to_owned(),
+                _ => format!("{overdue} workloads"),
+            };
             notes.push(format!(
-                "{overdue} of the decisions should have been acted upon more than a minute ago: is the operator running?"
+                "The operator is more than a minute late with {workloads}: is it running?"
             ));
         }
         Self {

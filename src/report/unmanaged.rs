@@ -29,7 +29,7 @@ pub(super) fn state(pod: &Pod, uses: &Uses, workloads: &[Workload]) -> Option<(P
         let reason = format!("It started before {source} changed.");
         Some((PodState::Stale, reason))
     } else if changed > started - MARGIN {
-        let reason = format!("It started when {source} changed.");
+        let reason = format!("It started at about the time when {source} changed.");
         Some((PodState::Unknown, reason))
     } else {
         None

@@ -153,8 +153,8 @@ fn nothing_is_an_empty_page() {
 fn a_decision_long_overdue_is_noted() {
     let until = |time: &str| json!({"decision": {"until": time}});
     let late = report(vec![row("shop", "web", until("2026-01-02T11:58:00Z"))]);
-    assert_eq!(late.notes.len(), 1);
-    assert!(late.notes[0].contains("is the operator running?"));
+    let note = "The operator is more than a minute late with 1 workload: is it running?";
+    assert_eq!(late.notes, [note]);
     let fine = report(vec![row("shop", "web", until("2026-01-02T11:59:30Z"))]);
     assert_eq!(fine.notes, [""; 0]);
 }

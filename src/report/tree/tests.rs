@@ -318,7 +318,7 @@ fn a_pod_that_is_not_managed_is_stale_where_a_projection_tells_of_a_later_change
     assert_eq!(line("before-all"), Some(&*format!("Stale  {before}")));
     assert_eq!(
         line("close"),
-        Some("Unknown  as A  It started when configmap/app changed.")
+        Some("Unknown  as A  It started at about the time when configmap/app changed.")
     );
     for name in ["after", "other", "waiting"] {
         assert_eq!(line(name), Some("as A"), "{name}");
