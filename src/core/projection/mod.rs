@@ -231,7 +231,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         (count, false) => (
             Reason::StateUnknown,
             format!(
-                "{count} Pods started before anything was known of what they project. They count as having the first content known."
+                "What some Pods ({count}) started with is unknown, since nothing was known yet of what they project. They count as having the first content known."
             ),
         ),
     };
@@ -253,7 +253,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
 fn made_again(pods: u32, key: &TrackKey) -> String {
     let (kind, name) = &key.source;
     format!(
-        "{kind}/{name} was immutable and was made again: a node that had it may go on giving the old content to new Pods, so of {pods} Pods it can't be told which they have. Give the new content a new name."
+        "{kind}/{name} was immutable and was made again: a node that had it may go on giving the old content to new Pods, so it can't be told which content some Pods ({pods}) have. Give the new content a new name."
     )
 }
 
@@ -261,7 +261,7 @@ fn made_again(pods: u32, key: &TrackKey) -> String {
 #[must_use]
 pub fn digests_lost(pods: u32) -> String {
     format!(
-        "The stored digests can't be compared any more, so of {pods} Pods it can't be told what they started with. Nothing is rolled for that."
+        "The stored digests can't be compared any more, so it can't be told what some Pods ({pods}) started with. Nothing is rolled for that."
     )
 }
 
