@@ -23,7 +23,7 @@ pub fn run(input: &[u8]) {
         assert!(revision.starts_with(base_of(revision)));
     }
     let selected = Policies::default().select(&Candidate {
-        kind: WorkloadKind::Deployment,
+        kind: WorkloadKind::DEPLOYMENT,
         namespace: "ns",
         namespace_labels: None,
         labels: &workload.labels,

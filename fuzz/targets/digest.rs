@@ -95,7 +95,7 @@ fn read(content: &Content, key: &DigestKey) -> SourceContent {
         },
         "data": data, "binaryData": binary,
     });
-    let id = SourceId::new(SourceKind::ConfigMap, "ns", "c");
+    let id = SourceId::new(SourceKind::CONFIG_MAP, "ns", "c");
     SourceContent::Present(decode_source(&id, body.to_string().as_bytes(), key).unwrap())
 }
 

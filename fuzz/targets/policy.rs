@@ -34,7 +34,7 @@ fn select(id: &PolicyId, policy: Result<CompiledPolicy, projsync::core::policy::
     policies.apply(id, policy);
     let labels: Labels = [("app".to_owned(), "web".to_owned())].into();
     let selected = policies.select(&Candidate {
-        kind: WorkloadKind::Deployment,
+        kind: WorkloadKind::DEPLOYMENT,
         namespace: "ns",
         namespace_labels: Some(&labels),
         labels: &labels,
@@ -42,6 +42,6 @@ fn select(id: &PolicyId, policy: Result<CompiledPolicy, projsync::core::policy::
     });
     if let Selected::Managed(policy) = selected {
         assert!(valid && !policy.why.is_empty());
-        let _ = policy.sources.admits(SourceKind::Secret, "name");
+        let _ = policy.sources.admits(SourceKind::SECRET, "name");
     }
 }

@@ -69,11 +69,11 @@ fn take_in(index: &mut Index, object: &Value, deleted: bool) -> Option<(String, 
     use WorkloadKind as W;
     let kind = object["kind"].as_str()?;
     let key = match kind {
-        "ConfigMap" => source::<ConfigMap>(index, S::ConfigMap, object, deleted),
-        "Secret" => source::<Secret>(index, S::Secret, object, deleted),
-        "Deployment" => workload::<Deployment>(index, W::Deployment, object, deleted),
-        "StatefulSet" => workload::<StatefulSet>(index, W::StatefulSet, object, deleted),
-        "DaemonSet" => workload::<DaemonSet>(index, W::DaemonSet, object, deleted),
+        "ConfigMap" => source::<ConfigMap>(index, S::CONFIG_MAP, object, deleted),
+        "Secret" => source::<Secret>(index, S::SECRET, object, deleted),
+        "Deployment" => workload::<Deployment>(index, W::DEPLOYMENT, object, deleted),
+        "StatefulSet" => workload::<StatefulSet>(index, W::STATEFUL_SET, object, deleted),
+        "DaemonSet" => workload::<DaemonSet>(index, W::DAEMON_SET, object, deleted),
         "ReplicaSet" => {
             let (key, set) = view::<ReplicaSet>(object)?;
             match set.filter(|_| !deleted) {
@@ -91,10 +91,10 @@ fn take_in(index: &mut Index, object: &Value, deleted: bool) -> Option<(String, 
             Some(key)
         }
         "Pod" => {
-            let (key, view) = view::<Pod>(object)?;
+            let (key, pod) = view::<Pod>(object)?;
             match deleted {
                 true => index.delete_pod(&key.namespace, &key.name),
-                false => index.apply_pod(&key.namespace, view.pod),
+                false => index.apply_pod(&key.namespace, pod),
             };
             Some(key)
         }
@@ -182,8 +182,8 @@ fn picture(index: &Index) -> Vec<String> {
     let mut names = |names: &mut dyn Iterator<Item = (&Arc<str>, &Arc<str>)>| {
         all.extend(names.map(|name| text(&name)));
     };
-    names(&mut index.source_names(SourceKind::ConfigMap));
-    names(&mut index.source_names(SourceKind::Secret));
+    names(&mut index.source_names(SourceKind::CONFIG_MAP));
+    names(&mut index.source_names(SourceKind::SECRET));
     names(&mut index.pod_names());
     names(&mut index.replica_set_names());
     names(&mut index.revision_names());

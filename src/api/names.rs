@@ -58,11 +58,11 @@ mod tests {
     #[test]
     fn a_projection_is_named_after_its_workload() {
         assert_eq!(
-            projection_name(WorkloadKind::Deployment, "web.shop"),
+            projection_name(WorkloadKind::DEPLOYMENT, "web.shop"),
             "deployment-web.shop"
         );
         assert_eq!(
-            projection_name(WorkloadKind::StatefulSet, "db"),
+            projection_name(WorkloadKind::STATEFUL_SET, "db"),
             "statefulset-db"
         );
     }
@@ -71,16 +71,16 @@ mod tests {
     fn a_long_name_is_cut_and_told_from_others() {
         let long = "a".repeat(253);
         let other = format!("{}b", "a".repeat(252));
-        let name = projection_name(WorkloadKind::Deployment, &long);
+        let name = projection_name(WorkloadKind::DEPLOYMENT, &long);
         assert_eq!(name.len(), 253);
-        assert_eq!(name, projection_name(WorkloadKind::Deployment, &long));
-        assert_ne!(name, projection_name(WorkloadKind::Deployment, &other));
+        assert_eq!(name, projection_name(WorkloadKind::DEPLOYMENT, &long));
+        assert_ne!(name, projection_name(WorkloadKind::DEPLOYMENT, &other));
         assert_ne!(
-            projection_name(WorkloadKind::StatefulSet, &long),
-            projection_name(WorkloadKind::DaemonSet, &long)
+            projection_name(WorkloadKind::STATEFUL_SET, &long),
+            projection_name(WorkloadKind::DAEMON_SET, &long)
         );
         assert_eq!(
-            projection_name(WorkloadKind::DaemonSet, &"a".repeat(243)).len(),
+            projection_name(WorkloadKind::DAEMON_SET, &"a".repeat(243)).len(),
             253
         );
     }
@@ -89,7 +89,7 @@ mod tests {
     fn a_cut_leaves_a_valid_name() {
         for dots in 215..235 {
             let name = format!("{}.{}", "a".repeat(dots), "b".repeat(252 - dots));
-            let cut = projection_name(WorkloadKind::Deployment, &name);
+            let cut = projection_name(WorkloadKind::DEPLOYMENT, &name);
             assert!(cut.len() <= 253 && !cut.contains(".-"), "{cut}");
         }
     }

@@ -252,7 +252,7 @@ const NAME_MESSAGE: &str =
     "a policy can't be named true or false: projsync.dev/sync could not name it";
 
 fn all_kinds() -> Vec<WorkloadKind> {
-    WorkloadKind::ALL.to_vec()
+    WorkloadKind::all().collect()
 }
 
 fn default_settle() -> Duration {

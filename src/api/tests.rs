@@ -337,7 +337,7 @@ fn a_projection_says_no_more_than_it_must() {
             "deployment-web",
             ProjectionSpec {
                 workload: WorkloadRef {
-                    kind: WorkloadKind::Deployment,
+                    kind: WorkloadKind::DEPLOYMENT,
                     name: "web".to_owned(),
                     uid: "u".to_owned(),
                 },
@@ -364,7 +364,7 @@ fn a_projection_says_no_more_than_it_must() {
 #[test]
 fn a_projection_loses_nothing_to_pruning() {
     let reference = ReferenceRecord {
-        kind: SourceKind::ConfigMap,
+        kind: SourceKind::CONFIG_MAP,
         name: "app".to_owned(),
         class: Class::Frozen,
         uses: vec!["env".to_owned()],

@@ -20,7 +20,7 @@ use crate::api::Projection;
 use crate::api::names::projection_name;
 use crate::cluster::views::{Shown, Slim};
 use crate::core::object::workload;
-use crate::kinds::WorkloadKind;
+use crate::kinds::{Pods, WorkloadKind};
 use crate::report::name::WorkloadName;
 use crate::report::objects::{Objects, Workload};
 
@@ -40,16 +40,16 @@ pub struct Fetch<'a> {
 /// Code with the API type of a kind of workload.
 macro_rules! of_kind {
     ($kind:expr, $api:ident => $code:expr) => {
-        match $kind {
-            WorkloadKind::Deployment => {
+        match $kind.pods {
+            Pods::ReplicaSets => {
                 type $api = Deployment;
                 $code
             }
-            WorkloadKind::StatefulSet => {
+            Pods::UpdateRevision => {
                 type $api = StatefulSet;
                 $code
             }
-            WorkloadKind::DaemonSet => {
+            Pods::NewestRevision => {
                 type $api = DaemonSet;
                 $code
             }
@@ -125,7 +125,7 @@ impl<'a> Fetch<'a> {
     /// Where they can't be read: then nothing can be selected.
     pub async fn labelled(&self, labels: &str) -> Result<BTreeSet<String>, ClusterError> {
         let mut uids = BTreeSet::new();
-        for kind in WorkloadKind::ALL {
+        for kind in WorkloadKind::all() {
             of_kind!(kind, K => {
                 type Metadata = PartialObjectMeta<K>;
                 let listed = self.pages::<Metadata, Metadata>(ListParams::default().labels(labels));
@@ -153,7 +153,7 @@ impl<'a> Fetch<'a> {
         let name = |p: &Projection| WorkloadName::new(p.spec.workload.kind, &*p.spec.workload.name);
         let projections = projections.into_iter().map(|p| (name(&p), p));
         let mut projections: BTreeMap<_, _> = projections.collect();
-        for kind in WorkloadKind::ALL {
+        for kind in WorkloadKind::all() {
             const WITHOUT: &str = "they are told of only as far as Projections go";
             let seen = of_kind!(kind, K => self.list::<K>(None, WITHOUT).await?.map(|listed| {
                 for shown in listed {
@@ -200,16 +200,16 @@ impl<'a> Fetch<'a> {
                 }
             }
         });
-        match kind {
-            WorkloadKind::Deployment => {
+        match kind.pods {
+            Pods::ReplicaSets => {
                 self.replica_sets(&mut objects, selector.as_ref()).await?;
             }
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet if objects.was_rolled() => {
+            Pods::UpdateRevision | Pods::NewestRevision if objects.was_rolled() => {
                 const WITHOUT: &str = "the revision to undo to can't be told";
                 let listed = self.list::<ControllerRevision>(selector.as_ref(), WITHOUT);
                 objects.add_controller_revisions(listed.await?.unwrap_or_default());
             }
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {}
+            Pods::UpdateRevision | Pods::NewestRevision => {}
         }
         self.pods(&mut objects, selector.as_ref()).await?;
         objects.notes.append(&mut self.notes);

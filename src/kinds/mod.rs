@@ -1,34 +1,28 @@
-//! Names of the objects that the core speaks of.
+//! What is known of each kind of object, in one place: the registry.
+//!
+//! A kind of workload or source is a row; a [`Kind`] is the id of a row. All that differs
+//! between kinds is asked of the row, and nothing else names one.
 
-use std::fmt;
-use std::sync::Arc;
+mod api_type;
+mod id;
+mod kind;
+mod source;
+mod workload;
+
+pub use api_type::{ApiType, CONTROLLER_REVISION, NAMESPACE, POD, REPLICA_SET, Scope};
+pub use id::{Rv, SourceId, WorkloadId};
+pub use kind::{Kind, Row};
+pub use source::SourceRow;
+pub use workload::{Pods, Wanted, WorkloadRow};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The kinds of object whose content can be projected.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub enum SourceKind {
-    /// `v1/ConfigMap`.
-    ConfigMap,
-    /// `v1/Secret`.
-    Secret,
-}
+/// A kind of object whose content can be projected.
+pub type SourceKind = Kind<SourceRow>;
 
-/// The kinds of workload that can be rolled: the top owners with a Pod template.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub enum WorkloadKind {
-    /// `apps/v1 Deployment`.
-    Deployment,
-    /// `apps/v1 StatefulSet`.
-    StatefulSet,
-    /// `apps/v1 DaemonSet`.
-    DaemonSet,
-}
+/// A kind of workload that can be rolled: a top owner with a Pod template.
+pub type WorkloadKind = Kind<WorkloadRow>;
 
 /// Whether a running container ever sees new content of a use.
 #[derive(
@@ -42,83 +36,6 @@ pub enum Class {
     Frozen,
 }
 
-/// Names one ConfigMap or Secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SourceId {
-    /// ConfigMap or Secret.
-    pub kind: SourceKind,
-    /// `metadata.namespace`.
-    pub namespace: Arc<str>,
-    /// `metadata.name`.
-    pub name: Arc<str>,
-}
-
-/// Names one workload.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkloadId {
-    /// Deployment, StatefulSet or DaemonSet.
-    pub kind: WorkloadKind,
-    /// `metadata.namespace`.
-    pub namespace: Arc<str>,
-    /// `metadata.name`.
-    pub name: Arc<str>,
-}
-
-/// A `metadata.resourceVersion` as a number.
-///
-/// ConfigMaps, Secrets and Pods share one etcd unless an administrator split
-/// them, so their versions can be ordered. See KEP-5504 (comparable resource versions).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Rv(pub u64);
-
-// === impl SourceKind ===
-
-impl SourceKind {
-    /// Both kinds.
-    pub const ALL: [Self; 2] = [Self::ConfigMap, Self::Secret];
-
-    /// The `kind` of the object, as the API spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ConfigMap => "ConfigMap",
-            Self::Secret => "Secret",
-        }
-    }
-}
-
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-// === impl WorkloadKind ===
-
-impl WorkloadKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
-
-    /// The `kind` of the object, as the API spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-        }
-    }
-}
-
-impl fmt::Display for WorkloadKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-// === impl Class ===
-
 impl Class {
     /// The name that the API shows.
     #[must_use]
@@ -130,64 +47,5 @@ impl Class {
     }
 }
 
-// === impl SourceId ===
-
-impl SourceId {
-    /// Names a source.
-    pub fn new(
-        kind: SourceKind,
-        namespace: impl Into<Arc<str>>,
-        name: impl Into<Arc<str>>,
-    ) -> Self {
-        Self {
-            kind,
-            namespace: namespace.into(),
-            name: name.into(),
-        }
-    }
-}
-
-impl fmt::Display for SourceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
-    }
-}
-
-// === impl WorkloadId ===
-
-impl WorkloadId {
-    /// Names a workload.
-    pub fn new(
-        kind: WorkloadKind,
-        namespace: impl Into<Arc<str>>,
-        name: impl Into<Arc<str>>,
-    ) -> Self {
-        Self {
-            kind,
-            namespace: namespace.into(),
-            name: name.into(),
-        }
-    }
-}
-
-impl fmt::Display for WorkloadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
-    }
-}
-
-// === impl Rv ===
-
-impl Rv {
-    /// Reads a `metadata.resourceVersion`; `None` where it isn't a number.
-    #[must_use]
-    pub fn parse(version: &str) -> Option<Self> {
-        version.parse().ok().map(Self)
-    }
-}
-
-impl fmt::Display for Rv {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+#[cfg(test)]
+mod tests;

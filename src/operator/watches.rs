@@ -56,19 +56,19 @@ impl Watches<'_> {
             context.ingest_namespace(&scopes, change);
         });
         self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_source::<ConfigMap>(S::ConfigMap, scope, change);
+            context.ingest_source::<ConfigMap>(S::CONFIG_MAP, scope, change);
         });
         self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_source::<Secret>(S::Secret, scope, change);
+            context.ingest_source::<Secret>(S::SECRET, scope, change);
         });
         self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<Deployment>(W::Deployment, scope, change);
+            context.ingest_workload::<Deployment>(W::DEPLOYMENT, scope, change);
         });
         self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<StatefulSet>(W::StatefulSet, scope, change);
+            context.ingest_workload::<StatefulSet>(W::STATEFUL_SET, scope, change);
         });
         self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<DaemonSet>(W::DaemonSet, scope, change);
+            context.ingest_workload::<DaemonSet>(W::DAEMON_SET, scope, change);
         });
         self.watch_each_namespace(|context: &Context, scope, change| {
             context.ingest_replica_set(scope, change);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::kinds::{SourceKind, WorkloadKind};
+use crate::kinds::{Kind, Row, SourceKind, SourceRow, WorkloadKind, WorkloadRow};
 
 /// A ConfigMap or Secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,7 +52,7 @@ pub enum NameError {
         /// What was typed.
         kind: String,
         /// What could be.
-        wanted: &'static str,
+        wanted: String,
     },
     /// No object can have this name.
     #[error(
@@ -64,24 +64,16 @@ pub enum NameError {
     },
 }
 
-const WORKLOADS: &str = "deployment (deploy), statefulset (sts), daemonset (ds)";
-const BOTH: &str = "configmap (cm), secret, deployment (deploy), statefulset (sts), daemonset (ds)";
-
-fn source_kind(kind: &str) -> Option<SourceKind> {
-    match kind {
-        "configmap" | "configmaps" | "cm" => Some(SourceKind::ConfigMap),
-        "secret" | "secrets" => Some(SourceKind::Secret),
-        _ => None,
-    }
-}
-
-fn workload_kind(kind: &str) -> Option<WorkloadKind> {
-    match kind.strip_suffix(".apps").unwrap_or(kind) {
-        "deployment" | "deployments" | "deploy" => Some(WorkloadKind::Deployment),
-        "statefulset" | "statefulsets" | "sts" => Some(WorkloadKind::StatefulSet),
-        "daemonset" | "daemonsets" | "ds" => Some(WorkloadKind::DaemonSet),
-        _ => None,
-    }
+/// Names of all kinds of a sort, each with its short names.
+fn names<R: Row>() -> String {
+    let names = Kind::<R>::all().map(|kind| {
+        let api = kind.api();
+        match api.short_names {
+            [] => api.singular(),
+            short => format!("{} ({})", api.singular(), short.join(", ")),
+        }
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The kind in lower case, and the name.
@@ -111,11 +103,11 @@ impl FromStr for WorkloadName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (kind, name) = split(text, "deployment/web")?;
-        match workload_kind(&kind) {
+        match WorkloadKind::called(&kind) {
             Some(kind) => Ok(Self::new(kind, name)),
             None => Err(NameError::Kind {
                 kind,
-                wanted: WORKLOADS,
+                wanted: names::<WorkloadRow>(),
             }),
         }
     }
@@ -126,25 +118,28 @@ impl FromStr for Root {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (kind, name) = split(text, "configmap/app or deployment/web")?;
-        if let Some(kind) = source_kind(&kind) {
+        if let Some(kind) = SourceKind::called(&kind) {
             return Ok(Self::Source(SourceName::new(kind, name)));
         }
-        match workload_kind(&kind) {
+        match WorkloadKind::called(&kind) {
             Some(kind) => Ok(Self::Workload(WorkloadName::new(kind, name))),
-            None => Err(NameError::Kind { kind, wanted: BOTH }),
+            None => Err(NameError::Kind {
+                kind,
+                wanted: format!("{}, {}", names::<SourceRow>(), names::<WorkloadRow>()),
+            }),
         }
     }
 }
 
 impl fmt::Display for SourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", lower(self.kind.as_str()), self.name)
+        write!(f, "{}/{}", self.kind.api.singular(), self.name)
     }
 }
 
 impl fmt::Display for WorkloadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", lower(self.kind.as_str()), self.name)
+        write!(f, "{}/{}", self.kind.api.singular(), self.name)
     }
 }
 
@@ -166,7 +161,7 @@ impl WorkloadName {
     /// As `kubectl -o name` has it: `deployment.apps/web`.
     #[must_use]
     pub fn with_group(&self) -> String {
-        format!("{}.apps/{}", lower(self.kind.as_str()), self.name)
+        format!("{}/{}", self.kind.api.qualified(), self.name)
     }
 }
 

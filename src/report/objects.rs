@@ -167,13 +167,13 @@ impl Objects {
     pub fn add_pods(&mut self, listed: Vec<Shown<v1::Pod>>) {
         let mut pods = self.pods.take().unwrap_or_default();
         for shown in listed {
-            let Some((name, view, details)) = self.usable(shown.open()) else {
+            let Some((name, object, details)) = self.usable(shown.open()) else {
                 continue;
             };
             let namespace = self.namespace.clone();
-            self.index.apply_pod(&namespace, view.pod.clone());
+            self.index.apply_pod(&namespace, object.clone());
             let pod = Pod {
-                object: view.pod,
+                object,
                 uses: Uses::of(&details.spec),
                 life: details.life,
             };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::objects::{Objects, Workload};
 use crate::api::Projection;
 use crate::cluster::views::{Shown, Slim};
-use crate::kinds::WorkloadKind;
+use crate::kinds::{Pods, WorkloadKind};
 
 /// Namespace `shop`, filled step by step.
 pub(super) struct Shop(pub(super) Objects);
@@ -106,14 +106,14 @@ impl Shop {
             "spec": {"template": template},
         });
         let objects = &mut self.0;
-        match kind {
-            WorkloadKind::Deployment => {
+        match kind.pods {
+            Pods::ReplicaSets => {
                 objects.add_workload(kind, shown::<Deployment>(object), projection)
             }
-            WorkloadKind::StatefulSet => {
+            Pods::UpdateRevision => {
                 objects.add_workload(kind, shown::<StatefulSet>(object), projection)
             }
-            WorkloadKind::DaemonSet => {
+            Pods::NewestRevision => {
                 objects.add_workload(kind, shown::<DaemonSet>(object), projection)
             }
         };

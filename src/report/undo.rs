@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::objects::{Objects, Workload};
-use crate::kinds::WorkloadKind;
+use crate::kinds::Pods;
 
 /// How to undo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,10 +35,10 @@ impl Undo {
         kept.retain(|revision| revision.owner == workload.object.uid);
         kept.sort_by_key(|revision| Reverse(revision.number));
         let newest = kept.first()?.template;
-        let current = match workload.name.kind {
-            WorkloadKind::Deployment => workload.object.template.hash,
+        let current = match workload.name.kind.pods {
+            Pods::ReplicaSets => workload.object.template.hash,
             // Their revisions hold the template in another form.
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => newest,
+            Pods::UpdateRevision | Pods::NewestRevision => newest,
         };
         let other = kept.iter().find(|revision| revision.template != current);
         let to_revision = other.map(|revision| revision.number);

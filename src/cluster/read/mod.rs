@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Client;
 use kube::api::GetParams;
 use kube::core::Request;
-use kube::{Client, Resource};
 
 use crate::cluster::client::exchange::{NoAnswer, exchange};
 use crate::core::content::digest::DigestKey;
 use crate::core::content::{DecodeError, SourceContent, decode_source};
 use crate::core::time::ServerTime;
-use crate::kinds::{Rv, SourceId, SourceKind};
+use crate::kinds::{Rv, SourceId};
 
 /// The most bytes of an answer. Objects of up to 1 MiB are stored; binary data
 /// grows by a third and managedFields come on top.
@@ -79,10 +78,7 @@ pub async fn read(
     key: &DigestKey,
     timeout: Duration,
 ) -> Result<(SourceContent, ServerTime), ReadError> {
-    let url = match id.kind {
-        SourceKind::ConfigMap => ConfigMap::url_path(&(), Some(&id.namespace)),
-        SourceKind::Secret => Secret::url_path(&(), Some(&id.namespace)),
-    };
+    let url = id.kind.api.path(Some(&id.namespace));
     let request = Request::new(url).get(&id.name, &GetParams::default());
     let request = request.map(|mut request| {
         request.extensions_mut().insert("get");

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cluster::test_server::{TestServer, status};
+use crate::kinds::SourceKind;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn id() -> SourceId {
-    SourceId::new(SourceKind::Secret, "shop", "web")
+    SourceId::new(SourceKind::SECRET, "shop", "web")
 }
 
 fn key() -> DigestKey {
@@ -49,7 +50,7 @@ async fn a_source_is_read_as_digests() {
 async fn a_config_map_is_read_at_its_own_path() {
     let server = TestServer::default();
     server.answer(500, "");
-    let id = SourceId::new(SourceKind::ConfigMap, "shop", "web");
+    let id = SourceId::new(SourceKind::CONFIG_MAP, "shop", "web");
     read(server.client(), &id, None, &key(), TIMEOUT)
         .await
         .unwrap_err();

@@ -28,7 +28,6 @@ use serde::{Deserialize, Deserializer};
 use crate::core::lenient::{Lenient, lenient};
 
 pub use intern::intern;
-pub use pod::PodView;
 pub use shown::{Details, Life, Shown};
 pub use template::template_identity;
 

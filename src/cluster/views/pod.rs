@@ -9,22 +9,9 @@ use serde::Deserializer;
 use super::intern::{Shared, intern};
 use super::metadata::{Identity, Metadata, RevisionLabel, Time};
 use super::{Bad, Slim, View, fields};
-use crate::core::object::pod::{Container, ContainerStart, Owner, Pod, Start};
+use crate::core::object::pod::{Container, ContainerStart, Pod, Start};
 use crate::core::project::pod_spec::PodSpec;
-use crate::core::project::reference::{Reference, references};
 use crate::core::time::ServerTime;
-use crate::kinds::WorkloadKind;
-
-/// A Pod.
-#[derive(Clone, Debug)]
-pub struct PodView {
-    /// What is known of it. The resourceVersion of its start and those at which
-    /// container starts were shown are for whoever saw the event to fill in.
-    pub pod: Pod,
-    /// What it projects, where no workload's template tells: it belongs to
-    /// nobody, to a Job or to some other kind.
-    pub references: Option<Arc<[Reference]>>,
-}
 
 fields! {
     /// `Pod`.
@@ -167,14 +154,6 @@ impl ContainerStatus {
     }
 }
 
-/// Whether a Pod of this owner has a template that Projsync watches.
-fn has_watched_template(owner: &Owner) -> bool {
-    &*owner.kind == "ReplicaSet"
-        || WorkloadKind::ALL
-            .iter()
-            .any(|kind| kind.as_str() == &*owner.kind)
-}
-
 impl super::Fields for PodFields {
     fn identity(&self) -> Identity<'_> {
         self.metadata.identity()
@@ -182,25 +161,23 @@ impl super::Fields for PodFields {
 }
 
 impl Slim for v1::Pod {
-    type Object = PodView;
+    /// The resourceVersion of its start and those at which container starts were shown
+    /// are for whoever saw the event to fill in.
+    type Object = Pod;
 
     fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
         View::decode(decoder, pod)
     }
 }
 
-fn pod(mut fields: PodFields) -> Result<PodView, Bad> {
+fn pod(mut fields: PodFields) -> Result<Pod, Bad> {
     let created = fields.metadata.created()?;
     let owner = fields.metadata.controller();
-    let references = match &owner {
-        Some(owner) if has_watched_template(owner) => None,
-        _ => Some(references(&fields.spec).into()),
-    };
     let containers = fields.containers();
     let status = fields.status;
     let metadata = fields.metadata;
     let terminating = metadata.deletion_timestamp.0.is_some();
-    let pod = Pod {
+    Ok(Pod {
         active: !terminating && !status.finished(),
         ready: status.ready(),
         broken: status.broken(),
@@ -215,6 +192,5 @@ fn pod(mut fields: PodFields) -> Result<PodView, Bad> {
         revision_hash: metadata.labels.hash.get(),
         uid: metadata.uid,
         name: metadata.name,
-    };
-    Ok(PodView { pod, references })
+    })
 }

@@ -6,7 +6,6 @@ mod digest_key;
 use std::time::Duration;
 
 use http::StatusCode;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::{ObjectMeta, Request};
@@ -93,11 +92,7 @@ pub async fn roll(
         };
     }
     let namespace = Some(&*target.id.namespace);
-    let url = match target.id.kind {
-        WorkloadKind::Deployment => Deployment::url_path(&(), namespace),
-        WorkloadKind::StatefulSet => StatefulSet::url_path(&(), namespace),
-        WorkloadKind::DaemonSet => DaemonSet::url_path(&(), namespace),
-    };
+    let url = target.id.kind.api.path(namespace);
     let body = revision_body(target, revision);
     let request = Request::new(url).patch(&target.id.name, &forced(), &Patch::Apply(&body));
     send(&client, metadata_only(request, "patch"), timeout).await
@@ -105,17 +100,24 @@ pub async fn roll(
 
 /// Just the annotation, and which version of which object it is for.
 fn revision_body(target: Target<'_>, revision: &str) -> Value {
-    json!({
-        "apiVersion": "apps/v1",
-        "kind": target.id.kind.as_str(),
+    let kind = target.id.kind;
+    let annotation = json!({"metadata": {"annotations": {REVISION_ANNOTATION: revision}}});
+    let mut body = json!({
+        "apiVersion": kind.api.api_version(),
+        "kind": kind.as_str(),
         "metadata": {
             "namespace": &*target.id.namespace,
             "name": &*target.id.name,
             "uid": target.uid,
             "resourceVersion": target.resource_version,
         },
-        "spec": {"template": {"metadata": {"annotations": {REVISION_ANNOTATION: revision}}}},
-    })
+    });
+    let mut template = &mut body;
+    for field in kind.template {
+        template = &mut template[*field];
+    }
+    *template = annotation;
+    body
 }
 
 /// A Projection, owned by its workload without blocking the deletion of that.
@@ -132,7 +134,7 @@ pub fn projection(
     status: &ProjectionStatus,
 ) -> Projection {
     let owner = OwnerReference {
-        api_version: "apps/v1".to_owned(),
+        api_version: owner.kind.api.api_version().into_owned(),
         kind: owner.kind.as_str().to_owned(),
         name: owner.name.to_owned(),
         uid: owner.uid.to_owned(),

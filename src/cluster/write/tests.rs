@@ -8,7 +8,7 @@ fn id(kind: WorkloadKind) -> WorkloadId {
 }
 
 async fn roll_on(server: &TestServer) -> Patched {
-    let id = id(WorkloadKind::Deployment);
+    let id = id(WorkloadKind::DEPLOYMENT);
     let target = Target {
         id: &id,
         uid: "u-1",
@@ -34,9 +34,9 @@ fn done(rv: Option<u64>) -> Patched {
 #[tokio::test]
 async fn a_roll_applies_one_annotation_to_the_version_that_was_seen() {
     for (kind, plural) in [
-        (WorkloadKind::Deployment, "deployments"),
-        (WorkloadKind::StatefulSet, "statefulsets"),
-        (WorkloadKind::DaemonSet, "daemonsets"),
+        (WorkloadKind::DEPLOYMENT, "deployments"),
+        (WorkloadKind::STATEFUL_SET, "statefulsets"),
+        (WorkloadKind::DAEMON_SET, "daemonsets"),
     ] {
         let server = TestServer::default();
         server.answer(200, patched("43"));
@@ -80,7 +80,7 @@ async fn a_roll_applies_one_annotation_to_the_version_that_was_seen() {
 #[tokio::test]
 async fn a_roll_is_never_blind() {
     let server = TestServer::default();
-    let id = id(WorkloadKind::Deployment);
+    let id = id(WorkloadKind::DEPLOYMENT);
     for (uid, resource_version) in [("", "42"), ("u-1", "")] {
         let target = Target {
             id: &id,
@@ -168,7 +168,7 @@ async fn a_projection_is_one_write() {
     }))
     .unwrap();
     let owner = Owner {
-        kind: WorkloadKind::Deployment,
+        kind: WorkloadKind::DEPLOYMENT,
         name: "web",
         uid: "u-1",
     };

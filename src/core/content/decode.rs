@@ -14,7 +14,7 @@ use super::{Field, Reading};
 use crate::core::content::digest::{DigestKey, KeyDigest};
 use crate::core::lenient::{Lenient, lenient, lenient_objects};
 use crate::core::time::ServerTime;
-use crate::kinds::{SourceId, SourceKind};
+use crate::kinds::SourceId;
 
 /// A body isn't the ConfigMap or Secret that was asked for. The messages say
 /// where, and never quote what is there.
@@ -294,7 +294,7 @@ impl<'de> Visitor<'de> for Values<'_, '_> {
         let Self(decoding, field) = self;
         while let Some(name) = values.next_key::<Arc<str>>()? {
             let digest = values.next_value_seed(Value {
-                encoded: field == Field::BinaryData || decoding.object.kind == SourceKind::Secret,
+                encoded: field == Field::BinaryData || decoding.object.kind.encoded,
                 name: &name,
                 decoding,
             })?;

@@ -12,7 +12,7 @@ use crate::core::object::workload::Workload;
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::project::reference::Reference;
 use crate::core::time::ServerTime;
-use crate::kinds::{SourceId, SourceKind, WorkloadId, WorkloadKind};
+use crate::kinds::{Pods, SourceId, SourceKind, WorkloadId, WorkloadKind};
 
 /// A workload as a plan sees it.
 #[derive(Debug)]
@@ -66,16 +66,14 @@ impl Index {
         let node = space.workloads.get(&(id.kind, id.name.clone()))?;
         let workload = &node.workload;
         let observed = workload.observed_generation >= workload.generation;
-        let (pods, current) = match id.kind {
-            WorkloadKind::Deployment => {
+        let (pods, current) = match id.kind.pods {
+            Pods::ReplicaSets => {
                 let (pods, known) = space.pods_of_deployment(workload);
                 // While it is paused its controller makes no ReplicaSet.
                 (pods, known || workload.paused)
             }
-            WorkloadKind::StatefulSet => {
-                space.pods_of_set(workload, workload.update_revision.as_ref())
-            }
-            WorkloadKind::DaemonSet => space.pods_of_set(workload, space.revision_of(workload)),
+            Pods::UpdateRevision => space.pods_of_set(workload, workload.update_revision.as_ref()),
+            Pods::NewestRevision => space.pods_of_set(workload, space.revision_of(workload)),
         };
         Some(View {
             workload,

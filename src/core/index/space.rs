@@ -205,9 +205,9 @@ impl Space {
             _ => owner,
         };
         let kind = match &*workload.kind {
-            "Deployment" => WorkloadKind::Deployment,
-            "StatefulSet" => WorkloadKind::StatefulSet,
-            "DaemonSet" => WorkloadKind::DaemonSet,
+            "Deployment" => WorkloadKind::DEPLOYMENT,
+            "StatefulSet" => WorkloadKind::STATEFUL_SET,
+            "DaemonSet" => WorkloadKind::DAEMON_SET,
             _ => return,
         };
         if self.workloads.contains_key(&(kind, workload.name.clone())) {

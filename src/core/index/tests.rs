@@ -61,11 +61,11 @@ impl Key {
     }
 
     fn source(self) -> SourceId {
-        SourceId::new(SourceKind::ConfigMap, self.namespace(), self.name())
+        SourceId::new(SourceKind::CONFIG_MAP, self.namespace(), self.name())
     }
 
     fn workload(self) -> WorkloadId {
-        WorkloadId::new(WorkloadKind::Deployment, self.namespace(), self.name())
+        WorkloadId::new(WorkloadKind::DEPLOYMENT, self.namespace(), self.name())
     }
 
     fn policy(self) -> PolicyId {
@@ -229,8 +229,8 @@ fn picture(index: &Index) -> Vec<String> {
         format!("{names:?}")
     };
     seen.sort();
-    seen.push(names(&mut index.source_names(SourceKind::ConfigMap)));
-    seen.push(names(&mut index.workload_names(WorkloadKind::Deployment)));
+    seen.push(names(&mut index.source_names(SourceKind::CONFIG_MAP)));
+    seen.push(names(&mut index.workload_names(WorkloadKind::DEPLOYMENT)));
     seen.push(names(&mut index.replica_set_names()));
     seen.push(names(&mut index.pod_names()));
     seen
@@ -448,7 +448,7 @@ fn a_pod_keeps_what_its_first_event_told() {
 
 #[test]
 fn current_pods_of_a_daemon_set_carry_its_revision() {
-    let id = WorkloadId::new(WorkloadKind::DaemonSet, "namespace-0", "agent");
+    let id = WorkloadId::new(WorkloadKind::DAEMON_SET, "namespace-0", "agent");
     let mut index = managed();
     let namespace: Arc<str> = "namespace-0".into();
     let mut agent = workload(object(Kind::Workload, 0), 0b101);

@@ -98,7 +98,7 @@ impl CompiledPolicy {
         };
         // The schema forbids an empty list; without the schema it means all, as everywhere.
         let kinds = match common.workloads.kinds.as_slice() {
-            [] => WorkloadKind::ALL.into(),
+            [] => WorkloadKind::all().collect(),
             kinds => kinds.iter().copied().collect(),
         };
         Ok(Self {

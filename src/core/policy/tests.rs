@@ -48,7 +48,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 
 fn web() -> Candidate<'static> {
     Candidate {
-        kind: WorkloadKind::Deployment,
+        kind: WorkloadKind::DEPLOYMENT,
         namespace: "shop",
         namespace_labels: Some(&NO_LABELS),
         labels: &NO_LABELS,
@@ -467,7 +467,7 @@ fn sources_are_included_and_excluded() {
         let (_, policy) = sync("shop", "a", json!({ "sources": sources }));
         let filter = &policy.unwrap().selecting.sources;
         assert_eq!(
-            filter.admits(SourceKind::ConfigMap, name),
+            filter.admits(SourceKind::CONFIG_MAP, name),
             expected,
             "{sources} {name}"
         );

@@ -30,7 +30,7 @@ pub(crate) fn owner(kind: &str, name: &str, uid: &str) -> Owner {
 }
 
 pub(crate) fn config_map(name: &str) -> SourceId {
-    SourceId::new(SourceKind::ConfigMap, NAMESPACE, name)
+    SourceId::new(SourceKind::CONFIG_MAP, NAMESPACE, name)
 }
 
 /// All keys of a ConfigMap: as files, or as variables where the class is Frozen.
@@ -51,7 +51,7 @@ pub(crate) fn reference(name: &str, class: Class, optional: bool) -> Reference {
         optional,
         required: Box::default(),
     };
-    let source = (SourceKind::ConfigMap, name.into());
+    let source = (SourceKind::CONFIG_MAP, name.into());
     Reference::new(source, class, [one], ["app".into()])
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn variable(name: &str, key: &str, optional: bool) -> Reference {
         optional,
         required: if optional { [].into() } else { [key].into() },
     };
-    let source = (SourceKind::ConfigMap, name.into());
+    let source = (SourceKind::CONFIG_MAP, name.into());
     Reference::new(source, Class::Frozen, [one], ["app".into()])
 }
 

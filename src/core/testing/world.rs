@@ -111,7 +111,7 @@ impl World {
     }
 
     pub(crate) fn id() -> WorkloadId {
-        WorkloadId::new(WorkloadKind::Deployment, NAMESPACE, "web")
+        WorkloadId::new(WorkloadKind::DEPLOYMENT, NAMESPACE, "web")
     }
 
     /// The API server's clock, in whole seconds as it writes them.

@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::api::names::projection_name;
 use crate::api::policy::{ClusterSyncPolicy, PolicyStatus, SyncPolicy};
 use crate::api::projection::Projection;
-use crate::cluster::views::{Key, PodView, Slim, View, intern};
+use crate::cluster::views::{Key, Slim, View, intern};
 use crate::cluster::watch::Change;
 use crate::core::index::{Affected, Seen};
 use crate::core::object::pod;
@@ -141,7 +141,7 @@ impl Context {
             Change::Listing => {}
             Change::Listed(view) => {
                 if let Some((key, _, view)) = usable(view) {
-                    self.change(|state| state.index.apply_pod(&key.namespace, view.pod));
+                    self.change(|state| state.index.apply_pod(&key.namespace, view));
                 }
             }
             Change::Applied(view) => {
@@ -381,8 +381,8 @@ impl Context {
 
 /// A Pod as an event has shown it: one that was not known starts with this
 /// event, and so do container starts that were not.
-fn live_pod(state: &State, key: &Key, rv: Option<Rv>, view: PodView) -> pod::Pod {
-    let mut pod = view.pod;
+fn live_pod(state: &State, key: &Key, rv: Option<Rv>, view: pod::Pod) -> pod::Pod {
+    let mut pod = view;
     let rv = rv.filter(|_| state.is_comparable());
     if state.index.pod_uid(&key.namespace, &key.name) != Some(&pod.uid) {
         pod.start.rv = rv;

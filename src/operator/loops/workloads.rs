@@ -151,7 +151,7 @@ impl Context {
         };
         self.events.post(Notice {
             regarding: Regarding {
-                api_version: "apps/v1".to_owned(),
+                api_version: id.kind.api.api_version().into_owned(),
                 kind: id.kind.to_string(),
                 namespace: id.namespace.to_string(),
                 name: id.name.to_string(),

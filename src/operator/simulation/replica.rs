@@ -171,17 +171,17 @@ impl Replica {
                 context.ingest_policy(none, typed::<DeserializeGuard<SyncPolicy>>(change));
             }
             Kind::ConfigMap => {
-                context.ingest_source::<ConfigMap>(S::ConfigMap, none, typed(change));
+                context.ingest_source::<ConfigMap>(S::CONFIG_MAP, none, typed(change));
             }
-            Kind::Secret => context.ingest_source::<Secret>(S::Secret, none, typed(change)),
+            Kind::Secret => context.ingest_source::<Secret>(S::SECRET, none, typed(change)),
             Kind::Deployment => {
-                context.ingest_workload::<Deployment>(W::Deployment, none, typed(change));
+                context.ingest_workload::<Deployment>(W::DEPLOYMENT, none, typed(change));
             }
             Kind::StatefulSet => {
-                context.ingest_workload::<StatefulSet>(W::StatefulSet, none, typed(change));
+                context.ingest_workload::<StatefulSet>(W::STATEFUL_SET, none, typed(change));
             }
             Kind::DaemonSet => {
-                context.ingest_workload::<DaemonSet>(W::DaemonSet, none, typed(change));
+                context.ingest_workload::<DaemonSet>(W::DAEMON_SET, none, typed(change));
             }
             Kind::ReplicaSet => {
                 context.ingest_replica_set(none, typed::<View<ReplicaSet>>(change));

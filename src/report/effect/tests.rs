@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kinds::WorkloadKind::Deployment;
+use crate::kinds::WorkloadKind;
 use crate::report::tests::{Shop, projection, reference};
 
 /// Of env (Frozen) or a volume (Live) of ConfigMap `app`.
@@ -17,7 +17,7 @@ fn effect(class: Class, status: Option<Value>) -> (Effect, Option<Reason>) {
         "volumes": [{"name": "v", "configMap": {"name": "app"}}],
     });
     let projection = status.map(|status| projection("Deployment", "web", status));
-    let shop = Shop::new().workload(Deployment, "web", spec, projection);
+    let shop = Shop::new().workload(WorkloadKind::DEPLOYMENT, "web", spec, projection);
     let mut uses = shop.first().uses.iter();
     Effect::on_workload(shop.first(), uses.find(|uses| uses.class == class).unwrap())
 }
@@ -68,7 +68,7 @@ fn a_workload_that_its_owner_stopped_is_not_said_to_be_rolled() {
     let projection = projection("Deployment", "web", status);
     let spec =
         json!({"containers": [{"name": "c", "envFrom": [{"configMapRef": {"name": "app"}}]}]});
-    let mut shop = Shop::new().workload(Deployment, "web", spec, Some(projection));
+    let mut shop = Shop::new().workload(WorkloadKind::DEPLOYMENT, "web", spec, Some(projection));
     let web = &mut shop.0.workloads[0];
     let uses = web.uses[0].clone();
     web.object.paused = true;

@@ -3,12 +3,17 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::kinds::WorkloadKind::{Deployment, StatefulSet};
+use crate::kinds::WorkloadKind;
 use crate::report::tests::{Shop, now, projection, reference, rich_spec};
 
 fn web(status: Value) -> Shop {
     let projection = projection("Deployment", "web", status);
-    Shop::new().workload(Deployment, "web", rich_spec(), Some(projection))
+    Shop::new().workload(
+        WorkloadKind::DEPLOYMENT,
+        "web",
+        rich_spec(),
+        Some(projection),
+    )
 }
 
 fn explained(shop: &Shop) -> Explanation {
@@ -93,7 +98,7 @@ Undo
 fn a_workload_that_is_not_managed_is_told_how_to_be() {
     let text = |annotations: Value| {
         let template = json!({"spec": {}});
-        text(&Shop::new().annotated(Deployment, "web", annotations, template, None))
+        text(&Shop::new().annotated(WorkloadKind::DEPLOYMENT, "web", annotations, template, None))
     };
     assert_eq!(
         text(json!({})),
@@ -144,7 +149,13 @@ fn template(image: &str, ours: Option<&str>) -> Value {
 fn rolled(template: Value) -> Shop {
     let roll = json!({"revision": "v1.a", "time": "2026-01-02T10:00:00Z"});
     let projection = projection("Deployment", "web", json!({"rolls": [roll]}));
-    Shop::new().annotated(Deployment, "web", json!({}), template, Some(projection))
+    Shop::new().annotated(
+        WorkloadKind::DEPLOYMENT,
+        "web",
+        json!({}),
+        template,
+        Some(projection),
+    )
 }
 
 fn undo(shop: &Shop) -> (Option<i64>, bool) {
@@ -214,7 +225,12 @@ fn controller_revisions_are_numbered_themselves() {
     let roll = json!({"revision": "v1.a", "time": "2026-01-02T10:00:00Z"});
     let projection = projection("StatefulSet", "db", json!({"rolls": [roll]}));
     let shop = Shop::new()
-        .workload(StatefulSet, "db", json!({}), Some(projection))
+        .workload(
+            WorkloadKind::STATEFUL_SET,
+            "db",
+            json!({}),
+            Some(projection),
+        )
         .revision("db", 1, template("db:1", None))
         .revision("db", 2, template("db:2", None))
         .revision("db", 3, template("db:2", Some("v1.a")));

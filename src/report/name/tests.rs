@@ -5,11 +5,11 @@ use super::*;
 #[test]
 fn sources_are_read_as_kubectl_reads_them() {
     let cases = [
-        ("configmap/app", SourceKind::ConfigMap, "app"),
-        ("cm/app.yaml", SourceKind::ConfigMap, "app.yaml"),
-        ("ConfigMaps/a-1", SourceKind::ConfigMap, "a-1"),
-        ("secret/db", SourceKind::Secret, "db"),
-        ("secrets/db", SourceKind::Secret, "db"),
+        ("configmap/app", SourceKind::CONFIG_MAP, "app"),
+        ("cm/app.yaml", SourceKind::CONFIG_MAP, "app.yaml"),
+        ("ConfigMaps/a-1", SourceKind::CONFIG_MAP, "a-1"),
+        ("secret/db", SourceKind::SECRET, "db"),
+        ("secrets/db", SourceKind::SECRET, "db"),
     ];
     for (text, kind, name) in cases {
         let name = name.to_owned();
@@ -21,14 +21,14 @@ fn sources_are_read_as_kubectl_reads_them() {
 #[test]
 fn workloads_are_read_as_kubectl_reads_them() {
     let cases = [
-        ("deployment/web", WorkloadKind::Deployment),
-        ("deploy/web", WorkloadKind::Deployment),
-        ("Deployment/web", WorkloadKind::Deployment),
-        ("deployments.apps/web", WorkloadKind::Deployment),
-        ("statefulset.apps/web", WorkloadKind::StatefulSet),
-        ("sts/web", WorkloadKind::StatefulSet),
-        ("ds/web", WorkloadKind::DaemonSet),
-        ("daemonsets/web", WorkloadKind::DaemonSet),
+        ("deployment/web", WorkloadKind::DEPLOYMENT),
+        ("deploy/web", WorkloadKind::DEPLOYMENT),
+        ("Deployment/web", WorkloadKind::DEPLOYMENT),
+        ("deployments.apps/web", WorkloadKind::DEPLOYMENT),
+        ("statefulset.apps/web", WorkloadKind::STATEFUL_SET),
+        ("sts/web", WorkloadKind::STATEFUL_SET),
+        ("ds/web", WorkloadKind::DAEMON_SET),
+        ("daemonsets/web", WorkloadKind::DAEMON_SET),
     ];
     for (text, kind) in cases {
         let name = "web".to_owned();

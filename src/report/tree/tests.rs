@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::Projection;
 use crate::api::projection::PodState;
-use crate::kinds::WorkloadKind::{DaemonSet, Deployment, StatefulSet};
+use crate::kinds::WorkloadKind;
 use crate::report::Report;
 use crate::report::output::Page;
 use crate::report::tests::{Shop, projection, reference, rich_spec};
@@ -39,7 +39,12 @@ fn stale() -> Value {
 }
 
 fn web() -> Shop {
-    Shop::new().workload(Deployment, "web", rich_spec(), managed("web", stale()))
+    Shop::new().workload(
+        WorkloadKind::DEPLOYMENT,
+        "web",
+        rich_spec(),
+        managed("web", stale()),
+    )
 }
 
 fn env_from() -> Value {
@@ -55,8 +60,8 @@ fn env(variable: &str) -> Value {
 fn blind() -> Shop {
     let nothing = json!({"containers": [{"name": "c"}]});
     web()
-        .workload(StatefulSet, "db", env_from(), None)
-        .workload(DaemonSet, "agent", nothing, None)
+        .workload(WorkloadKind::STATEFUL_SET, "db", env_from(), None)
+        .workload(WorkloadKind::DAEMON_SET, "agent", nothing, None)
 }
 
 fn shop() -> Shop {
@@ -154,7 +159,7 @@ fn a_hidden_variable_is_not_seen() {
         "env": [{"name": "P_a", "value": "own"}],
         "envFrom": [{"prefix": "P_", "configMapRef": {"name": "app"}}],
     }]});
-    let shop = Shop::new().workload(Deployment, "web", spec, None);
+    let shop = Shop::new().workload(WorkloadKind::DEPLOYMENT, "web", spec, None);
     let seen = |key: &str| tree_of("cm/app", &[key], &shop).consumers().len();
     assert_eq!((seen("a"), seen("b")), (0, 1));
 }
@@ -235,7 +240,12 @@ fn what_is_missing_or_left_out_is_said_so() {
     let mut missing = reference("ConfigMap", "app", "Frozen");
     missing["missing"] = json!(true);
     let projection = projection("Deployment", "web", json!({"references": [missing]}));
-    let shop = Shop::new().workload(Deployment, "web", rich_spec(), Some(projection));
+    let shop = Shop::new().workload(
+        WorkloadKind::DEPLOYMENT,
+        "web",
+        rich_spec(),
+        Some(projection),
+    );
     let text = text(&workload_tree(&shop));
     assert!(
         text.contains("├─ configmap/app  does not exist, or lacks a required key\n"),
@@ -251,7 +261,7 @@ fn what_is_missing_or_left_out_is_said_so() {
 fn a_projection_of_a_workload_that_is_gone_tells_nothing_of_its_namesake() {
     let mut old = projection("Deployment", "web", json!({}));
     old.spec.workload.uid = "another".to_owned();
-    let shop = Shop::new().workload(Deployment, "web", rich_spec(), Some(old));
+    let shop = Shop::new().workload(WorkloadKind::DEPLOYMENT, "web", rich_spec(), Some(old));
     assert!(shop.first().projection.is_none());
 }
 
@@ -263,7 +273,12 @@ fn pods_beyond_those_that_the_projection_names_have_no_state() {
         ]},
     });
     let shop = Shop::new()
-        .workload(Deployment, "web", json!({}), managed("web", status))
+        .workload(
+            WorkloadKind::DEPLOYMENT,
+            "web",
+            json!({}),
+            managed("web", status),
+        )
         .pod_of("web", "web-1")
         .pod_of("web", "web-2");
     let states: Vec<_> = shop

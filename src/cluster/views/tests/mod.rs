@@ -114,7 +114,7 @@ fn a_bad_field_hides_nothing_else() {
         ] {
             let object = with(pods::pod(), pointer, value);
             assert_eq!(
-                &*kept::<Pod>(object).pod.name,
+                &*kept::<Pod>(object).name,
                 "web-5d4f8c7b9-abcde",
                 "{pointer}"
             );

@@ -54,7 +54,6 @@ fn time(text: &str) -> ServerTime {
 /// Name and start of each container.
 fn starts(object: Value) -> Vec<(String, Option<ServerTime>)> {
     kept::<Pod>(object)
-        .pod
         .containers
         .iter()
         .map(|container| {
@@ -76,9 +75,7 @@ fn start(state: Value, last: Value) -> Option<ServerTime> {
 
 #[test]
 fn a_pod_of_a_replica_set() {
-    let view = kept::<Pod>(pod());
-    assert_eq!(view.references, None);
-    let pod = view.pod;
+    let pod = kept::<Pod>(pod());
     assert_eq!(
         pod.owner,
         Some(Owner {
@@ -168,7 +165,6 @@ fn terminating_and_finished_pods_are_not_active() {
             "/metadata/deletionTimestamp",
             json!("2025-11-24T11:00:00Z")
         ))
-        .pod
         .active
     );
     for (phase, active) in [
@@ -178,9 +174,7 @@ fn terminating_and_finished_pods_are_not_active() {
         ("Unknown", true),
     ] {
         assert_eq!(
-            kept::<Pod>(with(pod(), "/status/phase", json!(phase)))
-                .pod
-                .active,
+            kept::<Pod>(with(pod(), "/status/phase", json!(phase))).active,
             active,
             "{phase}"
         );
@@ -201,7 +195,7 @@ fn a_pod_is_broken_where_a_container_waits_in_vain() {
             let pod = with(pod(), &format!("/status/{list}/0/state"), state.clone());
             let expected = broken.then_some(reason);
             assert_eq!(
-                kept::<Pod>(pod).pod.broken.as_deref(),
+                kept::<Pod>(pod).broken.as_deref(),
                 expected,
                 "{list} {reason}"
             );
@@ -210,20 +204,8 @@ fn a_pod_is_broken_where_a_container_waits_in_vain() {
 }
 
 #[test]
-fn pods_without_a_watched_template_tell_what_they_project() {
-    let job = json!([{"kind": "Job", "name": "load", "uid": "j", "controller": true}]);
-    for owners in [json!([]), json!(null), job] {
-        let view = kept::<Pod>(with(pod(), "/metadata/ownerReferences", owners));
-        assert_eq!(view.references.unwrap().len(), 1);
-    }
-    let set = json!([{"kind": "StatefulSet", "name": "db", "uid": "s", "controller": true}]);
-    let view = kept::<Pod>(with(pod(), "/metadata/ownerReferences", set));
-    assert_eq!(view.references, None);
-}
-
-#[test]
 fn the_pods_of_a_set_carry_its_revision() {
     let labels = json!({"controller-revision-hash": "db-6c5d9f"});
-    let pod = kept::<Pod>(with(pod(), "/metadata/labels", labels)).pod;
+    let pod = kept::<Pod>(with(pod(), "/metadata/labels", labels));
     assert_eq!(pod.revision_hash.as_deref(), Some("db-6c5d9f"));
 }

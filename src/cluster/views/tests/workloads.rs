@@ -99,8 +99,8 @@ fn a_deployment() {
     assert_eq!(
         sources,
         [
-            (SourceKind::ConfigMap, "web".into()),
-            (SourceKind::Secret, "web".into())
+            (SourceKind::CONFIG_MAP, "web".into()),
+            (SourceKind::SECRET, "web".into())
         ]
     );
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kinds::Rv;
+use crate::kinds::SourceKind;
 
 fn key() -> DigestKey {
     DigestKey::new(&[7; 32])
@@ -43,14 +44,14 @@ fn digest(kind: SourceKind, name: &str, bytes: &[u8]) -> KeyDigest {
 #[test]
 fn a_config_map() {
     let given = object(
-        SourceKind::ConfigMap,
+        SourceKind::CONFIG_MAP,
         json!({
             "data": {"a": "text \n\"é\u{1F600}", "empty": ""},
             "binaryData": {"b": "AP8="},
             "immutable": true,
         }),
     );
-    let reading = decode(SourceKind::ConfigMap, &given).unwrap();
+    let reading = decode(SourceKind::CONFIG_MAP, &given).unwrap();
     assert_eq!((&*reading.uid, &*reading.resource_version), ("0a1b", "42"));
     assert_eq!(reading.rv(), Some(Rv(42)));
     assert_eq!(
@@ -58,7 +59,7 @@ fn a_config_map() {
         "2026-01-02T03:04:05Z".parse::<ServerTime>().unwrap()
     );
     assert_eq!(reading.data_time, None);
-    let d = |name, bytes| digest(SourceKind::ConfigMap, name, bytes);
+    let d = |name, bytes| digest(SourceKind::CONFIG_MAP, name, bytes);
     let expected = BTreeMap::from([
         (
             "a".into(),
@@ -73,11 +74,11 @@ fn a_config_map() {
 #[test]
 fn a_secret() {
     let given = object(
-        SourceKind::Secret,
+        SourceKind::SECRET,
         json!({"type": "Opaque", "data": {"a": "AP8=", "null": null}, "stringData": {"s": "x"}}),
     );
-    let reading = decode(SourceKind::Secret, &given).unwrap();
-    let d = |name, bytes| digest(SourceKind::Secret, name, bytes);
+    let reading = decode(SourceKind::SECRET, &given).unwrap();
+    let d = |name, bytes| digest(SourceKind::SECRET, name, bytes);
     let expected = BTreeMap::from([
         ("a".into(), (Field::Data, d("a", &[0, 255]))),
         ("null".into(), (Field::Data, d("null", b""))),
@@ -92,7 +93,7 @@ fn without_content() {
         json!({"data": null, "binaryData": null}),
         json!({"data": {}}),
     ] {
-        for kind in SourceKind::ALL {
+        for kind in SourceKind::all() {
             let reading = decode(kind, &object(kind, fields.clone())).unwrap();
             assert!(reading.keys.is_empty(), "{kind} {fields}");
         }
@@ -107,8 +108,8 @@ fn data_goes_before_binary_data_in_either_order() {
         format!("{{{data},{binary},{metadata}}}"),
         format!("{{{metadata},{binary},{data}}}"),
     ] {
-        let reading = decode_source(&id(SourceKind::ConfigMap), body.as_bytes(), &key()).unwrap();
-        let text = digest(SourceKind::ConfigMap, "k", b"text");
+        let reading = decode_source(&id(SourceKind::CONFIG_MAP), body.as_bytes(), &key()).unwrap();
+        let text = digest(SourceKind::CONFIG_MAP, "k", b"text");
         assert_eq!(reading.keys["k"], (Field::Data, text), "{body}");
     }
 }
@@ -157,9 +158,9 @@ fn data_time_is_the_newest_of_those_who_own_content() {
         ),
     ];
     for (case, managed, expected) in cases {
-        let mut given = object(SourceKind::ConfigMap, json!({}));
+        let mut given = object(SourceKind::CONFIG_MAP, json!({}));
         given["metadata"]["managedFields"] = managed;
-        let reading = decode(SourceKind::ConfigMap, &given).unwrap();
+        let reading = decode(SourceKind::CONFIG_MAP, &given).unwrap();
         let expected = expected.map(|time| time.parse::<ServerTime>().unwrap());
         assert_eq!(reading.data_time, expected, "{case}");
     }
@@ -167,9 +168,9 @@ fn data_time_is_the_newest_of_those_who_own_content() {
 
 #[test]
 fn a_version_that_is_no_number_is_kept() {
-    let mut given = object(SourceKind::Secret, json!({}));
+    let mut given = object(SourceKind::SECRET, json!({}));
     given["metadata"]["resourceVersion"] = json!("v7-opaque");
-    let reading = decode(SourceKind::Secret, &given).unwrap();
+    let reading = decode(SourceKind::SECRET, &given).unwrap();
     assert_eq!(
         (&*reading.resource_version, reading.rv()),
         ("v7-opaque", None)
@@ -180,14 +181,14 @@ fn a_version_that_is_no_number_is_kept() {
 #[test]
 fn errors_quote_nothing() {
     const CANARY: &str = "hunter2";
-    let good = object(SourceKind::Secret, json!({"data": {"k": "aHVudGVyMg=="}})).to_string();
-    let with = |fields: Value| object(SourceKind::Secret, fields).to_string();
+    let good = object(SourceKind::SECRET, json!({"data": {"k": "aHVudGVyMg=="}})).to_string();
+    let with = |fields: Value| object(SourceKind::SECRET, fields).to_string();
     let metadata = |field: &str, value: Value| {
-        let mut given = object(SourceKind::Secret, json!({"data": {"k": "aHVudGVyMg=="}}));
+        let mut given = object(SourceKind::SECRET, json!({"data": {"k": "aHVudGVyMg=="}}));
         given["metadata"][field] = value;
         given.to_string()
     };
-    let kind = id(SourceKind::Secret);
+    let kind = id(SourceKind::SECRET);
     let cases = [
         ("no JSON", format!("<html>{CANARY}"), "Syntax"),
         ("nothing", String::new(), "Truncated"),
@@ -278,14 +279,14 @@ fn errors_quote_nothing() {
 fn large_objects() {
     let large = "x".repeat(1 << 20);
     let encoded = BASE64.encode(&large);
-    let given = object(SourceKind::Secret, json!({"data": {"k": encoded}}));
-    let reading = decode(SourceKind::Secret, &given).unwrap();
-    let expected = digest(SourceKind::Secret, "k", large.as_bytes());
+    let given = object(SourceKind::SECRET, json!({"data": {"k": encoded}}));
+    let reading = decode(SourceKind::SECRET, &given).unwrap();
+    let expected = digest(SourceKind::SECRET, "k", large.as_bytes());
     assert_eq!(reading.keys["k"], (Field::Data, expected));
 
     let many: serde_json::Map<_, _> = (0..1000).map(|n| (format!("k{n}"), json!("v"))).collect();
-    let given = object(SourceKind::ConfigMap, json!({ "data": many }));
-    let keys = decode(SourceKind::ConfigMap, &given).unwrap().keys;
+    let given = object(SourceKind::CONFIG_MAP, json!({ "data": many }));
+    let keys = decode(SourceKind::CONFIG_MAP, &given).unwrap().keys;
     let different: std::collections::BTreeSet<_> = keys.values().collect();
     assert_eq!((keys.len(), different.len()), (1000, 1000));
 }
@@ -308,9 +309,9 @@ fn body(
     data_first: bool,
 ) -> String {
     let entries = data.iter().map(|(name, bytes)| {
-        let value = match kind {
-            SourceKind::ConfigMap => String::from_utf8_lossy(bytes).into_owned(),
-            SourceKind::Secret => BASE64.encode(bytes),
+        let value = match kind.encoded {
+            false => String::from_utf8_lossy(bytes).into_owned(),
+            true => BASE64.encode(bytes),
         };
         format!(
             "{}{space}:{}{space}",
@@ -343,7 +344,7 @@ proptest! {
         data_first: bool,
         secret: bool,
     ) {
-        let kind = if secret { SourceKind::Secret } else { SourceKind::ConfigMap };
+        let kind = if secret { SourceKind::SECRET } else { SourceKind::CONFIG_MAP };
         let sorted: Vec<_> = contents.into_iter().collect();
         let mut shuffled = sorted.clone();
         if !shuffled.is_empty() {
@@ -363,9 +364,9 @@ proptest! {
 
     #[test]
     fn no_body_panics(body in any::<Vec<u8>>(), cut in any::<prop::sample::Index>()) {
-        let _ = decode_source(&id(SourceKind::Secret), &body, &key());
-        let good = object(SourceKind::Secret, json!({"data": {"k": "aHVudGVyMg=="}})).to_string();
+        let _ = decode_source(&id(SourceKind::SECRET), &body, &key());
+        let good = object(SourceKind::SECRET, json!({"data": {"k": "aHVudGVyMg=="}})).to_string();
         let cut = cut.index(good.len());
-        prop_assert!(decode_source(&id(SourceKind::Secret), &good.as_bytes()[..cut], &key()).is_err());
+        prop_assert!(decode_source(&id(SourceKind::SECRET), &good.as_bytes()[..cut], &key()).is_err());
     }
 }

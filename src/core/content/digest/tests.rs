@@ -24,7 +24,7 @@ fn key() -> DigestKey {
 }
 
 fn id(namespace: &str) -> SourceId {
-    SourceId::new(SourceKind::ConfigMap, namespace, "c")
+    SourceId::new(SourceKind::CONFIG_MAP, namespace, "c")
 }
 
 /// ConfigMap `c` in namespace `ns` with these keys.
@@ -57,7 +57,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Selection {
 }
 
 fn reference(uses: impl IntoIterator<Item = Use>) -> Reference {
-    let source = (SourceKind::ConfigMap, "c".into());
+    let source = (SourceKind::CONFIG_MAP, "c".into());
     Reference::new(source, Class::Frozen, uses, ["app".into()])
 }
 
@@ -282,7 +282,7 @@ fn namespace_source_and_key_are_bound() {
         ),
         key().key_digest(
             &SourceId {
-                kind: SourceKind::Secret,
+                kind: SourceKind::SECRET,
                 ..base.clone()
             },
             "k",
@@ -396,7 +396,7 @@ fn encoded(namespace: &str, source: &str, entries: &Entries) -> Vec<u8> {
             key,
             digest: *digest,
         });
-    let reference = Reference::new((SourceKind::Secret, source.into()), Class::Live, [], []);
+    let reference = Reference::new((SourceKind::SECRET, source.into()), Class::Live, [], []);
     encode_reference(Written::default(), namespace, &reference, &seen.collect()).0
 }
 
@@ -457,7 +457,7 @@ proptest! {
         b in (hostile(), hostile(), hostile(), hostile()),
     ) {
         let encode = |(namespace, name, key, bytes): &(String, String, String, String)| {
-            let source = SourceId::new(SourceKind::Secret, namespace.as_str(), name.as_str());
+            let source = SourceId::new(SourceKind::SECRET, namespace.as_str(), name.as_str());
             encode_key(Written::default(), &source, key, bytes.as_bytes()).0
         };
         prop_assert_eq!(a == b, encode(&a) == encode(&b));

@@ -177,7 +177,7 @@ fn unread(case: &mut Case) {
     let mut track = Track::new(the_reference().fingerprint(), false);
     track.missing.clone_from(&case.track().missing);
     let other = TrackKey {
-        source: (SourceKind::Secret, "unread".into()),
+        source: (SourceKind::SECRET, "unread".into()),
         class: Class::Live,
     };
     case.record.tracks.insert(other, Box::new(track));
@@ -193,7 +193,7 @@ fn missing(case: &mut Case) {
     track.timeline = Some(Timeline::new(&gone, false));
     track.missing = Some(Missing::Source);
     let other = TrackKey {
-        source: (SourceKind::ConfigMap, "gone".into()),
+        source: (SourceKind::CONFIG_MAP, "gone".into()),
         class: Class::Frozen,
     };
     case.record.tracks.insert(other, Box::new(track));
@@ -201,7 +201,7 @@ fn missing(case: &mut Case) {
 
 fn edited_unread(case: &mut Case) {
     all_fresh(case);
-    case.unread = Some((SourceKind::ConfigMap, "app".into()));
+    case.unread = Some((SourceKind::CONFIG_MAP, "app".into()));
 }
 
 fn all_fresh(case: &mut Case) {

@@ -14,8 +14,8 @@ pub(super) fn uses(container: &Container) -> impl Iterator<Item = (SourceKind, &
         let references = from.flat_map(|from| {
             let config_map = from.config_map_key_ref.iter();
             let secret = from.secret_key_ref.iter();
-            let config_map = config_map.map(|reference| (SourceKind::ConfigMap, reference));
-            config_map.chain(secret.map(|reference| (SourceKind::Secret, reference)))
+            let config_map = config_map.map(|reference| (SourceKind::CONFIG_MAP, reference));
+            config_map.chain(secret.map(|reference| (SourceKind::SECRET, reference)))
         });
         references.map(|(kind, reference)| {
             let key = &reference.key;
@@ -31,8 +31,8 @@ pub(super) fn uses(container: &Container) -> impl Iterator<Item = (SourceKind, &
     let whole = container.env_from.iter().flat_map(|from| {
         let config_map = from.config_map_ref.iter();
         let secret = from.secret_ref.iter();
-        let config_map = config_map.map(|reference| (SourceKind::ConfigMap, reference));
-        let references = config_map.chain(secret.map(|reference| (SourceKind::Secret, reference)));
+        let config_map = config_map.map(|reference| (SourceKind::CONFIG_MAP, reference));
+        let references = config_map.chain(secret.map(|reference| (SourceKind::SECRET, reference)));
         references.map(|(kind, reference)| {
             let use_ = Use {
                 place: Place::EnvFrom,

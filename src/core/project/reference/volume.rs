@@ -189,21 +189,24 @@ struct Part<'a> {
 fn parts(volume: &Volume) -> impl Iterator<Item = Part<'_>> {
     let config_map = volume.config_map.iter().map(|v| Part {
         place: Place::Volume,
-        kind: SourceKind::ConfigMap,
+        kind: SourceKind::CONFIG_MAP,
         name: &v.name,
         items: &v.items,
         optional: v.optional,
     });
     let secret = volume.secret.iter().map(|v| Part {
         place: Place::Volume,
-        kind: SourceKind::Secret,
+        kind: SourceKind::SECRET,
         name: &v.secret_name,
         items: &v.items,
         optional: v.optional,
     });
     let projected = projections(volume).flat_map(|source| {
-        let config_map = source.config_map.iter().map(|p| (SourceKind::ConfigMap, p));
-        let secret = source.secret.iter().map(|p| (SourceKind::Secret, p));
+        let config_map = source
+            .config_map
+            .iter()
+            .map(|p| (SourceKind::CONFIG_MAP, p));
+        let secret = source.secret.iter().map(|p| (SourceKind::SECRET, p));
         config_map.chain(secret).map(|(kind, p)| Part {
             place: Place::Projected,
             kind,

@@ -1,0 +1,57 @@
+//! The kinds of object whose content can be projected.
+
+use super::{ApiType, Kind, Row, Scope, SourceKind};
+
+/// What is known of a kind of source.
+#[derive(Debug)]
+pub struct SourceRow {
+    order: u16,
+    /// Its API type.
+    pub api: ApiType,
+    /// Whether the values of its `data` are base64.
+    pub encoded: bool,
+}
+
+impl SourceKind {
+    /// `v1/ConfigMap`.
+    pub const CONFIG_MAP: Self = Kind::new(&SourceRow {
+        order: 0,
+        api: ApiType {
+            group: "",
+            version: "v1",
+            kind: "ConfigMap",
+            plural: "configmaps",
+            short_names: &["cm"],
+            scope: Scope::Namespace,
+        },
+        encoded: false,
+    });
+
+    /// `v1/Secret`.
+    pub const SECRET: Self = Kind::new(&SourceRow {
+        order: 1,
+        api: ApiType {
+            group: "",
+            version: "v1",
+            kind: "Secret",
+            plural: "secrets",
+            short_names: &[],
+            scope: Scope::Namespace,
+        },
+        encoded: true,
+    });
+}
+
+impl Row for SourceRow {
+    const SCHEMA: &'static str = "SourceKind";
+    const DESCRIPTION: &'static str = "The kinds of object whose content can be projected.";
+    const ALL: &'static [SourceKind] = &[SourceKind::CONFIG_MAP, SourceKind::SECRET];
+
+    fn order(&self) -> u16 {
+        self.order
+    }
+
+    fn api(&self) -> &ApiType {
+        &self.api
+    }
+}
