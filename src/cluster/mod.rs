@@ -1,4 +1,4 @@
-//! The cluster as the operator sees it and writes to it.
+//! All communication with the API server.
 //!
 //! ```text
 //! API server ─ watch ─▶ views ─▶ Ingest (the index)

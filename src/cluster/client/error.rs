@@ -1,17 +1,16 @@
-//! Telling what went wrong with a request without repeating a byte of its body.
+//! Descriptions of failed requests that repeat no byte of a body.
 //!
-//! kube's own errors may hold parts of a response: serde quotes the value that
-//! didn't fit, a body that isn't UTF-8 is kept whole, and an answer that is no
-//! `Status` becomes the message of one. Any of these may be a Secret's value,
-//! so no kube error is ever logged or stored as it is: only what [`describe`]
-//! says of it.
+//! kube's errors may hold parts of a response: serde quotes the value that didn't fit, a
+//! body that isn't UTF-8 is kept whole, and an answer that is no `Status` becomes the
+//! message of one. Any of these may be a Secret's value. So no kube error is ever logged
+//! or stored as it is, but only as the text of [`describe`].
 
 use kube::runtime::watcher;
 
-/// The most of an API server's message that is repeated, in bytes.
+/// Maximum length of a repeated message of the API server, in bytes.
 const MESSAGE_LIMIT: usize = 512;
 
-/// The reasons of `metav1.Status` that the API server gives with a message of its own.
+/// Reasons of a `metav1.Status` whose message the API server itself has written.
 const STATUS_REASONS: [&str; 21] = [
     "AlreadyExists",
     "BadRequest",
@@ -36,7 +35,7 @@ const STATUS_REASONS: [&str; 21] = [
     "UnsupportedMediaType",
 ];
 
-/// One line on what went wrong, free of response bodies and control characters.
+/// Describes an error in one line, without response bodies and control characters.
 #[must_use]
 pub fn describe(error: &kube::Error) -> String {
     match error {
@@ -48,12 +47,12 @@ pub fn describe(error: &kube::Error) -> String {
         kube::Error::Service(error) => with_sources(error.as_ref()),
         kube::Error::HyperError(error) => with_sources(error),
         kube::Error::ReadEvents(error) => with_sources(error),
-        // Of configuration, TLS and authentication: no body is involved.
+        // Errors of configuration, TLS and authentication hold no body.
         other => clean(&other.to_string()),
     }
 }
 
-/// [`describe`] for the errors of kube's watcher.
+/// [`describe`] for errors of kube's watcher.
 #[must_use]
 pub fn describe_watch(error: &watcher::Error) -> String {
     match error {
@@ -69,7 +68,7 @@ pub fn describe_watch(error: &watcher::Error) -> String {
     }
 }
 
-/// What and where serde stumbled, without the value it stumbled over.
+/// Kind and place of a serde error, without the value that caused it.
 #[must_use]
 pub fn describe_json(error: &serde_json::Error) -> String {
     let what = match error.classify() {
@@ -86,12 +85,12 @@ fn describe_status(status: &kube::core::Status) -> String {
     if STATUS_REASONS.contains(&reason) {
         format!("{code} {reason}: {}", clean(&status.message))
     } else {
-        // Without a known reason the message may be anything, a body for one.
+        // Without a known reason the message may be anything, such as a body.
         format!("HTTP status {code}, and the answer does not say why")
     }
 }
 
-/// An error and what caused it, each said once.
+/// An error and its causes, each named once.
 fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -109,12 +108,12 @@ fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
     clean(&text)
 }
 
-/// Without control characters and cut to [`MESSAGE_LIMIT`].
+/// A text without control characters, cut to [`MESSAGE_LIMIT`].
 fn clean(text: &str) -> String {
     truncate(&without_control(text), MESSAGE_LIMIT).to_owned()
 }
 
-/// Each control character, line breaks too, replaced by a space.
+/// A text with each control character, such as a line break, replaced by a space.
 pub(crate) fn without_control(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -163,7 +162,7 @@ mod tests {
             serde_json::from_str::<u32>(&format!("\"{SECRET}\"")).expect_err("not a number"),
         );
         let errors = [
-            // As kube reconstructs it from an answer that is no Status.
+            // kube makes such a Status from an answer that is none.
             kube::Error::Api(
                 Status::failure(SECRET, "Failed to parse error data")
                     .with_code(502)

@@ -1,7 +1,7 @@
-//! Requests whose answers only our own decoders see.
+//! Requests whose answers only Projsync's own decoders see.
 //!
-//! The client library's typed requests log the body of an answer that they
-//! can't decode. Here it stays bytes, of a limited number.
+//! The typed requests of the client library log the body of an answer that they can't
+//! decode. Here the body stays bytes, and their number is limited.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ use crate::cluster::client::error::describe;
 use crate::cluster::client::pulse;
 use crate::core::time::ServerTime;
 
-/// Asks for the metadata of the object alone.
+/// Content type that asks for only the metadata of an object.
 const METADATA_ONLY: HeaderValue =
     HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 
-/// An answer.
+/// Answer of the API server.
 pub(in crate::cluster) struct Answer {
     pub(in crate::cluster) status: StatusCode,
-    /// When the API server gave it.
+    /// The API server's time of the answer.
     pub(in crate::cluster) date: Option<ServerTime>,
     pub(in crate::cluster) body: Vec<u8>,
 }
 
-/// No answer came.
+/// Reason why no answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::cluster) enum NoAnswer {
     #[error("no answer within {0:?}")]
@@ -40,7 +40,7 @@ pub(in crate::cluster) enum NoAnswer {
     Failed(String),
 }
 
-/// Sends a request and takes the answer, whatever its status, up to `limit` bytes.
+/// Sends a request and returns the answer with any status, up to `limit` bytes.
 pub(in crate::cluster) async fn exchange(
     client: &Client,
     request: Result<Request<Vec<u8>>, BuildError>,
@@ -69,7 +69,7 @@ pub(in crate::cluster) async fn exchange(
         .unwrap_or(Err(NoAnswer::TimedOut(within)))
 }
 
-/// Marks a request for metrics, and wants only metadata in the answer.
+/// Marks a request for metrics, and asks for only metadata in the answer.
 pub(in crate::cluster) fn metadata_only(
     request: Result<Request<Vec<u8>>, BuildError>,
     verb: &'static str,
@@ -83,8 +83,8 @@ pub(in crate::cluster) fn metadata_only(
 // === impl Answer ===
 
 impl Answer {
-    /// Whether the API server itself says that an object of this name doesn't
-    /// exist. A 404 without its word may come from anything in between.
+    /// Returns whether the API server itself says that an object of this name doesn't
+    /// exist. A 404 without that may come from a proxy.
     pub(in crate::cluster) fn is_absence_of(&self, name: &str) -> bool {
         #[derive(Deserialize)]
         struct Status {
@@ -101,7 +101,7 @@ impl Answer {
             })
     }
 
-    /// What the API server says of its refusal, in one bounded line.
+    /// The API server's reason for a refusal, as one line of limited length.
     pub(in crate::cluster) fn refusal(&self) -> String {
         let status = serde_json::from_slice::<kube::core::Status>(&self.body);
         let mut status = status.unwrap_or_default();

@@ -1,8 +1,8 @@
-//! `Retry-After`: how long the API server wants to be left alone.
+//! `Retry-After`: the API server asks not to be called for a while.
 //!
-//! Priority and fairness refuse what is too much for one user with 429 and say when to
-//! come again. A watch that is refused is begun again by its own backoff, which may be
-//! sooner, and so are all the others of the client; here none is sent before.
+//! Priority and fairness answers 429 to too many requests of one user and says when to try
+//! again. A watch that is refused has a backoff of its own, which may end sooner, and so do
+//! all other watches of the client. This layer sends none of them before that time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Layer, Service};
 
-/// The most that is waited, whatever the answer says.
+/// Maximum wait, whatever the answer says.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Holds the requests of a client back for as long as an answer to one of them said.
-/// Clones share what they were told.
+/// Holds back all requests of a client until the time that an answer to one of them named.
+/// Clones share this time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HoldLayer {
     until: Arc<Mutex<Option<Instant>>>,
 }
 
-/// The service that [`HoldLayer`] makes.
+/// Service of [`HoldLayer`].
 #[derive(Debug)]
 pub(super) struct HoldService<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! Clients of the API server: what they share, and what is counted of them.
+//! Clients of the API server, with the layers around them.
 
 pub mod count;
 pub mod error;
@@ -25,36 +25,36 @@ use self::pulse::PulseLayer;
 use self::rate_limit::RateLimit;
 use crate::telemetry::metrics::ApiMetrics;
 
-/// How many requests may be on their way before more are held back.
+/// Number of requests that may wait in a client before callers are held back.
 const BUFFERED_REQUESTS: usize = 1024;
 
-/// Tries after the first that a request of [`Clients::requests`] makes on 429,
-/// 503 and 504, as far as the caller's timeout allows.
+/// Number of further attempts of a request of [`Clients::requests`] after a 429, 503 or
+/// 504, if the caller's timeout allows.
 const RETRIES: u32 = 3;
 
-/// One client for each kind of use, so that none waits behind another.
+/// Clients for different uses, so that none waits for another.
 #[derive(Clone)]
 pub struct Clients {
-    /// For watches and their lists: without a rate limit, but after a 429 none is sent
-    /// before `Retry-After` says.
+    /// Client for watches and their lists. It has no rate limit, but after a 429 it sends
+    /// nothing before the time in `Retry-After`.
     pub watches: Client,
-    /// For reads and writes: rate limited, and tried again on 429, 503 and 504
-    /// no sooner than `Retry-After` says. Put a timeout around each request.
+    /// Client for reads and writes. It is rate limited, and after a 429, 503 or 504 tries
+    /// again, not before the time in `Retry-After`. Put a timeout around each request.
     pub requests: Client,
-    /// For leader election: fails fast, and never waits for anything else.
+    /// Client for leader election. It fails fast and never waits for other requests.
     pub lease: Client,
 }
 
-/// How the clients behave.
+/// Settings of the clients.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// A watch connection on which nothing arrives for so long is closed.
-    /// Bookmarks arrive about once a minute.
+    /// Time without data after which a watch connection is closed. Bookmarks come about
+    /// once a minute.
     pub watch_idle: Duration,
-    /// Reads and writes started in a second, at most; after a pause so many at once.
-    /// None: no limit.
+    /// Maximum number of reads and writes started in a second, and at once after a pause;
+    /// `None` for no limit.
     pub requests_per_second: Option<u64>,
-    /// The most a connection may take to be made.
+    /// Maximum time to make a connection.
     pub connect_timeout: Duration,
 }
 
@@ -68,16 +68,16 @@ impl Default for ClientOptions {
     }
 }
 
-/// The clients could not be made.
+/// Reason why the clients can't be made.
 #[derive(Debug, thiserror::Error)]
 #[error("can't make a client of the API server: {0}")]
 pub struct ClientError(String);
 
 impl Clients {
-    /// Makes the clients, each with `pulses` around it. Nothing is sent yet.
+    /// Makes the clients, each of which reports to `pulses`. Nothing is sent yet.
     ///
     /// # Errors
-    /// Where the configuration's certificates or credentials are unusable.
+    /// If the certificates or credentials in the configuration are unusable.
     pub fn new(
         config: &Config,
         options: &ClientOptions,
@@ -87,7 +87,7 @@ impl Clients {
         let count = CountLayer::new(metrics.clone());
         let mut config = config.clone();
         config.connect_timeout = Some(options.connect_timeout);
-        // Its retries go on for up to 1000 s, beyond any timeout of ours.
+        // kube's own retries go on for up to 1000 s, beyond any timeout here.
         config.default_retry = false;
 
         let mut watches = config.clone();
@@ -113,7 +113,7 @@ impl Clients {
                 .build(),
             requests: builder(config.clone())?
                 .with_layer(&count)
-                // What follows needs a service that can be cloned.
+                // The next layers need a service that can be cloned.
                 .with_layer(&BufferLayer::new(BUFFERED_REQUESTS))
                 .with_layer(&option_layer(limit))
                 .with_layer(&RetryLayer::new(retry))

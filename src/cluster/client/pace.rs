@@ -1,11 +1,11 @@
 //! Watches that end as soon as they begin.
 //!
-//! The client library begins a watch anew as soon as it ends in order, however soon
-//! that is, and doesn't say so. An API server, or a proxy before it, that ends every
-//! watch at once would be asked as fast as it answers, and nobody would know that
-//! nothing is watched. So an answer is held back where the one before, on the same
-//! path, is younger than `SHORT`; and after `ROW` watches that were so short the
-//! library is told 410 Gone in place of the next, which is a failure, and has it list.
+//! When a watch ends in order, the client library begins it anew at once and reports
+//! nothing. If an API server, or a proxy in front of it, ends every watch immediately, the
+//! library would ask as fast as it is answered, and nobody would know that nothing is
+//! watched. So this layer holds an answer back if the one before it on the same path is
+//! younger than `SHORT`. After `ROW` such short watches it answers the next one with 410
+//! Gone itself, which counts as a failure and makes the library list again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,35 +22,35 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 use tower::{Layer, Service};
 
-/// The least time between two watches of one path. One that ends earlier is a short one.
+/// Minimum time between two watches of one path. A watch that ends earlier is short.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// So many short watches in a row are no accident.
+/// Number of short watches in a row that count as a failure.
 const ROW: u32 = 3;
 
-/// Paces the watches of a client. Clones share what they remember.
+/// Paces the watches of a client. Clones share their memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PaceLayer {
     paths: Arc<Mutex<HashMap<String, Pace>>>,
 }
 
-/// What is remembered of the watches of a path.
+/// Memory of the watches of one path.
 #[derive(Debug, Default)]
 struct Pace {
-    /// When the next may begin.
+    /// Time at which the next watch may begin.
     next: Option<Instant>,
-    /// Short ones in a row.
+    /// Number of short watches in a row.
     short: u32,
 }
 
-/// The service that [`PaceLayer`] makes.
+/// Service of [`PaceLayer`].
 #[derive(Clone, Debug)]
 pub(super) struct PaceService<S> {
     inner: S,
     layer: PaceLayer,
 }
 
-/// Notes how long a watch lasted, when its answer is dropped.
+/// Notes the duration of a watch when its answer is dropped.
 struct Lasts {
     layer: PaceLayer,
     path: String,
@@ -60,14 +60,14 @@ struct Lasts {
 // === impl PaceLayer ===
 
 impl PaceLayer {
-    /// When a watch of this path that is asked for now may begin; `None` where it
-    /// may not.
+    /// Time at which a watch of this path that is requested now may begin; `None` if it may
+    /// not.
     fn begin(&self, path: &str) -> Option<Instant> {
         let now = Instant::now();
         let mut paths = self.paths.lock();
         let pace = paths.entry(path.to_owned()).or_default();
         if pace.short >= ROW {
-            // The next one shows whether it is still so.
+            // The next watch shows whether they are still short.
             pace.short = ROW - 1;
             return None;
         }
@@ -108,11 +108,11 @@ fn is_watch<B>(request: &Request<B>) -> bool {
     request.method() == Method::GET && query.split('&').any(|part| part == "watch=true")
 }
 
-/// What the API server would say of a version that it has no more.
+/// The API server's answer for a version that it no longer has.
 fn gone<E>() -> Response<UnsyncBoxBody<Bytes, E>> {
     let said = "each watch ends as soon as it begins; listing anew";
     let status = Status::failure(said, "Expired").with_code(410);
-    // A status is plain data: that it can't be written as JSON can't happen.
+    // A status is plain data, so writing it as JSON can't fail.
     let body = serde_json::to_vec(&status).unwrap_or_default();
     let body = Full::from(body).map_err(|never| match never {});
     let mut answer = Response::new(body.boxed_unsync());
@@ -158,7 +158,7 @@ where
             };
             Ok(answer.map(|body| {
                 body.map_frame(move |frame| {
-                    // Lives as long as the body does.
+                    // This lives as long as the body.
                     let _ = &lasts;
                     frame
                 })

@@ -1,9 +1,9 @@
-//! What the API server's answers tell besides their content: its time, and
-//! that the connection to it is alive.
+//! Facts from the API server's answers besides their content: its time, and that the
+//! connection to it is alive.
 //!
-//! A quiet watch yields no events for hours, and the client library keeps its
-//! bookmarks to itself. So liveness is taken where every answer passes: a
-//! [`tower::Layer`] around the client's service.
+//! A quiet watch yields no events for hours, and the client library doesn't pass on
+//! bookmarks. So liveness is observed where every answer passes: in a [`tower::Layer`]
+//! around the client's service.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tower::{Layer, Service};
 
 use crate::core::time::ServerTime;
 
-/// The newest `Date` of an answer.
+/// Newest `Date` of an answer.
 #[derive(Clone, Debug, Default)]
 pub struct ServerClock(Arc<Mutex<Option<Sample>>>);
 
@@ -32,19 +32,19 @@ struct Sample {
     at: Instant,
 }
 
-/// When something asked for last came from the API server on one path.
+/// Time of the last data from the API server on one path.
 #[derive(Clone, Debug)]
 pub struct Pulse(Arc<Mutex<Instant>>);
 
-/// Notes the `Date` of every answer, and the pulse of every watched path.
-/// Clones share what they note.
+/// Notes the `Date` of every answer and the pulse of every watched path. Clones share
+/// these.
 #[derive(Clone, Debug, Default)]
 pub struct PulseLayer {
     clock: ServerClock,
     pulses: Arc<RwLock<HashMap<String, Pulse>>>,
 }
 
-/// The service that [`PulseLayer`] makes.
+/// Service of [`PulseLayer`].
 #[derive(Clone, Debug)]
 pub struct PulseService<S> {
     inner: S,
@@ -54,16 +54,16 @@ pub struct PulseService<S> {
 // === impl ServerClock ===
 
 impl ServerClock {
-    /// The time of the API server: never ahead of it, and behind by less than
-    /// a second plus what an answer takes, so it may step back by as much.
-    /// `None` before the first answer.
+    /// The API server's time; `None` before the first answer. It is never ahead of the real
+    /// one, and behind by less than a second plus the duration of an answer. It may step back
+    /// by as much.
     #[must_use]
     pub fn now(&self) -> Option<ServerTime> {
         let sample = (*self.0.lock())?;
         sample.date.checked_add(sample.at.elapsed()).ok()
     }
 
-    /// Notes a `Date`. Where API servers disagree, the newest counts.
+    /// Notes a `Date`. If API servers disagree, the newest counts.
     fn note(&self, date: ServerTime) {
         let mut sample = self.0.lock();
         if sample.is_none_or(|sample| date > sample.date) {
@@ -75,7 +75,7 @@ impl ServerClock {
     }
 }
 
-/// The `Date` of an answer.
+/// `Date` of an answer.
 pub(in crate::cluster) fn date(headers: &HeaderMap) -> Option<ServerTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
     rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
@@ -88,18 +88,18 @@ impl Pulse {
         Self(Arc::new(Mutex::new(Instant::now())))
     }
 
-    /// Something came.
+    /// Notes that data came.
     pub fn beat(&self) {
         *self.0.lock() = Instant::now();
     }
 
-    /// When something came last; when it was made, if nothing ever did.
+    /// Time of the last data; if none has come, the time at which the pulse was made.
     #[must_use]
     pub fn last(&self) -> Instant {
         *self.0.lock()
     }
 
-    /// How long nothing came.
+    /// Time since the last data.
     #[must_use]
     pub fn silence(&self) -> Duration {
         self.last().elapsed()
@@ -109,14 +109,14 @@ impl Pulse {
 // === impl PulseLayer ===
 
 impl PulseLayer {
-    /// The time of the API server.
+    /// The API server's clock.
     #[must_use]
     pub fn clock(&self) -> ServerClock {
         self.clock.clone()
     }
 
-    /// The pulse of one path: it beats with the answer to a `GET` of exactly
-    /// this path, if it is a success, and with every part of its body.
+    /// The pulse of one path. It beats with each successful answer to a `GET` of exactly
+    /// this path, and with every part of the body.
     #[must_use]
     pub fn pulse(&self, path: &str) -> Pulse {
         let mut pulses = self.pulses.write();

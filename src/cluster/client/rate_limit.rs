@@ -1,4 +1,4 @@
-//! A limit on how many requests are started in a time.
+//! A limit on the number of requests started in a second.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 use tower::{Layer, Service};
 
-/// A token bucket: after a pause as many requests may start at once as are allowed in
-/// a second, so that a few never wait; the others follow evenly. They start in the
-/// order in which they come.
+/// A token bucket. After a pause as many requests may start at once as are allowed in a
+/// second, so that a few never wait; the others follow evenly. Requests start in the order in
+/// which they come.
 #[derive(Clone, Debug)]
 pub(super) struct RateLimit {
-    /// Between two of a steady stream.
+    /// Time between two requests of a steady stream.
     interval: Duration,
-    /// When the bucket is full again; shared by all clones.
+    /// Time at which the bucket is full again; shared by all clones.
     full_at: Arc<Mutex<Instant>>,
 }
 
-/// The service of [`RateLimit`].
+/// Service of [`RateLimit`].
 #[derive(Clone, Debug)]
 pub(super) struct RateLimited<S> {
     inner: S,
     limit: RateLimit,
 }
 
-/// How much of a steady stream a full bucket lets through at once.
+/// Time of a steady stream that a full bucket lets through at once.
 const BURST: Duration = Duration::from_secs(1);
 
 impl RateLimit {
-    /// At most so many in a second; 0 counts as 1.
+    /// Makes a limit of this number in a second; 0 counts as 1.
     #[must_use]
     pub(super) fn new(per_second: u64) -> Self {
         let per_second = u32::try_from(per_second).unwrap_or(u32::MAX).max(1);
@@ -41,7 +41,7 @@ impl RateLimit {
         }
     }
 
-    /// Takes a token. Returns when the request may start.
+    /// Takes a token, and returns the time at which the request may start.
     fn take(&self, now: Instant) -> Instant {
         let mut full_at = self.full_at.lock();
         *full_at = now.max(*full_at) + self.interval;
@@ -75,7 +75,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        // The service that is ready is the one to call; its clone may not be.
+        // Call the service that is ready; its clone may not be.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         let start = self.limit.take(Instant::now());

@@ -1,8 +1,8 @@
 //! Kubernetes Events (`events.k8s.io/v1`) about workloads and policies.
 //!
-//! kube's `Recorder` repeats the first note of a reason for six minutes; ours
-//! differ by the keys that changed, so they are posted here. Only what is
-//! really the same again, note included, becomes a series of one Event.
+//! kube's `Recorder` repeats the first note of a reason for six minutes. Projsync's notes
+//! differ by the keys that changed, so it posts its Events itself. Only Events with the
+//! same note become a series of one Event.
 
 mod notice;
 mod series;
@@ -27,18 +27,18 @@ use crate::telemetry::metrics::{Metrics, Outcome};
 /// `reportingController` of every Event.
 pub const REPORTING_CONTROLLER: &str = "projsync.dev/projsync";
 
-/// Limits of the API server's validation, in bytes.
+/// Maximum lengths that the API server accepts, in bytes.
 const NOTE_LIMIT: usize = 1024;
 const INSTANCE_LIMIT: usize = 128;
 const NAME_LIMIT: usize = 253;
 
-/// Events that wait to be posted; more are dropped and counted.
+/// Maximum number of Events that wait to be posted; more are dropped and counted.
 const QUEUED: usize = 1024;
 
-/// Attempts to post one Event.
+/// Number of attempts to post an Event.
 const TRIES: u32 = 4;
 
-/// Takes Events to post. Never waits; clones share one queue.
+/// Queues Events without waiting. Clones share one queue.
 #[derive(Debug, Clone)]
 pub struct EventSender {
     queue: mpsc::Sender<(Notice, Timestamp)>,
@@ -46,8 +46,8 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// Queues an Event. Where the queue is full it is dropped and counted.
-    /// Whether this replica leads is the caller's matter.
+    /// Queues an Event. If the queue is full, the Event is dropped and counted. The caller
+    /// checks whether this replica leads.
     pub fn post(&self, mut notice: Notice) {
         notice.note = truncate(&without_control(&notice.note), NOTE_LIMIT).to_owned();
         if self.queue.try_send((notice, Timestamp::now())).is_err() {
@@ -66,7 +66,7 @@ pub struct EventPoster {
     series: Series,
 }
 
-/// A queue for Events and what empties it.
+/// Makes a queue for Events and the poster that empties it.
 #[must_use]
 pub fn events(
     client: Client,
@@ -119,7 +119,7 @@ impl EventPoster {
                     .map(|_| ())
             };
             match self.write(notice, write).await {
-                // It expired or was deleted: a new one then.
+                // The Event expired or was deleted, so post a new one.
                 Outcome::Absent => self.series.forget(notice),
                 outcome => return outcome,
             }
@@ -136,7 +136,7 @@ impl EventPoster {
         let api = self.api(notice);
         let write = || async { api.create(&PostParams::default(), &event).await.map(|_| ()) };
         let outcome = match self.write(notice, write).await {
-            // The name is unique, so this is an earlier try of ours whose answer was lost.
+            // The name is unique, so an earlier attempt succeeded and its answer was lost.
             Outcome::Conflict => Outcome::Success,
             outcome => outcome,
         };
@@ -154,7 +154,7 @@ impl EventPoster {
         Api::namespaced(self.client.clone(), namespace(&notice.regarding))
     }
 
-    /// Tries a write up to [`TRIES`] times.
+    /// Attempts a write up to [`TRIES`] times.
     async fn write<F>(&self, notice: &Notice, write: impl Fn() -> F) -> Outcome
     where
         F: Future<Output = kube::Result<()>>,
@@ -198,12 +198,12 @@ fn outcome(error: &Error) -> Outcome {
         Error::Api(status) => match status.code {
             404 => Outcome::Absent,
             409 => Outcome::Conflict,
-            // 0: an answer that is no proper Status.
+            // Code 0: the answer is no proper Status.
             0 | 429 | 500.. => Outcome::Failure,
-            // Such as 403: the namespace is terminating.
+            // For example 403 while the namespace is terminating.
             _ => Outcome::Refused,
         },
-        // The write was carried out; only its answer is odd.
+        // The write was carried out; only its answer is malformed.
         Error::SerdeError(_) | Error::FromUtf8(_) => Outcome::Success,
         _ => Outcome::Failure,
     }
@@ -218,9 +218,9 @@ fn namespace(regarding: &Regarding) -> &str {
     }
 }
 
-/// `<object>.<unique>`, with the object's name cut where that is too long.
+/// Name of an Event: `<object>.<unique>`, with the object's name cut if it is too long.
 fn event_name(object: &str, unique: &str) -> String {
-    // A name has no dot or dash before a dot.
+    // A name may not have a dot or dash before a dot.
     let object = truncate(object, NAME_LIMIT - 1 - unique.len()).trim_end_matches(['.', '-']);
     format!("{object}.{unique}")
 }

@@ -1,34 +1,34 @@
-//! What an Event tells, and of which object.
+//! The content of an Event.
 
 use crate::api::reasons::EventType;
 
-/// The object an Event is about.
+/// Object that an Event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Regarding {
-    /// Its `apiVersion`.
+    /// `apiVersion` of the object.
     pub api_version: String,
-    /// Its kind.
+    /// Kind of the object.
     pub kind: String,
-    /// Its namespace; empty for a cluster-scoped object, whose Events go to `default`.
+    /// Namespace of the object; empty for a cluster-scoped object, whose Events go to `default`.
     pub namespace: String,
-    /// Its name.
+    /// Name of the object.
     pub name: String,
-    /// Its uid.
+    /// Uid of the object.
     pub uid: String,
-    /// The version the Event speaks of, where known.
+    /// resourceVersion of the object that the Event is about, if known.
     pub resource_version: Option<String>,
 }
 
 /// An Event to post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// What it is about.
+    /// Object that the Event is about.
     pub regarding: Regarding,
-    /// Whether all is well.
+    /// Type of the Event.
     pub event_type: EventType,
-    /// Why: a CamelCase constant.
+    /// Reason, a constant in CamelCase.
     pub reason: &'static str,
-    /// What was or was not done: a CamelCase constant.
+    /// Action that was or was not taken, a constant in CamelCase.
     pub action: &'static str,
     /// A sentence for people. Cut to 1 KiB; control characters become spaces.
     pub note: String,

@@ -1,4 +1,4 @@
-//! Which Events are one that occurred again.
+//! Events that occur again, which become a series.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use tokio::time::Instant;
 use super::notice::Notice;
 use crate::api::reasons::EventType;
 
-/// The same within this time of the last is a repetition.
+/// Time within which an equal Event counts as a repetition.
 const WINDOW: Duration = Duration::from_secs(600);
 
-/// Events remembered at most.
+/// Maximum number of Events that are remembered.
 const REMEMBERED: usize = 1024;
 
-/// The Events posted of late.
+/// Recently posted Events.
 #[derive(Debug, Default)]
 pub(super) struct Series {
     posted: HashMap<Key, Posted>,
 }
 
-/// What makes two Events the same: everything but the version and the time.
+/// Identity of an Event: everything except version and time.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
     namespace: String,
@@ -38,17 +38,17 @@ struct Posted {
     last: Instant,
 }
 
-/// How to post an Event.
+/// Way to post an Event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Posting {
-    /// As a new one.
+    /// As a new Event.
     Create,
-    /// As the occurrence of that number of the Event of that name.
+    /// As an occurrence, by its number, of the Event with this name.
     Repeat { name: String, count: i32 },
 }
 
 impl Series {
-    /// Counts the occurrence, and says how to post it.
+    /// Counts an occurrence, and returns how to post it.
     pub(super) fn step(&mut self, notice: &Notice, now: Instant) -> Posting {
         match self.posted.get_mut(&key(notice)) {
             Some(posted) if now.duration_since(posted.last) < WINDOW => {
@@ -70,7 +70,7 @@ impl Series {
                 .retain(|_, posted| now.duration_since(posted.last) < WINDOW);
         }
         if self.posted.len() >= REMEMBERED {
-            // All are recent. Forgetting the older half makes this rare.
+            // All Events are recent. Forgetting the older half at once makes this rare.
             let mut times: Vec<Instant> = self.posted.values().map(|posted| posted.last).collect();
             times.sort_unstable();
             let middle = times[times.len() / 2];

@@ -1,4 +1,4 @@
-//! Counts and times the requests to the API server.
+//! Counts and times requests to the API server.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,7 +17,7 @@ pub struct CountLayer {
 }
 
 impl CountLayer {
-    /// Counts into these.
+    /// Makes a layer that counts into these metrics.
     #[must_use]
     pub fn new(metrics: ApiMetrics) -> Self {
         Self { metrics }
@@ -35,7 +35,7 @@ impl<S> Layer<S> for CountLayer {
     }
 }
 
-/// The service of [`CountLayer`].
+/// Service of [`CountLayer`].
 #[derive(Debug, Clone)]
 pub struct Count<S> {
     inner: S,
@@ -60,7 +60,7 @@ where
             metrics: self.metrics.clone(),
             verb: verb(&request),
             path: request.uri().path().to_owned(),
-            // Stays where the caller's timeout drops the request.
+            // This counts if the caller's timeout drops the request.
             code: "cancelled",
             sent: Instant::now(),
         };
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// A request under way; counted when it ends, however it does.
+/// A request under way. It is counted when it ends in any way.
 struct Pending {
     metrics: ApiMetrics,
     verb: &'static str,
@@ -106,7 +106,7 @@ impl Drop for Pending {
     }
 }
 
-/// The verb as audit logs have it, of the name that kube gives its requests or else by method.
+/// The verb as in audit logs, from the name that kube gives a request or from the method.
 fn verb(request: &Request<Body>) -> &'static str {
     let operation = request
         .extensions()
