@@ -13,7 +13,7 @@ Print a script that completes the command line.
   zsh:  projsync completions zsh > \"${fpath[1]}/_projsync\"
   fish: projsync completions fish | source";
 
-/// For which shell.
+/// Flags of `projsync completions`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CompletionsArgs {
     /// The shell
@@ -21,7 +21,7 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// Prints the script, for the name by which the program was called.
+/// Prints the script for the name by which the program was called.
 ///
 /// # Errors
 /// When it can't be written.

@@ -1,4 +1,4 @@
-//! Reaching a cluster with the rights of whoever runs the command.
+//! Connection to a cluster with the rights of whoever runs the command.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::cluster::client::error::describe;
 /// The most a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most that nothing may arrive; watches get bookmarks about once a minute.
+/// Maximum time without data; watches get bookmarks about once a minute.
 const READ_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// Which cluster and namespace.
@@ -28,18 +28,18 @@ pub struct ConnectArgs {
     pub namespace: Option<String>,
 }
 
-/// A cluster, and where in it.
+/// A connection to a cluster, and the namespace in it.
 #[derive(Clone)]
 pub struct Connection {
     /// Its client.
     pub client: Client,
     /// The namespace asked for, or that of the context.
     pub namespace: String,
-    /// Where the API server is, for messages.
+    /// Address of the API server, for messages.
     server: String,
 }
 
-/// Why the cluster did not give what was asked.
+/// Reason why a request to the cluster failed.
 #[derive(Debug, Error)]
 pub enum ClusterError {
     /// No cluster could be found.
@@ -58,7 +58,7 @@ pub enum ClusterError {
         /// What went wrong.
         cause: String,
     },
-    /// It doesn't know who asks.
+    /// The API server doesn't accept the credentials.
     #[error(
         "the API server at {server} does not accept the credentials of the kubeconfig; log in again, or use --context"
     )]
@@ -66,7 +66,7 @@ pub enum ClusterError {
         /// Its address.
         server: String,
     },
-    /// It doesn't allow it.
+    /// The user lacks the right.
     #[error(
         "you may not read {what}; ask for a role that has get, list and watch of them, such as view with projsync-viewer"
     )]
@@ -74,20 +74,20 @@ pub enum ClusterError {
         /// Which objects.
         what: String,
     },
-    /// The custom resources are not there.
+    /// The custom resources are not installed.
     #[error(
         "this cluster has no Projections: Projsync's custom resources are not installed (`projsync crds | kubectl apply --server-side -f -` installs them)"
     )]
     NotInstalled,
-    /// There is no such object.
+    /// The object doesn't exist.
     #[error("there is no {what} in namespace {namespace}; use -n for another one")]
     NotFound {
         /// Which object.
         what: String,
-        /// Where it was looked for.
+        /// The namespace that was searched.
         namespace: String,
     },
-    /// Anything else.
+    /// Something else failed.
     #[error("can't read {what}: {cause}")]
     Other {
         /// Which objects.
@@ -101,12 +101,12 @@ impl ConnectArgs {
     /// Makes a client. Nothing is sent yet.
     ///
     /// # Errors
-    /// Where no cluster is configured, or its certificates or credentials are unusable.
+    /// If no cluster is configured, or its certificates or credentials are unusable.
     pub async fn connect(&self) -> Result<Connection, ClusterError> {
         let (mut config, _) = self.kubeconfig.config().await?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(READ_TIMEOUT);
-        // Its retries go on for longer than anybody waits at a terminal.
+        // kube's own retries go on for longer than anybody waits at a terminal.
         config.default_retry = false;
         let namespace = self
             .namespace
@@ -126,7 +126,7 @@ impl ConnectArgs {
 }
 
 impl Connection {
-    /// What to say of a failed request for `what`.
+    /// Describes a failed request for `what`.
     #[must_use]
     pub fn error(&self, what: &str, error: &kube::Error) -> ClusterError {
         let server = || self.server.clone();
@@ -157,14 +157,14 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Whether an answer says that there is no such thing. That of an unknown resource has
-/// no reason, only the code.
+/// Returns whether an answer says that something doesn't exist. The answer for an unknown resource
+/// has no reason, only the code.
 #[must_use]
 pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
-/// Whether an answer says that one may not.
+/// Returns whether an answer says that the user lacks the right.
 #[must_use]
 pub fn is_forbidden(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_forbidden())

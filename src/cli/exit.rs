@@ -2,27 +2,27 @@
 
 use std::process::ExitCode;
 
-/// How a command ended. clap ends with 2 where it can't read the command line.
+/// Result of a command. clap exits with 2 if it can't parse the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It did what was asked.
+    /// The command did what was asked.
     Success,
-    /// It could not.
+    /// The command failed.
     Error,
     /// Something is out of sync (`status --exit-code`, `status --wait`).
     OutOfSync,
-    /// Nothing is known to be out of sync, but of some Pods it can't be told.
+    /// Nothing is known to be out of sync, but the content of some Pods is not known.
     Unknown,
 }
 
-/// For the help of commands whose exit code only says whether they did what was asked.
+/// Exit codes in the help of commands that only succeed or fail.
 pub const OF_OTHERS: &str = "\
 Exit codes:
   0  done
   1  it could not be done
   2  the command line can't be understood";
 
-/// For the help of `status`.
+/// Exit codes in the help of `status`.
 pub const OF_STATUS: &str = "\
 Exit codes:
   0  done; with --exit-code or --wait: everything is in sync
@@ -33,7 +33,7 @@ Exit codes:
      some Pods started with can't be told";
 
 impl Exit {
-    /// The number.
+    /// The exit code as a number.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {

@@ -1,4 +1,4 @@
-//! `projsync explain`: all about one workload.
+//! `projsync explain`: everything about one workload.
 
 use super::connect::ConnectArgs;
 use super::exit::Exit;
@@ -32,7 +32,7 @@ pub struct ExplainArgs {
 /// Explains the workload.
 ///
 /// # Errors
-/// Where it does not exist or the cluster can't be read.
+/// If it does not exist or the cluster can't be read.
 pub async fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let connection = args.connect.connect().await?;
     let fetch = Fetch::new(&connection, false);

@@ -1,7 +1,7 @@
-//! Reading from the cluster what the reports are made of.
+//! Reads the objects for reports from the cluster.
 //!
-//! Never a ConfigMap or Secret: Projections, workloads, Pods and revisions are
-//! enough. What one may not see is noted, and the rest is shown.
+//! It reads Projections, workloads, Pods and revisions, but never a ConfigMap or Secret. If the
+//! user lacks a right, that is noted and the rest is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -24,16 +24,16 @@ use crate::kinds::{Pods, WorkloadKind};
 use crate::report::name::WorkloadName;
 use crate::report::objects::{Objects, Workload};
 
-/// How many objects a page of a list has.
+/// Number of objects in a page of a list.
 const PAGE: u32 = 500;
 
 /// Reads from one namespace, or from all of them, and notes what it couldn't see.
 #[derive(Debug)]
 pub struct Fetch<'a> {
     connection: &'a Connection,
-    /// Whether lists are of all namespaces rather than of the connection's.
+    /// True if lists cover all namespaces, not only the connection's.
     all: bool,
-    /// What couldn't be seen, in sentences.
+    /// Notes on what couldn't be seen.
     pub notes: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ macro_rules! of_kind {
 }
 
 impl<'a> Fetch<'a> {
-    /// Reads from the connection's namespace, or (`all`) lists from every one.
+    /// Makes a reader of the connection's namespace, or (`all`) of every namespace.
     #[must_use]
     pub fn new(connection: &'a Connection, all: bool) -> Self {
         Self {
@@ -68,10 +68,10 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// All Projections. One that can't be decoded is noted.
+    /// Reads all Projections. A Projection that can't be decoded is noted.
     ///
     /// # Errors
-    /// Where they can't be read: nothing can be told without them.
+    /// If they can't be read, since nothing can be reported without them.
     pub async fn projections(&mut self) -> Result<Vec<Projection>, ClusterError> {
         type Guarded = DeserializeGuard<Projection>;
         match self
@@ -87,7 +87,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// The Projection of a workload; `None` where there is none.
+    /// Reads the Projection of a workload; `None` if there is none.
     async fn projection(
         &mut self,
         name: &WorkloadName,
@@ -96,7 +96,7 @@ impl<'a> Fetch<'a> {
             Api::namespaced(self.connection.client.clone(), &self.connection.namespace);
         match api.get_opt(&projection_name(name.kind, &name.name)).await {
             Ok(Some(projection)) => Ok(self.decoded(projection)),
-            // Is it this one that is missing, or the whole resource?
+            // Find out whether this Projection is missing or the whole resource.
             Ok(None) => match api.list(&ListParams::default().limit(1)).await {
                 Err(error) if is_not_found(&error) => Err(ClusterError::NotInstalled),
                 _ => Ok(None),
@@ -105,7 +105,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// One that another version of Projsync wrote is noted.
+    /// Notes a Projection that another version of Projsync wrote.
     fn decoded(&mut self, guarded: DeserializeGuard<Projection>) -> Option<Projection> {
         let bad = match guarded.0 {
             Ok(projection) => return Some(projection),
@@ -119,10 +119,10 @@ impl<'a> Fetch<'a> {
         None
     }
 
-    /// The uids of the workloads of all kinds with these labels.
+    /// Finds the uids of workloads of all kinds with these labels.
     ///
     /// # Errors
-    /// Where they can't be read: then nothing can be selected.
+    /// If they can't be read, since nothing can be selected then.
     pub async fn labelled(&self, labels: &str) -> Result<BTreeSet<String>, ClusterError> {
         let mut uids = BTreeSet::new();
         for kind in WorkloadKind::all() {
@@ -136,10 +136,10 @@ impl<'a> Fetch<'a> {
         Ok(uids)
     }
 
-    /// The workloads of the namespace, and its Pods.
+    /// Reads the workloads and Pods of the namespace.
     ///
     /// # Errors
-    /// Where something can't be read, for another reason than that one may not.
+    /// If something can't be read, except for a missing right.
     pub async fn namespace(mut self) -> Result<Objects, ClusterError> {
         let mut objects = Objects::new(&self.connection.namespace);
         let mut nothing_seen = true;
@@ -154,7 +154,7 @@ impl<'a> Fetch<'a> {
         let projections = projections.into_iter().map(|p| (name(&p), p));
         let mut projections: BTreeMap<_, _> = projections.collect();
         for kind in WorkloadKind::all() {
-            const WITHOUT: &str = "they are told of only as far as Projections go";
+            const WITHOUT: &str = "only what their Projections say is shown";
             let seen = of_kind!(kind, K => self.list::<K>(None, WITHOUT).await?.map(|listed| {
                 for shown in listed {
                     let name = WorkloadName::new(kind, shown.name());
@@ -175,10 +175,10 @@ impl<'a> Fetch<'a> {
         Ok(objects)
     }
 
-    /// One workload and its Pods; where Projsync rolled it, its revisions too.
+    /// Reads a workload and its Pods, and its revisions if Projsync has rolled it.
     ///
     /// # Errors
-    /// Where there is no such workload, or something can't be read.
+    /// If the workload doesn't exist, or something can't be read.
     pub async fn one(mut self, name: &WorkloadName) -> Result<(Workload, Objects), ClusterError> {
         let mut objects = Objects::new(&self.connection.namespace);
         let kind = name.kind;
@@ -205,7 +205,7 @@ impl<'a> Fetch<'a> {
                 self.replica_sets(&mut objects, selector.as_ref()).await?;
             }
             Pods::UpdateRevision | Pods::NewestRevision if objects.was_rolled() => {
-                const WITHOUT: &str = "the revision to undo to can't be told";
+                const WITHOUT: &str = "the revision for an undo is not known";
                 let listed = self.list::<ControllerRevision>(selector.as_ref(), WITHOUT);
                 objects.add_controller_revisions(listed.await?.unwrap_or_default());
             }
@@ -240,7 +240,7 @@ impl<'a> Fetch<'a> {
             result => self.seen(
                 result,
                 &K::plural(&()),
-                "the workload is told of only as far as its Projection goes",
+                "only what its Projection says is shown",
             ),
         }
     }
@@ -250,7 +250,7 @@ impl<'a> Fetch<'a> {
         objects: &mut Objects,
         selector: Option<&Selector>,
     ) -> Result<(), ClusterError> {
-        const WITHOUT: &str = "which Pods are a Deployment's can't be told";
+        const WITHOUT: &str = "it is not known which Pods belong to a Deployment";
         let listed = self.list::<ReplicaSet>(selector, WITHOUT).await?;
         objects.add_replica_sets(listed.unwrap_or_default());
         Ok(())
@@ -269,7 +269,7 @@ impl<'a> Fetch<'a> {
         Ok(())
     }
 
-    /// The objects of a kind, all or those selected; `None` where one may not see them.
+    /// Lists objects of a kind, all or those selected; `None` without the right to see them.
     async fn list<K: Slim>(
         &mut self,
         selector: Option<&Selector>,
@@ -283,7 +283,7 @@ impl<'a> Fetch<'a> {
         self.seen(listed, &K::plural(&()), without)
     }
 
-    /// A whole list, page by page.
+    /// Reads a whole list, page by page.
     async fn pages<K, T>(&self, params: ListParams) -> kube::Result<Vec<T>>
     where
         K: Resource<DynamicType = ()>,
@@ -311,7 +311,7 @@ impl<'a> Fetch<'a> {
         Request::new(K::url_path(&(), namespace))
     }
 
-    /// What is projected can be told without Projections; what Pods have of it can't.
+    /// Notes missing Projections: without them the uses are known, but not what Pods have.
     fn without_projections(
         &mut self,
         error: ClusterError,
@@ -319,7 +319,7 @@ impl<'a> Fetch<'a> {
         match error {
             ClusterError::Forbidden { .. } | ClusterError::NotInstalled => {
                 self.notes.push(format!(
-                    "what is managed, and what Pods have, can't be told: {error}"
+                    "it is not known what is managed and what Pods have: {error}"
                 ));
                 Ok(Vec::new())
             }
@@ -327,7 +327,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// What one may not see is noted; other errors end the command.
+    /// Notes a missing right; other errors end the command.
     fn seen<T>(
         &mut self,
         result: kube::Result<T>,

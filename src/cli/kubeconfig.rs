@@ -1,4 +1,4 @@
-//! Finding a cluster: by a kubeconfig, or as a Pod in it.
+//! Connection to a cluster: by a kubeconfig, or by the service account of a Pod.
 
 use std::io;
 use std::path::PathBuf;
@@ -35,10 +35,10 @@ pub enum ConfigError {
 }
 
 impl KubeconfigArgs {
-    /// How to reach the API server, and the namespace of the context or the Pod.
+    /// The configuration of the connection, and the namespace of the context or the Pod.
     ///
     /// # Errors
-    /// Where no cluster is configured, or it can't be used.
+    /// If no cluster is configured, or the configuration is unusable.
     pub async fn config(&self) -> Result<(Config, Option<String>), ConfigError> {
         let Some(kubeconfig) = self.read()? else {
             if self.context.is_some() {

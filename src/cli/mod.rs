@@ -1,6 +1,6 @@
 //! The command line.
 //!
-//! A command connects, reads ([`fetch`]), makes a [report](crate::report) and prints it
+//! A command connects, reads objects ([`fetch`]), makes a [report](crate::report) and prints it
 //! ([`output`]).
 
 pub mod completions;
@@ -25,17 +25,17 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use exit::Exit;
 
-/// How users call the plugin.
+/// Name of the plugin for users.
 const PLUGIN: &str = "kubectl projsync";
 
-/// The file by which kubectl finds it.
+/// File name by which kubectl finds the plugin.
 const PLUGIN_FILE: &str = "kubectl-projsync";
 
 /// Keeps running Pods in step with the ConfigMaps and Secrets projected into them.
 #[derive(Debug, Parser)]
 #[command(name = "projsync", version = crate::VERSION, propagate_version = true)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -59,7 +59,7 @@ pub enum Command {
     /// Print a script that completes the command line
     #[command(long_about = completions::LONG_ABOUT)]
     Completions(completions::CompletionsArgs),
-    /// Write the documents that are made from code
+    /// Write the documents that are generated from code
     #[command(hide = true)]
     Docs(docs::DocsArgs),
 }
@@ -69,7 +69,7 @@ pub enum Command {
 pub fn command(program: &str) -> clap::Command {
     Cli::command()
         .bin_name(program)
-        // Values that happen to be in the environment are not part of the help.
+        // Values from the environment don't belong in the help.
         .mut_subcommands(|command| command.mut_args(|argument| argument.hide_env_values(true)))
 }
 
@@ -83,8 +83,8 @@ pub fn program(called: Option<&OsString>) -> &'static str {
     }
 }
 
-/// Reads the command line and does what it says. Ends the process where it can't be
-/// understood, or only asks for help.
+/// Parses the command line and runs the command. Exits the process if the command line is invalid
+/// or asks for help.
 pub fn main(arguments: Vec<OsString>) -> Exit {
     let program = program(arguments.first());
     let mut command = command(program);
@@ -116,13 +116,13 @@ fn execute(command: Command, program: &str) -> anyhow::Result<Exit> {
     }
 }
 
-/// Waits for a few requests: one thread is enough.
+/// Runs a future on this thread, which is enough for a few requests.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build()?.block_on(work)
 }
 
-/// An error and its causes, each said once: some errors repeat theirs.
+/// An error and its causes, each named once, since some errors repeat their causes.
 fn chain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {

@@ -1,4 +1,4 @@
-//! Printing reports, as the command line is asked to.
+//! Printing of reports.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -17,15 +17,15 @@ pub enum Format {
     Table,
     /// A table with more columns
     Wide,
-    /// The same facts as JSON
+    /// The same data as JSON
     Json,
-    /// The same facts as YAML
+    /// The same data as YAML
     Yaml,
     /// Only names, one per line, as kubectl accepts them
     Name,
 }
 
-/// A report in a format.
+/// Writes a report in a format.
 ///
 /// # Errors
 /// When it can't be written as such.
@@ -42,7 +42,7 @@ pub fn text(report: &impl Report, format: Format, now: Timestamp) -> anyhow::Res
     Ok(page.text(colours()))
 }
 
-/// Prints a report; its notes go to standard error where they aren't in it.
+/// Prints a report. Notes go to standard error unless the format contains them.
 ///
 /// # Errors
 /// When it can't be written.
@@ -54,7 +54,8 @@ pub fn show(report: &impl Report, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether standard output takes colours: a terminal, and nobody said no.
+/// Returns whether standard output gets colours: it is a terminal, and the environment doesn't
+/// forbid them.
 #[must_use]
 pub fn colours() -> bool {
     takes_colours(
@@ -69,7 +70,7 @@ fn takes_colours(terminal: bool, no_color: Option<&str>, term: Option<&str>) -> 
     terminal && no_color.is_none_or(str::is_empty) && term != Some("dumb")
 }
 
-/// Writes to standard output. That nobody reads on (`| head`) is no error.
+/// Writes to standard output. A reader that has gone away (`| head`) is no error.
 ///
 /// # Errors
 /// When it can't be written.
@@ -81,7 +82,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes lines on what couldn't be seen to standard error.
+/// Writes notes to standard error.
 pub fn print_notes(notes: &[String]) {
     for note in notes {
         print_error_line(&format!("note: {note}"));
@@ -90,7 +91,7 @@ pub fn print_notes(notes: &[String]) {
 
 /// Writes a line to standard error.
 pub fn print_error_line(text: &str) {
-    // Where standard error is closed nobody is left to be told.
+    // If standard error is closed, nobody reads this.
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }
 

@@ -11,7 +11,7 @@ use crate::telemetry::logs;
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
-/// On one thread: it mostly waits, and each event would wake the others for nothing.
+/// It uses one thread, since it mostly waits and each event would wake further threads needlessly.
 ///
 /// # Errors
 /// Where it can't start, or where a part of it ended that must not.

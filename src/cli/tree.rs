@@ -1,4 +1,4 @@
-//! `projsync tree`: what projects what.
+//! `projsync tree`: who projects what.
 
 use super::connect::ConnectArgs;
 use super::exit::Exit;
@@ -38,7 +38,7 @@ pub struct TreeArgs {
 /// Shows the tree.
 ///
 /// # Errors
-/// Where the workload does not exist or the cluster can't be read.
+/// If the workload does not exist or the cluster can't be read.
 pub async fn run(args: &TreeArgs) -> anyhow::Result<Exit> {
     let connection = args.connect.connect().await?;
     let fetch = Fetch::new(&connection, false);

@@ -1,15 +1,15 @@
-//! Times as people read them.
+//! Ages and times in people's words.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-/// How long ago: `5m ago`.
+/// Time since then: `5m ago`.
 #[must_use]
 pub fn ago(time: &Time, now: Timestamp) -> String {
     format!("{} ago", span(now.as_second() - time.0.as_second()))
 }
 
-/// How far ahead: `in 20s`; of what has passed how long ago.
+/// Time until then: `in 20s`. If it has passed: `5m ago`.
 #[must_use]
 pub fn until(time: &Time, now: Timestamp) -> String {
     let seconds = time.0.as_second() - now.as_second();
@@ -19,7 +19,7 @@ pub fn until(time: &Time, now: Timestamp) -> String {
     format!("in {}", span(seconds))
 }
 
-/// A span as kubectl shows ages: two units where the second one matters.
+/// A duration in kubectl's style for ages: two units if the second one matters.
 fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);

@@ -1,4 +1,4 @@
-//! What a change of content would bring about.
+//! Effects of a change of content.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use crate::core::policy::{Effective, Selected};
 use crate::core::time::Mono;
 use crate::kinds::Class;
 
-/// What happens to a consumer when the keys that it sees change, the least first.
+/// Effect on a consumer when keys that it sees change, in order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Effect {
-    /// Nothing: it has ended, or is being deleted.
+    /// Nothing happens: it has ended or is being deleted.
     None,
     /// The kubelet refreshes its files.
     Refreshed,
-    /// The kubelet refreshes its files, and Projsync rolls it all the same.
+    /// The kubelet refreshes its files, and Projsync rolls it too.
     RefreshedAndRolled,
-    /// Projsync rolls it, which is needed.
+    /// Projsync rolls it, which it needs.
     Rolled,
-    /// Its next run has the new content; the one under way keeps the old.
+    /// Its next run has the new content; the current run keeps the old.
     NextRun,
-    /// It must be rolled, which Projsync would put off for some reason.
+    /// It must be rolled, which Projsync would delay for a reason.
     Held,
-    /// It must be rolled, and nobody does it.
+    /// It must be rolled by hand.
     ToRoll,
-    /// It must be deleted and created again, and nobody does it.
+    /// It must be deleted and created again by hand.
     ToRecreate,
 }
 
 impl Effect {
-    /// What a workload has to expect, and why where it is held.
+    /// Effect on a workload, and the reason if it would be held.
     #[must_use]
     pub fn on_workload(workload: &Workload, uses: &Uses) -> (Self, Option<Reason>) {
         let decision = decision(workload, uses);
@@ -57,7 +57,7 @@ impl Effect {
         (effect, None)
     }
 
-    /// What a Pod has to expect that no workload owns.
+    /// Effect on a Pod that no workload owns.
     #[must_use]
     pub fn on_pod(pod: &Pod, class: Class) -> Self {
         let owner = pod.object.owner.as_ref();
@@ -69,7 +69,7 @@ impl Effect {
         }
     }
 
-    /// In words that follow the name of a consumer.
+    /// The effect in words that follow the name of a consumer.
     #[must_use]
     pub fn describe(self, reason: Option<&str>) -> String {
         let text = match self {
@@ -88,16 +88,15 @@ impl Effect {
         }
     }
 
-    /// Whether somebody has to do something.
+    /// Returns whether somebody has to do something.
     #[must_use]
     pub const fn needs_somebody(self) -> bool {
         matches!(self, Self::Held | Self::ToRoll | Self::ToRecreate)
     }
 }
 
-/// What Projsync would decide if this source changed now and nothing else did: the
-/// operator's own decision, of a Pod that lacks the change. `None` where it doesn't
-/// manage the workload, or its policy leaves the source out.
+/// Projsync's decision if only this source changed now: the operator's own code decides, on a Pod
+/// without the change. `None` if the workload is not managed or its policy excludes the source.
 fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
     workload.record(uses)?;
     let policy = workload.status()?.policy.as_ref()?;

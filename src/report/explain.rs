@@ -1,4 +1,4 @@
-//! `explain`: all about one workload.
+//! `explain`: everything about one workload.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::api::policy::Strategy;
 use crate::api::projection::{DecisionRecord, PolicyInForce, ProjectionStatus, RollRecord, State};
 use crate::core::plan::Tally;
 
-/// All about one workload.
+/// Everything about one workload.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
@@ -27,24 +27,24 @@ pub struct Explanation {
     pub namespace: String,
     /// Whether Projsync manages it.
     pub managed: bool,
-    /// Why it is not managed, and what to do about it.
+    /// Reason why it is not managed, and what to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_managed: Option<String>,
     /// Where things stand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// What was decided last, and why.
+    /// The last decision and its reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionRecord>,
-    /// What to do about it.
+    /// Advice on the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<&'static str>,
-    /// The policy in force, and why.
+    /// The policy in force and the reason for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyInForce>,
     /// What it projects.
     pub projects: Vec<Projected>,
-    /// What the kubelet refreshes itself.
+    /// Volumes that the kubelet refreshes by itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub self_refreshing: Vec<SelfRefreshing>,
     /// Pods by state.
@@ -54,7 +54,7 @@ pub struct Explanation {
     pub pods: Vec<PodLine>,
     /// The last rolls, the newest first.
     pub rolls: Vec<RollRecord>,
-    /// How to undo the last change that was not ours; absent where Projsync never rolled it.
+    /// How to undo the last change that was not Projsync's; absent if Projsync never rolled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
     /// What couldn't be seen.
@@ -62,7 +62,7 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Explains a workload among the objects.
+    /// Makes the report on a workload from the objects.
     #[must_use]
     pub fn new(workload: &Workload, objects: &Objects) -> Self {
         let managed = workload.projection.is_some();
@@ -87,7 +87,7 @@ impl Explanation {
     }
 }
 
-/// The reason that somebody may want advice on.
+/// The reason that advice is given on.
 fn reason(status: &ProjectionStatus) -> Option<Reason> {
     let text = &status.decision.as_ref()?.reason;
     let mut all = Reason::ALL.iter();
@@ -98,7 +98,7 @@ fn reason(status: &ProjectionStatus) -> Option<Reason> {
     }
 }
 
-/// Why a workload without a Projection has none.
+/// Reason why a workload has no Projection.
 fn not_managed(sync: Option<&str>) -> String {
     match sync {
         Some("false") => {
@@ -260,13 +260,13 @@ fn how_to_undo(undo: &Undo) -> Page {
             page.push(Line::of(Tone::Strong, format!("  {command}")));
         }
         None => page.push(Line::plain(
-            "Every revision that the cluster keeps has the template of now, so there is none to undo to. To go further back, apply an earlier manifest; revisionHistoryLimit says how many revisions are kept.",
+            "Every revision that the cluster keeps has the current template, so none of them undoes a change. To go further back, apply an earlier manifest; revisionHistoryLimit says how many revisions are kept.",
         )),
     }
     if undo.plain_undo_is_ours {
         page.push(Line::of(
             Tone::Faint,
-            "`kubectl rollout undo` without a revision only undoes a roll by Projsync: new Pods start from the same template, with the content of now.",
+            "`kubectl rollout undo` without a revision only undoes a roll by Projsync: new Pods start from the same template, with the current content.",
         ));
     }
     page

@@ -1,14 +1,14 @@
-//! What people are told of a cluster: status, tree, explain, and what a change would do.
+//! Reports for people: status, tree, explain, and the effects of a change.
 //!
-//! Everything here is pure: a report is made of objects that were read, serializes as it is,
-//! and renders to a [`Page`](output::Page). Whoever shows it (the command line, a web view)
-//! reads, calls and prints.
+//! All of this is pure. A report is made of objects that were read; it can be serialized, and
+//! renders to a [`Page`](output::Page). The command line, or a web view, reads the objects and
+//! prints the report.
 //!
-//! - [`objects`] has what was read: workloads, Pods, Projections, and whose Pods are whose.
-//! - [`uses`] has what a Pod template projects, in words.
-//! - [`effect`] has what a change of content would bring about.
+//! - [`objects`] has the objects that were read, and the workloads that own the Pods.
+//! - [`uses`] has the uses in a Pod template, in words.
+//! - [`effect`] has the effects of a change of content.
 //! - [`status`], [`tree`], [`explain`] and [`undo`] are the reports.
-//! - [`output`] is the one way out: text that can't act on a terminal, JSON and YAML.
+//! - [`output`] writes text that can't act on a terminal, JSON and YAML.
 
 pub mod age;
 pub mod effect;
@@ -31,12 +31,12 @@ use serde::Serialize;
 
 use output::Page;
 
-/// What a command shows.
+/// A report that can be shown.
 pub trait Report: Serialize {
-    /// The report for people; `wide` for those with wide terminals.
+    /// The report as lines for people; `wide` shows more columns.
     fn page(&self, wide: bool, now: Timestamp) -> Page;
 
-    /// The names of what it is about, as kubectl takes them.
+    /// The names of the objects in the report, as kubectl accepts them.
     fn names(&self) -> Vec<String>;
 
     /// What couldn't be seen, and what looks wrong.

@@ -1,4 +1,4 @@
-//! `KIND/NAME` as users type it.
+//! Names of objects as users type them: `KIND/NAME`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,30 +28,30 @@ pub struct WorkloadName {
     pub name: String,
 }
 
-/// What `tree` can begin with.
+/// Root of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Root {
-    /// From a source to what projects it.
+    /// A source; the tree shows who projects it.
     Source(SourceName),
-    /// From a workload to what it projects.
+    /// A workload; the tree shows what it projects.
     Workload(WorkloadName),
 }
 
-/// A name that can't be understood.
+/// Reason why a name can't be understood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
-    /// There is no slash, or more than one.
+    /// The name has no slash, or more than one.
     #[error("write KIND/NAME, such as {example}")]
     Shape {
         /// A name of the wanted kind.
         example: &'static str,
     },
-    /// A kind that is not among those wanted.
+    /// The kind is not one of those that are possible.
     #[error("{kind:?} is none of {wanted}")]
     Kind {
         /// What was typed.
         kind: String,
-        /// What could be.
+        /// The possible kinds.
         wanted: String,
     },
     /// No object can have this name.

@@ -1,4 +1,4 @@
-//! What was read of a namespace, and whose Pods are whose.
+//! The objects of a namespace, and the workloads that own its Pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::core::index::Index;
 use crate::core::object::{pod, workload};
 use crate::kinds::{WorkloadId, WorkloadKind};
 
-/// A namespace as far as it was read.
+/// The objects of a namespace, as far as they could be read.
 #[derive(Debug, Default)]
 pub struct Objects {
     /// Its name.
     pub namespace: Arc<str>,
     /// The workloads.
     pub workloads: Vec<Workload>,
-    /// The Pods by name; `None` where one may not see them.
+    /// The Pods by name; `None` without the right to see them.
     pub pods: Option<BTreeMap<Arc<str>, Pod>>,
-    /// What the controllers of the workloads keep.
+    /// Revisions that the workloads' controllers keep.
     pub revisions: Vec<Revision>,
     /// What couldn't be seen.
     pub notes: Vec<String>,
@@ -38,13 +38,13 @@ pub struct Objects {
 pub struct Workload {
     /// Which.
     pub name: WorkloadName,
-    /// The object; a bare one where one may not see it.
+    /// The object; an empty one without the right to see it.
     pub object: workload::Workload,
-    /// What its template projects; of one that can't be seen, what its Projection says.
+    /// Uses in its template, or in its Projection if the template can't be seen.
     pub uses: Vec<Uses>,
-    /// What its template has that the kubelet refreshes itself.
+    /// Volumes in its template that the kubelet refreshes by itself.
     pub self_refreshing: Vec<SelfRefreshing>,
-    /// What Projsync says of it; `None` where it is not managed.
+    /// Its Projection; `None` if it is not managed.
     pub projection: Option<Projection>,
 }
 
@@ -59,14 +59,14 @@ pub struct Pod {
     pub life: Life,
 }
 
-/// A revision that a workload's controller keeps.
+/// A revision kept by a workload's controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
     /// Its number.
     pub number: i64,
     /// `metadata.uid` of the workload.
     pub owner: Arc<str>,
-    /// Hash of its Pod template without our annotation.
+    /// Hash of its Pod template without Projsync's annotation.
     pub template: [u8; 16],
 }
 
@@ -76,12 +76,12 @@ pub struct Revision {
 pub struct PodLine {
     /// `metadata.name`.
     pub name: String,
-    /// What it has; `None` where Projsync doesn't say.
+    /// State of the Pod; `None` if it is not known to Projsync.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<PodState>,
     /// Whether it counts.
     pub life: Life,
-    /// Why it is not Fresh.
+    /// Reason why it is not Fresh.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
@@ -89,7 +89,7 @@ pub struct PodLine {
 // === impl Objects ===
 
 impl Objects {
-    /// Nothing yet.
+    /// Makes an empty collection.
     #[must_use]
     pub fn new(namespace: &str) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl Objects {
         }
     }
 
-    /// Adds a workload, with its Projection where it has one, and tells what selects its Pods.
+    /// Adds a workload with its Projection, if any, and returns the selector of its Pods.
     pub fn add_workload<K: Slim<Object = workload::Workload>>(
         &mut self,
         kind: WorkloadKind,
@@ -112,14 +112,14 @@ impl Objects {
             name: WorkloadName::new(kind, &*name),
             uses: Uses::of(&details.spec),
             self_refreshing: SelfRefreshing::of(&details.spec),
-            // That of a workload of the same name that is gone tells nothing of this one.
+            // A Projection of an earlier workload of the same name doesn't count.
             projection: projection.filter(|p| *p.spec.workload.uid == *object.uid),
             object,
         });
         details.selector
     }
 
-    /// Adds a workload that can't be seen itself.
+    /// Adds a workload that can't be seen, by its Projection.
     pub fn add_projection(&mut self, projection: Projection) {
         let workload = &projection.spec.workload;
         let references = projection.status.iter().flat_map(|s| &s.references);
@@ -188,14 +188,14 @@ impl Objects {
             .ok()
     }
 
-    /// Whether Projsync remembers a roll of a workload.
+    /// Returns whether Projsync remembers a roll of a workload.
     #[must_use]
     pub fn was_rolled(&self) -> bool {
         let mut statuses = self.workloads.iter().filter_map(Workload::status);
         statuses.any(|status| !status.rolls.is_empty())
     }
 
-    /// The Pods of a workload; where none can be seen, those that its Projection names.
+    /// The Pods of a workload, or those that its Projection names if none can be seen.
     #[must_use]
     pub fn pods_of(&self, workload: &Workload) -> Vec<PodLine> {
         match &self.pods {
@@ -240,13 +240,13 @@ impl Objects {
 // === impl Workload ===
 
 impl Workload {
-    /// What Projsync has written of it.
+    /// Status of its Projection.
     #[must_use]
     pub fn status(&self) -> Option<&ProjectionStatus> {
         self.projection.as_ref()?.status.as_ref()
     }
 
-    /// What Projsync knows of these uses; `None` where it doesn't count them.
+    /// Projsync's record of these uses; `None` if they don't count.
     #[must_use]
     pub fn record(&self, uses: &Uses) -> Option<&ReferenceRecord> {
         self.status()?.references.iter().find(|record| {
@@ -256,7 +256,7 @@ impl Workload {
         })
     }
 
-    /// A Pod of this workload, with what its Projection says of it.
+    /// A Pod of this workload, with its state from the Projection.
     fn pod(&self, name: &str, life: Life) -> PodLine {
         let pods = self.status().map(|status| &status.pods);
         let named = pods.and_then(|pods| pods.not_fresh.iter().find(|pod| pod.name == name));
@@ -280,7 +280,7 @@ impl Workload {
 // === impl Pod ===
 
 impl Pod {
-    /// The owner as users name it (`job/migrate`), or the Pod itself where nobody owns it.
+    /// The owner in users' words (`job/migrate`), or the Pod itself if nobody owns it.
     #[must_use]
     pub fn owner(&self) -> String {
         match &self.object.owner {

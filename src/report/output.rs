@@ -1,33 +1,33 @@
-//! The one way out: lines of spans, tables, JSON and YAML.
+//! Output: lines of spans, tables, JSON and YAML.
 //!
-//! Names, reasons and messages come from the cluster, where anybody may have
-//! written them. Every text passes [`clean`] on its way out, here and nowhere
-//! else, so none can move the cursor, hide a line or set a colour.
+//! Names, reasons and messages come from the cluster, where anybody may have written
+//! them. Every text passes [`clean`] here and nowhere else, so none can move the cursor,
+//! hide a line or set a colour.
 
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// How a text looks where there are colours.
+/// Tone of a text, which becomes a colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
-    /// As it is.
+    /// Text without a colour.
     #[default]
     Plain,
-    /// A name to find.
+    /// A name to look for.
     Strong,
-    /// All is well.
+    /// Something that is well.
     Good,
-    /// On its way.
+    /// Something that is under way.
     Busy,
-    /// Somebody has to look at it.
+    /// Something that somebody has to look at.
     Bad,
-    /// Beside the point.
+    /// Something of little importance.
     Faint,
 }
 
-/// Text that can't do anything but be read.
+/// Text that can't act on a terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Span {
     tone: Tone,
@@ -42,17 +42,17 @@ pub struct Line(Vec<Span>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page(Vec<Line>);
 
-/// Rows whose columns are aligned, as kubectl does it.
+/// Rows with aligned columns, in kubectl's style.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     rows: Vec<Vec<Line>>,
 }
 
-/// The gap between two columns.
+/// Gap between two columns.
 const GAP: usize = 3;
 
-/// Replaces what could act on a terminal: control characters (line breaks too),
-/// and those that reverse or hide text.
+/// Replaces characters that could act on a terminal: control characters, including line
+/// breaks, and those that reverse or hide text.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let acts = |c: char| {
@@ -64,7 +64,7 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
-/// A report as JSON, with every text in it [`clean`].
+/// Writes a report as JSON, with every text [cleaned](clean).
 ///
 /// # Errors
 /// When it can't be written as such.
@@ -94,7 +94,7 @@ fn clean_value(value: &mut Value) {
 // === impl Tone ===
 
 impl Tone {
-    /// The parameters of the escape sequence that sets it.
+    /// Parameters of the escape sequence that sets the colour.
     const fn code(self) -> Option<&'static str> {
         match self {
             Self::Plain => None,
@@ -130,13 +130,13 @@ impl Line {
         self
     }
 
-    /// Adds text after two spaces, if there is any.
+    /// Adds text after two spaces, unless it is empty.
     #[must_use]
     pub fn beside(self, tone: Tone, text: impl fmt::Display) -> Self {
         self.beside_line(Self::of(tone, text))
     }
 
-    /// Adds another line's spans after two spaces, if it has any.
+    /// Adds the spans of another line after two spaces, unless it is empty.
     #[must_use]
     pub fn beside_line(self, other: Self) -> Self {
         match other.is_empty() {
@@ -145,14 +145,14 @@ impl Line {
         }
     }
 
-    /// Adds another line's spans.
+    /// Adds the spans of another line.
     #[must_use]
     pub fn join(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
 
-    /// Whether there is no text.
+    /// Returns whether the line has no text.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -181,7 +181,7 @@ impl Page {
         self.0.push(line);
     }
 
-    /// Adds an empty line, a heading and what belongs to it.
+    /// Adds an empty line, a heading and the lines under it.
     pub fn section(&mut self, heading: &str, lines: Self) {
         if lines.0.is_empty() {
             return;
@@ -193,12 +193,12 @@ impl Page {
         }
     }
 
-    /// Adds another page's lines.
+    /// Adds the lines of another page.
     pub fn append(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    /// The lines, each ended.
+    /// The lines, each with its end.
     #[must_use]
     pub fn text(&self, colours: bool) -> String {
         let mut out = String::new();
@@ -220,7 +220,7 @@ impl FromIterator<Line> for Page {
 // === impl Table ===
 
 impl Table {
-    /// A table with these headings.
+    /// Makes a table with these headings.
     #[must_use]
     pub fn new<'a>(headings: impl IntoIterator<Item = &'a str>) -> Self {
         let headings = headings.into_iter().map(Line::plain).collect();
@@ -229,7 +229,7 @@ impl Table {
         }
     }
 
-    /// A table without headings.
+    /// Makes a table without headings.
     #[must_use]
     pub fn bare() -> Self {
         Self::default()
@@ -240,7 +240,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// The rows with their columns aligned.
+    /// The rows, with aligned columns.
     #[must_use]
     pub fn lines(self) -> Page {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What a workload projects, with what Projsync knows of it.
+//! The references of a workload, with Projsync's knowledge of them.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -19,22 +19,23 @@ pub struct Projected {
     pub source: SourceName,
     /// Whether running containers see changes.
     pub class: Class,
-    /// How it is seen.
+    /// Uses of the source.
     pub uses: Vec<OneUse>,
-    /// Whether it, or a required key of it, doesn't exist.
+    /// True if the source or a required key of it doesn't exist.
     pub missing: bool,
-    /// Whether its policy leaves it out.
+    /// True if the workload's policy excludes the source.
     pub excluded: bool,
-    /// Since when its content is what it is, as far as known.
+    /// Time from which the current content is in force, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
-    /// The keys that changed then.
+    /// Keys that changed at that time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<String>,
 }
 
 impl Projected {
-    /// What a workload projects, by source and class; where keys are given, what sees them.
+    /// The references of a workload, by source and class; if keys are given, only those that see
+    /// them.
     #[must_use]
     pub fn of(workload: &Workload, keys: &[String]) -> Vec<Self> {
         let managed = workload.status().is_some();
@@ -54,17 +55,17 @@ impl Projected {
         projected.filter(|one| !one.uses.is_empty()).collect()
     }
 
-    /// What is wrong with the source, or that the policy leaves it out.
+    /// A problem of the source, or a note that the policy excludes it.
     #[must_use]
     pub fn trouble(&self) -> Line {
         match (self.missing, self.excluded) {
             (true, _) => missing(),
-            (false, true) => Line::of(Tone::Faint, "left out by the policy"),
+            (false, true) => Line::of(Tone::Faint, "excluded by the policy"),
             (false, false) => Line::default(),
         }
     }
 
-    /// The same, or else since when its content is what it is.
+    /// That note, or the time from which the current content is in force.
     #[must_use]
     pub fn content(&self, now: Timestamp) -> Line {
         let trouble = self.trouble();
@@ -79,7 +80,7 @@ impl Projected {
     }
 }
 
-/// Said of a source of which only that much is known.
+/// Note on a source of which nothing else is known.
 pub(super) fn missing() -> Line {
     Line::of(Tone::Bad, "does not exist, or lacks a required key")
 }

@@ -1,4 +1,4 @@
-//! What `status` tells: one row for each managed workload.
+//! `status`: one row for each managed workload.
 
 use std::cmp::Reverse;
 
@@ -15,23 +15,23 @@ use crate::api::projection::{Outcome, State};
 use crate::api::{Projection, Reason};
 use crate::core::plan::Tally;
 
-/// How long after the time that a decision names the operator may be taken for gone.
+/// Time after which an operator that has not acted as decided may be down.
 const OVERDUE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The managed workloads, worst first.
+/// Report on the managed workloads, worst first.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// One for each workload.
+    /// The rows, one for each workload.
     pub items: Vec<Row>,
-    /// What couldn't be seen, and what looks wrong.
+    /// Notes on what couldn't be seen and what looks wrong.
     pub notes: Vec<String>,
-    /// Whether they are of several namespaces.
+    /// True if the workloads are of several namespaces.
     #[serde(skip)]
     pub namespaces: bool,
 }
 
-/// One workload.
+/// A row of the report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
@@ -39,29 +39,29 @@ pub struct Row {
     pub namespace: String,
     /// Which.
     pub workload: WorkloadName,
-    /// Where things stand; absent while nothing has been decided.
+    /// State of the workload; absent while nothing has been decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// How many ConfigMaps and Secrets it projects.
+    /// Number of ConfigMaps and Secrets that it projects.
     pub sources: u32,
-    /// Its Pods by state.
+    /// Number of its Pods in each state.
     pub pods: Tally,
-    /// What was decided.
+    /// What is done about the workload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Outcome>,
-    /// Why, as a constant.
+    /// Reason, as a constant.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Why, in a sentence.
+    /// Reason, as a sentence.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// When something will be done.
+    /// Time at which something will be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
-    /// When Projsync last rolled it.
+    /// Time of the last roll by Projsync.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_roll: Option<Time>,
-    /// The policy in force; absent where the defaults are.
+    /// The policy in force; absent if the defaults are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
 }
@@ -88,7 +88,7 @@ impl From<&Projection> for Row {
 }
 
 impl Row {
-    /// How much somebody should look at it.
+    /// Urgency of the row, for sorting.
     fn severity(&self) -> u8 {
         match self.state {
             Some(State::Held) => 5,
@@ -100,20 +100,20 @@ impl Row {
         }
     }
 
-    /// Whether the operator should have acted long ago.
+    /// Returns whether the operator should have acted long ago.
     fn is_overdue(&self, now: Timestamp) -> bool {
         let until = self.until.as_ref();
         until.is_some_and(|until| now.duration_since(until.0) > OVERDUE)
     }
 
-    /// Whether some Pod may have old content.
+    /// Returns whether some Pod may have old content.
     fn is_out_of_sync(&self) -> bool {
         !matches!(self.state, Some(State::InSync | State::Unknown))
     }
 }
 
 impl Status {
-    /// Sorts the rows and says what looks wrong.
+    /// Sorts the rows and notes what looks wrong.
     #[must_use]
     pub fn new(mut items: Vec<Row>, mut notes: Vec<String>, now: Timestamp) -> Self {
         items.sort_by_cached_key(|row| {
@@ -140,13 +140,13 @@ impl Status {
         }
     }
 
-    /// How many workloads are not in sync.
+    /// Number of workloads that are not in sync.
     #[must_use]
     pub fn out_of_sync(&self) -> usize {
         self.items.iter().filter(|row| row.is_out_of_sync()).count()
     }
 
-    /// Whether of some Pods it can't be told what they have.
+    /// Returns whether the content of some Pods is not known.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.items

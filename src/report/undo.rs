@@ -1,4 +1,4 @@
-//! Which revision undoes the last change of a template that was not ours.
+//! How to undo the last change of a template that was not Projsync's.
 
 use std::cmp::Reverse;
 
@@ -11,21 +11,21 @@ use crate::kinds::Pods;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Undo {
-    /// What `--to-revision` must say; absent where every revision that is kept has the
-    /// template of now.
+    /// Value of `--to-revision`; absent if every revision that is kept has the current
+    /// template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_revision: Option<i64>,
     /// The whole command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Whether `kubectl rollout undo` without it would only undo a roll of Projsync.
+    /// True if `kubectl rollout undo` without it would only undo a roll of Projsync.
     pub plain_undo_is_ours: bool,
 }
 
 impl Undo {
-    /// Finds the newest revision whose template differs from the current one by more
-    /// than our annotation; `None` where Projsync never rolled the workload or nothing
-    /// is known of its revisions.
+    /// Finds the newest revision whose template differs from the current one by more than
+    /// Projsync's annotation. `None` if Projsync never rolled the workload or its revisions are
+    /// not known.
     #[must_use]
     pub fn of(workload: &Workload, objects: &Objects) -> Option<Self> {
         if workload.status()?.rolls.is_empty() {
@@ -37,7 +37,7 @@ impl Undo {
         let newest = kept.first()?.template;
         let current = match workload.name.kind.pods {
             Pods::ReplicaSets => workload.object.template.hash,
-            // Their revisions hold the template in another form.
+            // Revisions of other kinds hold the template in another form.
             Pods::UpdateRevision | Pods::NewestRevision => newest,
         };
         let other = kept.iter().find(|revision| revision.template != current);
@@ -49,7 +49,7 @@ impl Undo {
         Some(Self {
             to_revision,
             command,
-            // Without a number kubectl takes the last revision but one.
+            // Without a number kubectl takes the second to last revision.
             plain_undo_is_ours: kept.get(1).is_some_and(|it| it.template == current),
         })
     }

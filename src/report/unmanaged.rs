@@ -1,7 +1,7 @@
-//! What a Pod has that no workload's template tells of, such as a bare one or a Job's.
+//! The content of Pods that belong to no managed workload, such as bare Pods and those of Jobs.
 //!
-//! Nobody keeps a timeline for it. But where a managed workload projects the same keys, its
-//! Projection says when they changed; and the Pod says when its containers started.
+//! Projsync keeps no timeline for such a Pod. But if a managed workload projects the same keys,
+//! its Projection says when they changed, and the Pod says when its containers started.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,12 +11,12 @@ use crate::api::projection::{PodState, TimelineEntry};
 use crate::cluster::views::Life;
 use crate::kinds::Class;
 
-/// A start is told by a node's clock and a change by the API server's: the nearer they are the
-/// less can be told.
+/// Difference between a start, by a node's clock, and a change, by the API server's, below which
+/// their order is not known.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// What the Pod has of a source, and why; `None` where nothing speaks against its being Fresh,
-/// which is not the same.
+/// State of the Pod for a source, and the reason. `None` means that nothing shows that it is not
+/// Fresh, which doesn't prove that it is.
 #[must_use]
 pub(super) fn state(pod: &Pod, uses: &Uses, workloads: &[Workload]) -> Option<(PodState, String)> {
     if pod.life != Life::Active || uses.class != Class::Frozen {
@@ -36,7 +36,7 @@ pub(super) fn state(pod: &Pod, uses: &Uses, workloads: &[Workload]) -> Option<(P
     }
 }
 
-/// When the first of the containers that see the source started.
+/// Start of the first container that sees the source.
 fn started(pod: &Pod, uses: &Uses) -> Option<Timestamp> {
     let sees = |name: &str| {
         uses.uses
@@ -51,7 +51,7 @@ fn started(pod: &Pod, uses: &Uses) -> Option<Timestamp> {
         .min()
 }
 
-/// When a key that is seen changed last, as far as a Projection tells.
+/// Last change of a key that is seen, as far as a Projection shows it.
 fn last_change(uses: &Uses, workloads: &[Workload]) -> Option<Timestamp> {
     let seen = uses.key_names();
     let changes = |entry: &&TimelineEntry| {

@@ -1,4 +1,4 @@
-//! What a Pod or Pod template projects, as reports show it.
+//! The uses in a Pod or Pod template, as reports show them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +14,11 @@ use crate::kinds::Class;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Uses {
-    /// What is projected.
+    /// The source that is projected.
     pub source: SourceName,
-    /// How it reaches running containers.
+    /// Whether running containers see changes.
     pub class: Class,
-    /// One by one.
+    /// The single uses.
     pub uses: Vec<OneUse>,
 }
 
@@ -28,33 +28,33 @@ pub struct Uses {
 pub struct OneUse {
     /// `volume`, `projected`, `env`, `envFrom`.
     pub place: String,
-    /// Key → path or variable name; `None` where every key is seen.
+    /// Keys with their paths or variable names; `None` if every key is seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<SeenKey>>,
-    /// Goes before each key (`envFrom`).
+    /// Prefix of each key (`envFrom`).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prefix: String,
     /// Variables of `envFrom` that the container's own `env` hides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<String>,
-    /// Whether Pods start without it.
+    /// True if Pods start without the source.
     pub optional: bool,
-    /// The containers that see it so, as far as known.
+    /// Containers with this use, as far as known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<String>,
 }
 
-/// A key, and under which name it is seen.
+/// A key, and the name under which it is seen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeenKey {
     /// The key of the source.
     pub key: String,
-    /// Path below the volume, or name of the variable.
+    /// Path in the volume, or name of the variable.
     pub name: String,
 }
 
-/// What the kubelet refreshes itself in a volume.
+/// A part of a volume that the kubelet refreshes by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SelfRefreshing {
@@ -69,7 +69,7 @@ pub struct SelfRefreshing {
 // === impl Uses ===
 
 impl Uses {
-    /// What a Pod or Pod template projects, by source and class.
+    /// The uses in a Pod or Pod template, by source and class.
     #[must_use]
     pub fn of(spec: &PodSpec) -> Vec<Self> {
         type Containers = BTreeMap<OneUse, Vec<String>>;
@@ -91,7 +91,7 @@ impl Uses {
             .collect()
     }
 
-    /// The keys that are seen, each once; `None` where every key is.
+    /// The keys that are seen, each once; `None` if every key is.
     #[must_use]
     pub fn key_names(&self) -> Option<BTreeSet<&str>> {
         let all: Option<Vec<_>> = self.uses.iter().map(OneUse::key_names).collect();
@@ -100,7 +100,7 @@ impl Uses {
 }
 
 impl From<&ReferenceRecord> for Uses {
-    /// Says less than a Pod template: not which key is used in which way.
+    /// The uses in a Projection. It doesn't say which key is used in which way.
     fn from(record: &ReferenceRecord) -> Self {
         let whole = record.keys.len() == record.keys_total as usize;
         let keys = record.keys.iter().map(|key| SeenKey {
@@ -148,7 +148,8 @@ impl From<&Use> for OneUse {
 }
 
 impl OneUse {
-    /// What of it sees these keys; `None` if nothing does. No keys stand for all.
+    /// The part of the uses that sees these keys, or any key if none is given; `None` if there is
+    /// none.
     #[must_use]
     pub fn only(&self, asked: &[String]) -> Option<Self> {
         if asked.is_empty() {
@@ -168,7 +169,7 @@ impl OneUse {
         seen.then_some(part)
     }
 
-    /// The keys, each once; `None` where every key is seen.
+    /// The keys, each once; `None` if every key is seen.
     #[must_use]
     pub fn key_names(&self) -> Option<BTreeSet<&str>> {
         let keys = self.keys.as_ref()?;
@@ -185,7 +186,7 @@ impl OneUse {
         }
     }
 
-    /// The names under which keys are seen, where these are others: `as LOG_LEVEL`.
+    /// The names under which keys are seen, if they differ from the keys: `as LOG_LEVEL`.
     #[must_use]
     pub fn names(&self) -> String {
         let keys = self.keys.as_deref().unwrap_or_default();
@@ -218,7 +219,7 @@ pub(super) fn keys_in_words<'a>(keys: Option<impl IntoIterator<Item = &'a str>>)
 // === impl SelfRefreshing ===
 
 impl SelfRefreshing {
-    /// What a Pod template has that the kubelet refreshes itself.
+    /// Finds the volumes in a Pod template that the kubelet refreshes by itself.
     #[must_use]
     pub fn of(spec: &PodSpec) -> Vec<Self> {
         let found = self_refreshing(spec).into_iter();

@@ -6,7 +6,7 @@ use crate::api::projection::{PodState, State};
 use crate::cluster::views::Life;
 use crate::core::plan::Tally;
 
-/// A workload's state, coloured.
+/// State of a workload, with its tone.
 pub(super) fn state(state: Option<State>) -> Line {
     match state {
         Some(State::InSync) => Line::of(Tone::Good, "InSync"),
@@ -18,7 +18,7 @@ pub(super) fn state(state: Option<State>) -> Line {
     }
 }
 
-/// What a Pod has, coloured.
+/// State of a Pod, with its tone.
 pub(super) fn pod_state(pod: &PodLine) -> Line {
     match (pod.life, pod.state) {
         (Life::Terminating, _) => Line::of(Tone::Faint, "Terminating"),
@@ -31,7 +31,7 @@ pub(super) fn pod_state(pod: &PodLine) -> Line {
     }
 }
 
-/// `1 Fresh, 2 Stale`; `none` where there are no Pods.
+/// `1 Fresh, 2 Stale`; `none` without Pods.
 pub(super) fn pods(tally: &Tally) -> Line {
     let named = [
         (tally.fresh, "Fresh", Tone::Plain),

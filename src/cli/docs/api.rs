@@ -1,4 +1,4 @@
-//! `api.md`: the reference of the custom resources, made from their definitions.
+//! `api.md`: the reference of the custom resources, generated from their definitions.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::HEADER;
 use crate::api::{crd, names};
 
-/// An example of each kind, as a user would write or see it.
+/// An example of each kind.
 const EXAMPLES: [(&str, &str); 3] = [
     (
         "SyncPolicy",
@@ -24,7 +24,7 @@ const EXAMPLES: [(&str, &str); 3] = [
 /// The document.
 ///
 /// # Errors
-/// When a schema can't be told as JSON.
+/// If a schema can't be written as JSON.
 pub(super) fn text() -> serde_json::Result<String> {
     let mut text = format!(
         "{HEADER}# API reference\n\n\
@@ -46,7 +46,7 @@ pub(super) fn text() -> serde_json::Result<String> {
     Ok(text)
 }
 
-// Writing to a String doesn't fail, so its results are dropped below.
+// Writing to a String can't fail, so its results are dropped below.
 
 fn definition(
     text: &mut String,
@@ -103,7 +103,7 @@ fn definition(
     Ok(())
 }
 
-/// A row for each field below this object, those inside of a field right after it.
+/// Adds a row for each field of the object, followed by the fields inside it.
 fn fields(text: &mut String, path: &str, object: &Value) {
     let required = object["required"].as_array();
     for (name, schema) in object["properties"].as_object().into_iter().flatten() {
@@ -128,7 +128,7 @@ fn fields(text: &mut String, path: &str, object: &Value) {
     }
 }
 
-/// The fields inside of a field, be it an object, a list or a map.
+/// Adds the fields inside a field, which may be an object, a list or a map.
 fn inside(text: &mut String, path: &str, schema: &Value) {
     fields(text, &format!("{path}."), schema);
     for (part, mark) in [("items", "[]"), ("additionalProperties", ".*")] {
@@ -138,7 +138,7 @@ fn inside(text: &mut String, path: &str, schema: &Value) {
     }
 }
 
-/// The type, as Kubernetes' own reference writes it.
+/// Type of a field, in the style of Kubernetes' own reference.
 fn kind(schema: &Value) -> String {
     let format = schema["format"].as_str();
     match schema["type"].as_str().unwrap_or_default() {
@@ -152,7 +152,7 @@ fn kind(schema: &Value) -> String {
     }
 }
 
-/// What the API server holds a value to, in words.
+/// Constraints on a value, in words.
 fn constraints(schema: &Value) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(values) = schema["enum"].as_array() {
@@ -206,7 +206,7 @@ fn constraints(schema: &Value) -> Vec<String> {
     all
 }
 
-/// The CEL rules of a schema, each with what is said to whoever breaks it.
+/// CEL rules of a schema, each with its message.
 fn rules(schema: &Value) -> Vec<String> {
     let rules = schema["x-kubernetes-validations"].as_array();
     rules
@@ -238,7 +238,7 @@ fn annotations(text: &mut String) {
     );
 }
 
-/// Text inside of a table: a bar ends the cell even between backticks.
+/// Text for a cell of a table, where a bar ends the cell even between backticks.
 fn cell(text: &str) -> String {
     text.replace('|', r"\|")
 }

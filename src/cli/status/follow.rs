@@ -26,13 +26,13 @@ use crate::report::status::Status;
 /// Changes that come within this time are shown together.
 const TOGETHER: Duration = Duration::from_millis(300);
 
-/// How often a terminal is drawn again though nothing changed, for the ages.
+/// Time after which a terminal is redrawn without changes, to update ages.
 const REDRAW: Duration = Duration::from_secs(10);
 
-/// Homes the cursor and clears what is below.
+/// Escape sequence that moves the cursor home and clears the screen.
 const CLEAR: &str = "\u{1b}[H\u{1b}[J";
 
-/// One that can't be decoded is as none; the list before has said so.
+/// Takes a Projection that can't be decoded as missing, since the list before has noted it.
 type Guarded = DeserializeGuard<Projection>;
 
 /// The Projections, kept up to date.
@@ -47,7 +47,7 @@ struct Followed<'a> {
 
 impl<'a> Followed<'a> {
     async fn new(args: &'a StatusArgs, connection: &'a Connection) -> anyhow::Result<Self> {
-        // A list says best what is wrong with reading them.
+        // A list gives the best error if they can't be read.
         Fetch::new(connection, args.all_namespaces)
             .projections()
             .await?;
@@ -69,7 +69,7 @@ impl<'a> Followed<'a> {
         Ok(followed)
     }
 
-    /// What is to be shown now. Labels may have changed, so they are asked for again.
+    /// The report to show now. Labels are read again, since they may have changed.
     async fn report(&self) -> anyhow::Result<Status> {
         let fetch = Fetch::new(self.connection, self.args.all_namespaces);
         let filter = self.args.filter(&fetch).await?;
@@ -78,7 +78,7 @@ impl<'a> Followed<'a> {
         Ok(filter.report(projections, Vec::new()))
     }
 
-    /// Waits for the first list, then for changes; several in a row count as one.
+    /// Waits for the first list, then for changes. Several in a row count as one.
     async fn changed(&mut self) -> anyhow::Result<()> {
         loop {
             self.step().await?;
@@ -96,7 +96,7 @@ impl<'a> Followed<'a> {
         }
     }
 
-    /// Takes in one event. Dropping the future loses none.
+    /// Takes in one event. Dropping the future loses no event.
     async fn step(&mut self) -> anyhow::Result<()> {
         match self.events.next().await {
             Some(Ok(event)) => self.complete |= matches!(event, Event::InitDone),
@@ -106,7 +106,7 @@ impl<'a> Followed<'a> {
         Ok(())
     }
 
-    /// What was seen once will be seen again; what never was may not be there.
+    /// Ends with the error unless a first list was complete: then the resource exists, and a retry helps.
     fn failed(&self, error: &watcher::Error) -> anyhow::Result<()> {
         let cause = match error {
             watcher::Error::InitialListFailed(error)
@@ -144,7 +144,7 @@ pub(super) async fn watch(args: &StatusArgs, connection: &Connection) -> anyhow:
         }
         before = Some(report.items);
         match redraws {
-            // The ages on the screen grow.
+            // Update the ages on the screen.
             true => timeout(REDRAW, followed.changed())
                 .await
                 .unwrap_or(Ok(()))?,

@@ -69,19 +69,19 @@ fn stable_for(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Which Projections are shown.
+/// The Projections to show.
 #[derive(Debug)]
 pub(super) struct Filter<'a> {
-    /// By name; all if empty.
+    /// Names of workloads; all if empty.
     pub(super) workloads: &'a [WorkloadName],
-    /// By uid, where labels select; all if `None`.
+    /// Uids of workloads that the labels select; all if `None`.
     pub(super) labelled: Option<BTreeSet<String>>,
-    /// Whether they are of several namespaces.
+    /// True if they are of several namespaces.
     pub(super) namespaces: bool,
 }
 
 impl Filter<'_> {
-    /// The row of a Projection that is shown.
+    /// The row of a Projection, if it is to be shown.
     fn row(&self, projection: &Projection) -> Option<Row> {
         let uid = &projection.spec.workload.uid;
         let labelled = self.labelled.as_ref();
@@ -90,7 +90,7 @@ impl Filter<'_> {
         (named && labelled.is_none_or(|uids| uids.contains(uid))).then_some(row)
     }
 
-    /// The report of what is shown.
+    /// The report on the Projections to show.
     fn report<'p>(
         &self,
         projections: impl IntoIterator<Item = &'p Projection>,
@@ -108,7 +108,7 @@ impl Filter<'_> {
 /// Shows the managed workloads.
 ///
 /// # Errors
-/// Where Projections can't be read, or a workload that was named is not managed.
+/// If Projections can't be read, or a named workload is not managed.
 pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     let connection = args.connect.connect().await?;
     if args.wait {
@@ -142,7 +142,7 @@ async fn fetch(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Sta
 }
 
 impl StatusArgs {
-    /// The workloads that were asked for and are not in the report.
+    /// The requested workloads that are not in the report.
     fn missing(&self, report: &Status) -> Vec<String> {
         let named = self.workloads.iter();
         named
@@ -163,7 +163,7 @@ impl StatusArgs {
     }
 }
 
-/// What a report means for a script.
+/// The exit code for a report.
 fn exit(report: &Status) -> Exit {
     match (report.out_of_sync(), report.is_unknown()) {
         (0, false) => Exit::Success,

@@ -50,9 +50,9 @@ pub struct Facts<'a> {
 pub struct Decision {
     /// What is done.
     pub verdict: Verdict,
-    /// Why, as a constant.
+    /// Reason, as a constant.
     pub reason: Reason,
-    /// Why, in a sentence.
+    /// Reason, as a sentence.
     pub message: String,
 }
 

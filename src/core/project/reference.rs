@@ -73,7 +73,7 @@ pub struct Use {
 pub struct Reference {
     /// What is projected (the namespace is the workload's).
     pub source: (SourceKind, Arc<str>),
-    /// How it reaches running containers.
+    /// Whether running containers see changes.
     pub class: Class,
     /// Sorted, without duplicates.
     pub uses: Box<[Use]>,

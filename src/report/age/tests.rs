@@ -1,4 +1,4 @@
-//! Times as people read them.
+//! Ages and times in people's words.
 
 use super::*;
 

@@ -69,7 +69,7 @@ Policy
 Projects
   configmap/app         Live     volume color, log.level as color, level                               a changed 5m ago
   configmap/app         Frozen   env log.level as LOG_LEVEL; volume color, log.level as color, level   a changed 5m ago
-  secret/db             Frozen   envFrom all keys as DB_* (optional)                                   left out by the policy
+  secret/db             Frozen   envFrom all keys as DB_* (optional)                                   excluded by the policy
   serviceAccountToken   Live     volume token                                                          refreshed by the kubelet itself
 
 Pods
@@ -196,7 +196,7 @@ fn where_only_our_rolls_are_kept_there_is_no_revision() {
         .replica_set("web", "web-4", "4", template("web:2", Some("v1.b")));
     assert_eq!(undo(&shop), (None, true));
     let text = text(&shop);
-    assert!(text.contains("there is none to undo to"), "{text}");
+    assert!(text.contains("none of them undoes a change"), "{text}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Drawing a tree.
+//! Lines of a tree.
 
 use crate::report::output::{Line, Page, Tone};
 
-/// A line and what hangs below it.
+/// A line and the lines below it.
 pub(super) struct Node {
     pub(super) line: Line,
     pub(super) below: Vec<Node>,

@@ -1,4 +1,4 @@
-//! `tree`: from a source to who sees it, and from a workload to what it sees.
+//! `tree`: who sees a source, and what a workload sees.
 
 mod drawing;
 mod source;
@@ -14,7 +14,7 @@ use super::output::{Line, Tone};
 use super::words;
 use drawing::Node;
 
-/// A Pod as a leaf.
+/// The line of a Pod.
 fn pod(pod: &PodLine) -> Node {
     Node::leaf(
         Line::plain(format!("pod/{}", pod.name))

@@ -1,4 +1,4 @@
-//! From a source by class and keys to whoever sees it.
+//! The tree of a source: by class and keys, who sees it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::report::uses::{OneUse, Uses, keys_in_words};
 use crate::report::words::{self, in_containers};
 use crate::report::{Report, projected, unmanaged};
 
-/// Who sees a source, and how.
+/// Report on who sees a source.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceTree {
@@ -24,18 +24,18 @@ pub struct SourceTree {
     pub source: SourceName,
     /// Where it is.
     pub namespace: String,
-    /// Whether a workload says that it, or a required key of it, doesn't exist.
+    /// True if, according to a workload, the source or a required key of it doesn't exist.
     pub missing: bool,
-    /// Only who sees these keys; every key if empty.
+    /// Keys that the report is limited to; every key if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
-    /// By class, then by place and keys.
+    /// Ways in which the source is seen, by class, place and keys.
     pub uses: Vec<UseNode>,
     /// What couldn't be seen.
     pub notes: Vec<String>,
 }
 
-/// Who sees the same keys in the same way.
+/// Consumers that see the same keys in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UseNode {
@@ -43,10 +43,10 @@ pub struct UseNode {
     pub class: Class,
     /// `volume`, `projected`, `env`, `envFrom`.
     pub place: String,
-    /// The keys, of those asked for; absent where every key is seen.
+    /// The keys, as far as the report is limited to them; absent if every key is seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<String>>,
-    /// Who.
+    /// The consumers.
     pub consumers: Vec<Consumer>,
 }
 
@@ -56,7 +56,7 @@ pub struct UseNode {
 pub struct Consumer {
     /// `deployment/web`, `job/migrate`, `pod/debug`.
     pub name: String,
-    /// The same as `kubectl -o name` has it.
+    /// The name in the style of `kubectl -o name`.
     #[serde(skip)]
     full_name: String,
     /// Whether Projsync could manage it.
@@ -67,22 +67,22 @@ pub struct Consumer {
     /// Where things stand, if it is managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// How it sees them, in detail.
+    /// The uses in detail.
     pub uses: Vec<OneUse>,
-    /// What happens when the source changes.
+    /// Effect of a change of the source.
     pub effect: Effect,
-    /// Why it would be held.
+    /// Reason why the workload would be held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<&'static str>,
-    /// Its Pods; of a Pod that nobody owns, itself.
+    /// Pods of the consumer; the Pod itself if nobody owns it.
     pub pods: Vec<PodLine>,
 }
 
-/// By class, place and keys, in the order in which they are shown: Live first.
+/// Order in which ways are shown: by class (Live first), place and keys.
 type Found = BTreeMap<(Class, String, Option<Vec<String>>), BTreeMap<String, Consumer>>;
 
 impl SourceTree {
-    /// Finds who sees the source, or these keys of it.
+    /// Makes the report on who sees the source, or these keys of it.
     #[must_use]
     pub fn new(source: SourceName, keys: Vec<String>, objects: &Objects) -> Self {
         let mut found = Found::new();
@@ -119,8 +119,8 @@ impl SourceTree {
         }
     }
 
-    /// Who sees the source, each once; of several ways to see it the one that asks
-    /// for the most counts.
+    /// The consumers, each once. If one sees the source in several ways, the one with the
+    /// strongest effect counts.
     #[must_use]
     pub fn consumers(&self) -> Vec<&Consumer> {
         let mut worst: BTreeMap<&str, &Consumer> = BTreeMap::new();
@@ -134,7 +134,7 @@ impl SourceTree {
     }
 }
 
-/// Puts a consumer under each of its ways to see the source.
+/// Adds a consumer to each of its ways to see the source.
 fn add(found: &mut Found, uses: &Uses, keys: &[String], consumer: &Consumer) {
     for one in uses.uses.iter().filter_map(|one| one.only(keys)) {
         let names = one.key_names();
@@ -166,7 +166,7 @@ impl Consumer {
         }
     }
 
-    /// Of a Pod that no workload owns.
+    /// The consumer of a Pod that no workload owns.
     fn pod(pod: &Pod, uses: &Uses, workloads: &[Workload]) -> Self {
         let (state, reason) = unmanaged::state(pod, uses, workloads).unzip();
         let name = pod.owner();
@@ -191,7 +191,7 @@ impl Consumer {
         }
     }
 
-    /// Adds another way to see the source, and the Pods of one of the same name:
+    /// Adds another way to see the source, and the Pods of a consumer of the same name, such as
     /// those of one Job.
     fn merge(&mut self, other: &Self, one: OneUse) {
         for pod in &other.pods {
@@ -247,7 +247,7 @@ impl Report for SourceTree {
 }
 
 impl SourceTree {
-    /// What a change asks of whom.
+    /// Effects of a change on the consumers.
     fn changes(&self) -> Page {
         let mut consumers = self.consumers();
         consumers.sort_by_key(|consumer| std::cmp::Reverse(consumer.effect));
@@ -279,7 +279,7 @@ impl Consumer {
         } else if self.is_workload {
             line = line.beside(Tone::Faint, "not managed");
         }
-        // A consumer that nobody owns is a Pod itself.
+        // A consumer that nobody owns is a single Pod.
         let itself = |pod: &&PodLine| self.name == format!("pod/{}", pod.name);
         let (itself, pods): (Vec<_>, Vec<_>) = self.pods.iter().partition(itself);
         for pod in &itself {

@@ -252,7 +252,7 @@ fn what_is_missing_or_left_out_is_said_so() {
         "{text}"
     );
     assert!(
-        text.contains("├─ secret/db  left out by the policy\n"),
+        text.contains("├─ secret/db  excluded by the policy\n"),
         "{text}"
     );
 }

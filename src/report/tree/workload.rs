@@ -1,4 +1,4 @@
-//! From a workload to what it projects, and to its Pods.
+//! The tree of a workload: what it projects, and its Pods.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::report::projected::Projected;
 use crate::report::uses::{OneUse, SelfRefreshing};
 use crate::report::words::{self, in_containers};
 
-/// What a workload projects.
+/// Report on what a workload projects.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadTree {
@@ -26,12 +26,12 @@ pub struct WorkloadTree {
     /// Where things stand, if it is managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Only what sees these keys; every key if empty.
+    /// Keys that the report is limited to; every key if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
     /// What it projects, by source and class.
     pub sources: Vec<Projected>,
-    /// What the kubelet refreshes itself.
+    /// Volumes that the kubelet refreshes by itself.
     pub self_refreshing: Vec<SelfRefreshing>,
     /// Its Pods.
     pub pods: Vec<PodLine>,
@@ -40,7 +40,7 @@ pub struct WorkloadTree {
 }
 
 impl WorkloadTree {
-    /// Finds what the workload projects, and what its Pods have of it.
+    /// Makes the report on a workload from the objects.
     #[must_use]
     pub fn new(workload: &Workload, keys: Vec<String>, objects: &Objects) -> Self {
         Self {
