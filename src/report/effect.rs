@@ -14,7 +14,7 @@ use crate::core::history::record::{Record, TrackKey};
 use crate::core::index::View;
 use crate::core::plan::{Decision, Facts, PodFacts, Verdict, decide};
 use crate::core::policy::{Effective, Selected};
-use crate::core::time::Mono;
+use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Class;
 
 /// Effect on a consumer when keys that it sees change, in order of severity.
@@ -46,12 +46,14 @@ impl Effect {
         let verdict = decision.as_ref().map(|d| (&d.verdict, d.reason));
         let effect = match (verdict, uses.class) {
             (Some((_, Reason::Terminating)), _) => Self::None,
-            (Some((Verdict::Roll(_) | Verdict::Wait(_), _)), Class::Frozen) => Self::Rolled,
-            (Some((Verdict::Roll(_) | Verdict::Wait(_), _)), Class::Live) => {
+            (Some((Verdict::Act(_) | Verdict::Wait(_), _)), Class::Frozen) => Self::Rolled,
+            (Some((Verdict::Act(_) | Verdict::Wait(_), _)), Class::Live) => {
                 Self::RefreshedAndRolled
             }
+            (Some((Verdict::Nothing, _) | (_, Reason::ObserveOnly)) | None, Class::Frozen) => {
+                Self::ToRoll
+            }
             (Some((Verdict::Hold, reason)), Class::Frozen) => return (Self::Held, Some(reason)),
-            (Some((Verdict::Nothing, _)) | None, Class::Frozen) => Self::ToRoll,
             (_, Class::Live) => Self::Refreshed,
         };
         (effect, None)
@@ -137,7 +139,10 @@ fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
         unread: None,
         // Of the revision, which nobody reads here.
         key: &DigestKey::new(&[0; 32]),
-        now: Mono::default(),
+        now: Moment {
+            mono: Mono::default(),
+            server: ServerTime::UNIX_EPOCH,
+        },
     }))
 }
 

@@ -5,158 +5,88 @@
 //! the workload is rolled. Events, conditions, metrics and the command line show
 //! the same reason and sentence.
 
+mod act;
+mod decision;
+mod facts;
 mod guards;
 mod pods;
-mod roll;
+mod words;
 
-use std::sync::Arc;
 use std::time::Duration;
 
+pub use act::{Act, Plan};
+use decision::Answer;
+pub use decision::{Decision, Verdict};
+pub use facts::Facts;
+use facts::ManagedFacts;
+use guards::{content, older, pace, seen, wishes};
 pub use pods::{PodFacts, Tally, assess};
-pub use roll::Plan;
+pub use words::count_pods;
+use words::outdated;
 
-use crate::api::projection::Outcome;
-use crate::api::reasons::Reason;
-use crate::core::content::digest::DigestKey;
-use crate::core::history::record::Record;
-use crate::core::index::{SourceName, View};
-use crate::core::policy::Effective;
-use crate::core::time::Mono;
+use crate::api::reasons::Reason::{self, *};
+use crate::core::policy::Selected;
 
 /// How long the kubelet may take to refresh a mounted directory, unless told.
 pub const REFRESH_BOUND: Duration = Duration::from_secs(120);
 
-/// Everything that a decision depends on.
-#[derive(Debug)]
-pub struct Facts<'a> {
-    /// Whether every watch has finished its first list.
-    pub synced: bool,
-    /// The workload, its policy and its Pods.
-    pub view: &'a View<'a>,
-    /// What is remembered of it.
-    pub record: &'a Record,
-    /// What each of its Pods has.
-    pub pods: &'a [PodFacts],
-    /// A source of it whose last version is not read yet.
-    pub unread: Option<&'a SourceName>,
-    /// Makes the revision.
-    pub key: &'a DigestKey,
-    /// The operator's clock.
-    pub now: Mono,
-}
-
-/// What is done, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// What is done.
-    pub verdict: Verdict,
-    /// Reason, as a constant.
-    pub reason: Reason,
-    /// Reason, as a sentence.
-    pub message: String,
-}
-
-/// What is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing: there is nothing to do, or the workload's controller does it.
-    Nothing,
-    /// The workload is rolled.
-    Roll(Plan),
-    /// It is planned again at that time, or when something changes.
-    Wait(Option<Mono>),
-    /// It needs somebody: it is planned again when something changes.
-    Hold,
-}
-
-type Guard = fn(&Facts<'_>) -> Option<Decision>;
+/// A guard, with the reason for which it keeps a managed workload from being rolled.
+type Guard = (Reason, fn(&ManagedFacts<'_>) -> Option<Answer>);
 
 /// In this order: an earlier guard's answer makes the later ones' moot.
 const CHAIN: &[Guard] = &[
-    guards::caches_not_complete,
-    guards::not_managed,
-    guards::terminating,
-    guards::own_write_not_seen,
-    guards::source_not_read,
-    guards::required_missing,
-    guards::edit_not_read,
-    guards::no_pod_outdated,
-    guards::template_not_observed,
-    guards::older_templates_only,
-    guards::suspended,
-    guards::observe_only,
-    guards::paused,
-    guards::settling,
-    guards::minimum_interval,
-    guards::contested,
+    (Terminating, wishes::terminating),
+    (OwnWriteNotSeen, seen::own_write_not_seen),
+    (SourceNotRead, seen::source_not_read),
+    (SourceMissing, content::source_missing),
+    (KeyMissing, content::key_missing),
+    (SourceNotRead, seen::edit_not_read),
+    (InSync, content::in_sync),
+    (TemplateNotObserved, seen::template_not_observed),
+    // Where every outdated Pod is of an older template, a roll would replace none.
+    (Paused, older::paused),
+    (AwaitingDeletion, older::awaiting_deletion),
+    (Blocked, older::blocked),
+    (HeldByPartition, older::held_by_partition),
+    (BeingReplaced, older::being_replaced),
+    // From here on a roll would.
+    (Suspended, wishes::suspended),
+    (ObserveOnly, wishes::observe_only),
+    (Paused, wishes::paused),
+    (Settling, pace::settling),
+    (MinimumInterval, pace::minimum_interval),
+    (Contested, pace::contested),
 ];
 
 /// Decides about one workload.
 #[must_use]
 pub fn decide(facts: &Facts<'_>) -> Decision {
+    // Which policy is in force isn't known before.
+    if !facts.synced {
+        let answer = Answer::wait("The operator has just started and is still listing objects.");
+        return answer.because(CachesNotSynced);
+    }
+    let policy = match facts.view.selected {
+        Selected::Managed(policy) => policy,
+        Selected::NotManaged { reason, message } => {
+            return Answer::nothing(message).because(*reason);
+        }
+    };
+    let facts = ManagedFacts { facts, policy };
     CHAIN
         .iter()
-        .find_map(|guard| guard(facts))
-        .unwrap_or_else(|| roll::roll(facts))
+        .find_map(|(reason, guard)| Some(guard(&facts)?.because(*reason)))
+        .unwrap_or_else(|| roll(&facts))
 }
 
-// === impl Facts ===
-
-impl Facts<'_> {
-    /// The policy in force; the first guards have made sure that there is one.
-    fn policy(&self) -> Option<&Arc<Effective>> {
-        match self.view.selected {
-            crate::core::policy::Selected::Managed(policy) => Some(policy),
-            crate::core::policy::Selected::NotManaged { .. } => None,
-        }
-    }
-
-    /// The outdated Pods of the current template: those that only a roll replaces.
-    fn to_replace(&self) -> impl Iterator<Item = &PodFacts> {
-        self.pods
-            .iter()
-            .filter(|pod| pod.current && pod.is_outdated())
-    }
-
-    fn outdated(&self) -> usize {
-        self.pods.iter().filter(|pod| pod.is_outdated()).count()
-    }
-}
-
-// === impl Decision ===
-
-impl Decision {
-    /// The verdict without what goes with it.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        match self.verdict {
-            Verdict::Nothing => Outcome::Nothing,
-            Verdict::Roll(_) => Outcome::Roll,
-            Verdict::Wait(_) => Outcome::Wait,
-            Verdict::Hold => Outcome::Hold,
-        }
-    }
-
-    fn new(verdict: Verdict, reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            verdict,
-            reason,
-            message: message.into(),
-        }
-    }
-}
-
-/// `1 Pod`, `2 Pods`.
-fn count_pods(count: usize) -> String {
-    match count {
-        1 => "1 Pod".to_owned(),
-        _ => format!("{count} Pods"),
-    }
-}
-
-/// `500ms`, `2s`, `1m30s`.
-fn in_words(duration: Duration) -> String {
-    crate::api::duration::Duration::from(duration).to_string()
+/// What is decided where no guard is in the way.
+fn roll(facts: &ManagedFacts<'_>) -> Decision {
+    let Some(plan) = Plan::of(facts) else {
+        // The guard that waits for unread sources has answered before.
+        return Answer::wait("A source has not been read yet.").because(SourceNotRead);
+    };
+    let message = outdated(facts, format_args!("{} changed.", plan.causes.join("; ")));
+    Answer::new(Verdict::Act(Act::Roll(plan)), message).because(ContentChanged)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn finish(world: &mut World) {
         match world.step().verdict {
             Verdict::Wait(Some(until)) => world.wait(until.since(world.now())),
             Verdict::Wait(None) | Verdict::Nothing | Verdict::Hold => return,
-            Verdict::Roll(_) => {}
+            Verdict::Act(_) => {}
         }
     }
     panic!("never at rest");
@@ -61,7 +61,7 @@ fn a_burst_is_rolled_when_settle_ends_not_when_the_edits_do() {
     let start = world.now();
     for edit in 1..=50 {
         world.write("app", &[("a", &edit.to_string())]);
-        if matches!(world.step().verdict, Verdict::Roll(_)) {
+        if matches!(world.step().verdict, Verdict::Act(_)) {
             assert!(world.now().since(start) <= Duration::from_millis(2100));
             return;
         }
@@ -76,7 +76,7 @@ fn the_fix_of_a_bad_value_does_not_wait_for_its_rollout() {
     world.write("app", &[("a", "bad")]);
     world.read();
     world.wait_secs(2);
-    let Verdict::Roll(plan) = world.plan().verdict else {
+    let Verdict::Act(Act::Roll(plan)) = world.plan().verdict else {
         panic!("no roll");
     };
     world.patch(&plan);
@@ -97,7 +97,7 @@ fn the_fix_of_a_bad_value_does_not_wait_for_its_rollout() {
         panic!("{decision:?}");
     };
     world.wait(until.since(world.now()));
-    assert!(matches!(world.plan().verdict, Verdict::Roll(_)));
+    assert!(matches!(world.plan().verdict, Verdict::Act(_)));
 }
 
 #[test]
@@ -351,10 +351,10 @@ proptest! {
         }
         for _ in 0..10 {
             let decision = world.step();
-            if let Verdict::Roll(plan) = &decision.verdict {
+            if let Verdict::Act(Act::Roll(plan)) = &decision.verdict {
                 // Acted on at once: it never rolls again for the same.
                 let again = world.step();
-                prop_assert!(!matches!(again.verdict, Verdict::Roll(_)), "{plan:?} {again:?}");
+                prop_assert!(!matches!(again.verdict, Verdict::Act(_)), "{plan:?} {again:?}");
             }
             world.wait_secs(31);
         }

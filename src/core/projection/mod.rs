@@ -11,11 +11,11 @@ use crate::api::projection::{
     ProjectionStatus, ReferenceRecord, RollRecord, Since as StoredSince, State, Summary,
     TimelineEntry, WorkloadRef,
 };
-use crate::api::reasons::Reason;
+use crate::api::reasons::{Quality, Reason};
 use crate::core::history::record::{Record, Roll, Track, TrackKey};
 use crate::core::history::timeline::{Content, Entry, Timeline};
 use crate::core::index::View;
-use crate::core::plan::{Decision, PodFacts, Tally, Verdict};
+use crate::core::plan::{Decision, PodFacts, Tally, Verdict, count_pods};
 use crate::core::policy::{Effective, Selected};
 use crate::core::project::reference::Reference;
 use crate::core::time::{Moment, Mono, ServerTime};
@@ -108,8 +108,9 @@ fn state(decision: &Decision, tally: &Tally) -> State {
     match (&decision.verdict, decision.reason) {
         (_, Reason::InSync) if tally.unknown > 0 => State::Unknown,
         (_, Reason::InSync) => State::InSync,
-        (Verdict::Hold, _) | (_, Reason::ObserveOnly) => State::Held,
-        (Verdict::Nothing, Reason::BeingReplaced) | (Verdict::Roll(_), _) => State::Rolling,
+        (Verdict::Hold, _) => State::Held,
+        (Verdict::Act(_), _) => State::Rolling,
+        (_, reason) if reason.is(Quality::Rolling) => State::Rolling,
         (Verdict::Wait(_) | Verdict::Nothing, _) => State::Waiting,
     }
 }
@@ -174,7 +175,7 @@ fn decision(input: &Input<'_>) -> DecisionRecord {
     let outcome = input.decision.outcome();
     let until = match input.decision.verdict {
         Verdict::Wait(until) => until,
-        Verdict::Nothing | Verdict::Roll(_) | Verdict::Hold => None,
+        Verdict::Nothing | Verdict::Act(_) | Verdict::Hold => None,
     };
     let reason = input.decision.reason.as_str();
     let before = input.before.and_then(|before| before.decision.as_ref());
@@ -231,7 +232,8 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         (count, false) => (
             Reason::StateUnknown,
             format!(
-                "What some Pods ({count}) started with is unknown, since nothing was known yet of what they project. They count as having the first content known."
+                "{} started before the projected content was first read. That first content counts as current for such Pods until it changes.",
+                count_pods(count)
             ),
         ),
     };
@@ -253,7 +255,8 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
 fn made_again(pods: u32, key: &TrackKey) -> String {
     let (kind, name) = &key.source;
     format!(
-        "{kind}/{name} was immutable and was made again: a node that had it may go on giving the old content to new Pods, so it can't be told which content some Pods ({pods}) have. Give the new content a new name."
+        "{kind}/{name} was immutable and was made again. A node that had it may go on giving the old content to new Pods, so what {} started with can't be told. Give the new content a new name.",
+        count_pods(pods)
     )
 }
 
@@ -261,7 +264,8 @@ fn made_again(pods: u32, key: &TrackKey) -> String {
 #[must_use]
 pub fn digests_lost(pods: u32) -> String {
     format!(
-        "The stored digests can't be compared any more, so it can't be told what some Pods ({pods}) started with. Nothing is rolled for that."
+        "The stored digests can't be compared any more, so what {} started with can't be told. Nothing is rolled for that.",
+        count_pods(pods)
     )
 }
 

@@ -154,10 +154,10 @@ impl Managed {
                 changes.map_or(WorkloadStep::Rest, WorkloadStep::At)
             }
             Verdict::Wait(Some(until)) => WorkloadStep::At(*until),
-            Verdict::Roll(plan) => WorkloadStep::Roll(Order {
+            Verdict::Act(act) => WorkloadStep::Act(Order {
                 uid: workload.uid.clone(),
                 resource_version: workload.rv.map_or_else(String::new, |rv| rv.to_string()),
-                plan: plan.clone(),
+                act: act.clone(),
                 changed: self.newest_change().unwrap_or(now),
             }),
         }

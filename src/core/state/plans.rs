@@ -47,7 +47,7 @@ impl State {
             pods: &pods,
             unread,
             key: &self.settings.key,
-            now: now.mono,
+            now,
         });
         let news = managed.decide(decision.clone(), pods, now.mono, settled);
         Planned {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::api::policy::PolicyStatus;
 use crate::api::projection::{ProjectionSpec, ProjectionStatus};
 use crate::api::reasons::Reason;
-use crate::core::plan::{Decision, Plan, Verdict};
+use crate::core::plan::{Act, Decision, Verdict};
 use crate::core::policy::PolicyId;
 use crate::core::time::Mono;
 use crate::kinds::{Rv, WorkloadId};
@@ -30,19 +30,19 @@ pub enum WorkloadStep {
     Rest,
     /// It is planned again then.
     At(Mono),
-    /// It is rolled.
-    Roll(Order),
+    /// Its Pods are brought up to date.
+    Act(Order),
 }
 
-/// A roll to be made.
+/// What is to be done to bring Pods up to date.
 #[derive(Debug)]
 pub struct Order {
     /// `metadata.uid` of the workload that was planned for.
     pub uid: Arc<str>,
     /// Its `metadata.resourceVersion`.
     pub resource_version: String,
-    /// What is written.
-    pub plan: Plan,
+    /// What is done.
+    pub act: Act,
     /// When we learned of the change.
     pub changed: Mono,
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::api::reasons::Reason;
 use crate::core::history::record::Roll;
-use crate::core::plan::Verdict;
+use crate::core::plan::{Act, Verdict};
 use crate::core::policy::{CompiledPolicy, PolicyId};
 use crate::core::testing::{World, config_map, reference};
 use crate::kinds::{Class, Rv, WorkloadId};
@@ -63,10 +63,11 @@ fn roll(world: &mut World) {
     world.read();
     world.wait_secs(5);
     let planned = world.planned();
-    let WorkloadStep::Roll(order) = planned.step else {
+    let WorkloadStep::Act(order) = planned.step else {
         panic!("{planned:?}");
     };
-    world.patch(&order.plan);
+    let Act::Roll(plan) = &order.act;
+    world.patch(plan);
 }
 
 fn opt(world: &mut World, sync: &str) {
@@ -266,7 +267,7 @@ fn a_refused_roll_is_told_until_it_is_made() {
     world.write("app", &[("a", "2")]);
     world.read();
     world.wait_secs(5);
-    assert!(matches!(world.planned().step, WorkloadStep::Roll(_)));
+    assert!(matches!(world.planned().step, WorkloadStep::Act(_)));
     let refuse = |world: &mut World| {
         let note = "The API server refuses the roll: freeze".to_owned();
         let now = world.now();
@@ -278,7 +279,7 @@ fn a_refused_roll_is_told_until_it_is_made() {
     assert!(told.message.ends_with("freeze"), "{}", told.message);
     written(&mut world);
     // Trying it again is nothing new to tell of.
-    assert!(matches!(world.planned().step, WorkloadStep::Roll(_)));
+    assert!(matches!(world.planned().step, WorkloadStep::Act(_)));
     refuse(&mut world);
     assert!(matches!(world.report(Pace::AtOnce), ProjectionStep::Rest));
 }
@@ -291,14 +292,7 @@ fn a_new_pod_is_planned_by_the_clock_only_while_in_sync() {
     // Its start has to be covered by `lastInSync`.
     assert!(matches!(world.planned().step, WorkloadStep::At(_)));
 
-    world.write("app", &[("a", "2")]);
-    world.read();
-    world.wait_secs(5);
-    let planned = world.planned();
-    let WorkloadStep::Roll(order) = planned.step else {
-        panic!("{planned:?}");
-    };
-    world.patch(&order.plan);
+    roll(&mut world);
     world.pod("web-3");
     world.read();
     let planned = world.planned();
@@ -323,7 +317,7 @@ fn nobody_is_in_sync_with_an_edit_that_is_not_read() {
     world.read();
     world.wait_secs(5);
     world.write("app", &[("a", "3")]);
-    assert!(matches!(world.planned().step, WorkloadStep::Roll(_)));
+    assert!(matches!(world.planned().step, WorkloadStep::Act(_)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::core::index::{Affected, Index, Seen};
 use crate::core::object::pod::{Container, ContainerStart, Pod, Start};
 use crate::core::object::source::SourceMeta;
 use crate::core::object::workload::{ReplicaSet, Template, Update, Workload};
-use crate::core::plan::{Decision, Plan, PodFacts, REFRESH_BOUND, Verdict, assess};
+use crate::core::plan::{Act, Decision, Plan, PodFacts, REFRESH_BOUND, Verdict, assess};
 use crate::core::policy::{CompiledPolicy, PolicyId};
 use crate::core::project::reference::Reference;
 use crate::core::projection::spec;
@@ -467,7 +467,7 @@ impl World {
     pub(crate) fn step(&mut self) -> Decision {
         self.read();
         let decision = self.plan();
-        if let Verdict::Roll(plan) = &decision.verdict {
+        if let Verdict::Act(Act::Roll(plan)) = &decision.verdict {
             self.patch(plan);
             self.replace_pods();
         }

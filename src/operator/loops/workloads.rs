@@ -8,7 +8,7 @@ use crate::api::reasons::{Quality, Reason};
 use crate::cluster::events::{Notice, Regarding};
 use crate::cluster::write::{self, Patched};
 use crate::core::history::record::Roll;
-use crate::core::plan::Verdict;
+use crate::core::plan::{Act, Plan, Verdict};
 use crate::core::projection::digests_lost;
 use crate::core::state::{Order, Planned, WorkloadStep};
 use crate::kinds::WorkloadId;
@@ -38,8 +38,10 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Outcome {
     match planned.step {
         WorkloadStep::Rest => Outcome::Done,
         WorkloadStep::At(time) => Outcome::After(time.since(now.mono)),
-        WorkloadStep::Roll(_) if !leading => Outcome::Done,
-        WorkloadStep::Roll(order) => roll(&context, &id, order).await,
+        WorkloadStep::Act(_) if !leading => Outcome::Done,
+        WorkloadStep::Act(order) => match &order.act {
+            Act::Roll(plan) => roll(&context, &id, &order, plan).await,
+        },
     }
 }
 
@@ -67,7 +69,7 @@ fn announce_loss(context: &Context, id: &WorkloadId) {
     }
 }
 
-async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
+async fn roll(context: &Context, id: &WorkloadId, order: &Order, plan: &Plan) -> Outcome {
     let kind = id.kind.as_str();
     let target = write::Target {
         id,
@@ -75,30 +77,27 @@ async fn roll(context: &Context, id: &WorkloadId, order: Order) -> Outcome {
         resource_version: &order.resource_version,
     };
     let client = context.clients.requests.clone();
-    let patched = write::roll(client, target, &order.plan.revision, context.timeout).await;
+    let patched = write::roll(client, target, &plan.revision, context.timeout).await;
     let now = context.clock.now();
     let latency = now.since(order.changed);
     let counted = |outcome| context.metrics.rolled(kind, outcome, latency);
     match patched {
         Patched::Done { rv, date } => {
             counted(metrics::Outcome::Success);
-            let causes = order.plan.causes.join("; ");
-            info!(workload = %id, revision = %order.plan.revision, causes, "rolled");
+            let causes = plan.causes.join("; ");
+            info!(workload = %id, revision = %plan.revision, causes, "rolled");
             let roll = Roll {
-                revision: order.plan.revision,
+                revision: plan.revision.clone(),
                 time: date,
                 rv,
-                causes: order.plan.causes,
+                causes: plan.causes.clone(),
             };
-            context.state.lock().rolled(id, roll, &order.plan.base, now);
+            context.state.lock().rolled(id, roll, &plan.base, now);
             context.post(
                 id,
                 Reason::ContentChanged,
                 "Roll",
-                format!(
-                    "Rolled: {causes} changed ({} outdated)",
-                    order.plan.outdated
-                ),
+                format!("Rolled: {causes} changed ({} outdated)", plan.outdated),
             );
             context.workloads.add(id.clone());
             context.reports.add(Subject::Workload(id.clone()));

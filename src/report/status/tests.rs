@@ -75,7 +75,7 @@ fn a_table_for_people() {
         "pods": {"total": 3, "fresh": 1, "stale": 2},
         "decision": {
             "outcome": "Wait", "reason": "MinimumInterval",
-            "message": "2 Pods outdated: the least time between two rolls is 30s.",
+            "message": "2 Pods outdated: two rolls are at least 30s apart.",
             "until": "2026-01-02T12:00:20Z",
         },
     });
@@ -97,7 +97,7 @@ deployment/fine   InSync    -                 2 Fresh            1         -
     assert!(lines[0].starts_with("NAMESPACE   WORKLOAD"), "{wide}");
     assert!(
         lines[1].ends_with(
-            "3m ago      default   in 20s   2 Pods outdated: the least time between two rolls is 30s."
+            "3m ago      default   in 20s   2 Pods outdated: two rolls are at least 30s apart."
         ),
         "{wide}"
     );

@@ -10,7 +10,7 @@ use crate::api::reasons::Reason;
 use crate::core::content::SourceContent;
 use crate::core::content::digest::DigestKey;
 use crate::core::object::pod::ContainerStart;
-use crate::core::plan::Verdict;
+use crate::core::plan::{Act, Verdict};
 use crate::core::testing::{World, config_map, listed, reference, variable};
 
 /// A Deployment that uses `app` as variables, in sync, with two Pods.
@@ -39,7 +39,7 @@ fn settle(world: &mut World) -> usize {
         let decision = world.step();
         match decision.verdict {
             Verdict::Wait(Some(until)) => world.wait(until.since(world.now())),
-            Verdict::Roll(_) => {}
+            Verdict::Act(_) => {}
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => break,
         }
     }
@@ -186,7 +186,7 @@ fn rule_06_a_restart_in_the_middle_of_a_roll_rolls_no_more() {
     world.write("app", &[("a", "2"), ("b", "1")]);
     world.read();
     world.wait_secs(5);
-    let Verdict::Roll(plan) = world.plan().verdict else {
+    let Verdict::Act(Act::Roll(plan)) = world.plan().verdict else {
         panic!("not rolled");
     };
     world.patch(&plan);

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::api::reasons::Reason;
 use crate::core::index::SourceName;
-use crate::core::plan::{Decision, Facts, Verdict, count_pods};
+use crate::core::plan::facts::ManagedFacts;
 
 /// What a roll writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,43 +22,33 @@ pub struct Plan {
 /// How many keys of a source are named.
 const NAMED: usize = 10;
 
-pub(super) fn roll(facts: &Facts<'_>) -> Decision {
-    let Some(base) = base(facts) else {
-        // The guard that waits for unread sources has answered before.
-        return Decision::new(
-            Verdict::Wait(None),
-            Reason::SourceNotRead,
-            "A source has not been read yet.",
-        );
-    };
-    let causes = causes(facts);
-    let outdated = facts.outdated();
-    let message = format!(
-        "{} outdated: {} changed.",
-        count_pods(outdated),
-        causes.join("; ")
-    );
-    let plan = Plan {
-        revision: revision(facts, &base).into(),
-        base,
-        causes,
-        outdated,
-    };
-    Decision::new(Verdict::Roll(plan), Reason::ContentChanged, message)
+// === impl Plan ===
+
+impl Plan {
+    /// What brings all outdated Pods up to date; none while a source is unread.
+    pub(in crate::core::plan) fn of(facts: &ManagedFacts<'_>) -> Option<Self> {
+        let base = base(facts)?;
+        Some(Self {
+            revision: revision(facts, &base).into(),
+            base,
+            causes: causes(facts),
+            outdated: facts.outdated().count(),
+        })
+    }
 }
 
 /// The digest of everything that the workload projects now.
-pub(super) fn base(facts: &Facts<'_>) -> Option<String> {
+pub(in crate::core::plan) fn base(facts: &ManagedFacts<'_>) -> Option<String> {
     let digests = facts.record.newest()?;
     Some(facts.key.revision(&digests).to_string())
 }
 
 /// The digest, with a counter after it where the template, or any revision with a
 /// live outdated Pod, already carries it: the value must be new to start a roll.
-fn revision(facts: &Facts<'_>, base: &str) -> String {
+fn revision(facts: &ManagedFacts<'_>, base: &str) -> String {
     let template = facts.view.workload.template.revision.as_deref();
-    let outdated = facts.pods.iter().filter(|pod| pod.is_outdated());
-    let carried: BTreeSet<&str> = outdated
+    let carried: BTreeSet<&str> = facts
+        .outdated()
         .filter_map(|pod| pod.revision.as_deref())
         .chain(template)
         .collect();
@@ -77,7 +66,7 @@ fn revision(facts: &Facts<'_>, base: &str) -> String {
 }
 
 /// Sources and keys that changed since the outdated Pods started.
-fn causes(facts: &Facts<'_>) -> Vec<String> {
+fn causes(facts: &ManagedFacts<'_>) -> Vec<String> {
     let mut changed: BTreeMap<&SourceName, BTreeSet<&Arc<str>>> = BTreeMap::new();
     for (key, lacks) in facts.to_replace().flat_map(|pod| &pod.outdated) {
         let keys = changed.entry(&key.source).or_default();

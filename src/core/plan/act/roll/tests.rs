@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::api::reasons::Reason;
+use crate::core::plan::{Act, Decision, Verdict};
 use crate::core::testing::{World, reference, variable};
 use crate::kinds::Class;
 
@@ -25,7 +27,7 @@ fn running() -> World {
 fn planned(world: &mut World) -> Plan {
     world.read();
     match world.plan().verdict {
-        Verdict::Roll(plan) => plan,
+        Verdict::Act(Act::Roll(plan)) => plan,
         other => panic!("no roll: {other:?}"),
     }
 }
@@ -150,7 +152,7 @@ fn roll_and_undo(world: &mut World) -> Decision {
     world.wait_secs(60);
     world.read();
     let decision = world.plan();
-    if let Verdict::Roll(plan) = &decision.verdict {
+    if let Verdict::Act(Act::Roll(plan)) = &decision.verdict {
         world.patch(plan);
         world.change_template(1, None);
     }

@@ -1,0 +1,70 @@
+//! What the sources hold, and whether each Pod has it.
+
+use crate::core::content::digest::Missing;
+use crate::core::history::record::{Track, TrackKey};
+use crate::core::plan::decision::{Answer, Verdict};
+use crate::core::plan::facts::ManagedFacts;
+use crate::core::plan::words::count_pods;
+use crate::core::time::Mono;
+
+pub(in crate::core::plan) fn source_missing(facts: &ManagedFacts<'_>) -> Option<Answer> {
+    missing(facts, |key, missing| match missing {
+        Missing::Source => Some(format!("{}/{}", key.source.0, key.source.1)),
+        Missing::Key(_) => None,
+    })
+}
+
+pub(in crate::core::plan) fn key_missing(facts: &ManagedFacts<'_>) -> Option<Answer> {
+    missing(facts, |key, missing| match missing {
+        Missing::Source => None,
+        Missing::Key(name) => Some(format!("Key {name} of {}/{}", key.source.0, key.source.1)),
+    })
+}
+
+/// Pods are never rolled into a state in which they can't start. What is missing may
+/// be in the middle of an edit, so it needs somebody only where it outlasts `settle`.
+fn missing(
+    facts: &ManagedFacts<'_>,
+    name: impl Fn(&TrackKey, &Missing) -> Option<String>,
+) -> Option<Answer> {
+    let mut tracks = facts.record.tracks.iter();
+    let (what, track) =
+        tracks.find_map(|(key, track)| Some((name(key, track.missing.as_ref()?)?, track)))?;
+    let announced = missing_since(track)? + facts.policy.settle;
+    let verdict = match facts.now.mono < announced {
+        true => Verdict::Wait(Some(announced)),
+        false => Verdict::Hold,
+    };
+    Some(Answer::new(
+        verdict,
+        format!(
+            "{what} is required and does not exist, so new Pods could not start. Create it, or make the reference optional."
+        ),
+    ))
+}
+
+/// When we learned that something required of a source is missing.
+fn missing_since(track: &Track) -> Option<Mono> {
+    let entries = track.timeline.as_ref()?.entries().iter().rev();
+    let first = entries.take_while(|entry| entry.missing).last();
+    Some(first.map_or_else(Mono::default, |entry| entry.received))
+}
+
+pub(in crate::core::plan) fn in_sync(facts: &ManagedFacts<'_>) -> Option<Answer> {
+    if facts.outdated().next().is_some() {
+        return None;
+    }
+    let unknown = facts.pods.iter().filter(|pod| !pod.unknown.is_empty());
+    let message = match (facts.pods.len(), unknown.count()) {
+        (0, _) => "There are no Pods.".to_owned(),
+        (_, 0) => "No Pod is outdated.".to_owned(),
+        (_, unknown) => format!(
+            "No Pod is known to be outdated; what {} started with can't be told.",
+            count_pods(unknown)
+        ),
+    };
+    Some(Answer::nothing(message))
+}
+
+#[cfg(test)]
+mod tests;
