@@ -6,7 +6,8 @@ use tracing::info;
 
 use crate::cli::run_args::RunArgs;
 use crate::cluster::watch;
-use crate::operator::run::{self, Options};
+use crate::operator::run::{self, OperatorOptions};
+use crate::serve::http::HttpOptions;
 use crate::telemetry::logs;
 
 /// Runs the operator until SIGTERM or SIGINT.
@@ -32,7 +33,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         namespaces = ?args.scope.namespaces(),
         "starting"
     );
-    let options = Options {
+    let options = OperatorOptions {
         client: args.scope.client_options(),
         namespaces: args.scope.namespaces(),
         lease: args.lease.config(&target.operator_namespace, &identity),
@@ -47,9 +48,11 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
             ..watch::Options::default()
         },
         timeout: args.scope.write_timeout,
-        metrics_address: args.http.metrics_bind_address,
-        debug_address: args.http.debug_bind_address,
-        addresses_file: args.http.addresses_file,
+        http: HttpOptions {
+            metrics: args.http.metrics_bind_address,
+            debug: args.http.debug_bind_address,
+            addresses_file: args.http.addresses_file,
+        },
     };
     run::run(options, async {
         tokio::select! {

@@ -7,12 +7,18 @@
 //! reports:   Projections and policies' status, behind and coalesced
 //! ```
 
+mod announce;
+pub mod clock;
 pub mod context;
-pub mod endpoints;
+pub mod drain;
 pub mod ingest;
+pub mod insight;
+pub mod leadership;
 pub mod loops;
 pub mod queue;
 pub mod run;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod testing;
 mod watches;

@@ -88,7 +88,7 @@ impl Watches<'_> {
     ) where
         K: Watched + Resource<Scope = NamespaceResourceScope>,
     {
-        let client = self.context.clients.watches.clone();
+        let client = self.context.cluster.watches.clone();
         if self.namespaces.is_empty() {
             self.spawn_watch(Api::all(client), false, move |context, change| {
                 ingest(context, &None, change);
@@ -110,7 +110,7 @@ impl Watches<'_> {
         optional: bool,
         ingest: impl Fn(&Context, Change<K>) + Send + 'static,
     ) {
-        let client = self.context.clients.watches.clone();
+        let client = self.context.cluster.watches.clone();
         self.spawn_watch(Api::all(client), optional, ingest);
     }
 

@@ -1,73 +1,27 @@
-//! The standard metrics of a process, read from `/proc/self` at scrape.
+//! The standard figures of a process, read from `/proc/self`.
 //! Where there is no `/proc` they are left out.
-
-use std::fmt;
-
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
 
 /// Clock ticks in a second as `/proc` counts them: 100 on every Linux, whatever the kernel's own rate.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Reads the process's metrics at scrape.
-#[derive(Debug)]
-pub(super) struct Process;
-
-impl Process {
-    /// Name, kind and help, in the order in which they are encoded.
-    pub(super) const METRICS: [(&'static str, &'static str, &'static str); 3] = [
-        (
-            "process_resident_memory_bytes",
-            "gauge",
-            "Resident memory of the process",
-        ),
-        (
-            "process_cpu_seconds",
-            "counter",
-            "Processor time the process used, in user and system mode",
-        ),
-        (
-            "process_start_time_seconds",
-            "gauge",
-            "When the process started, in seconds since 1970",
-        ),
-    ];
+/// Resident memory in bytes.
+pub(super) fn resident_memory() -> Option<f64> {
+    resident_bytes(&read("/proc/self/status")?)
 }
 
-impl Collector for Process {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let read = |path| std::fs::read_to_string(path).ok();
-        let stat = read("/proc/self/stat");
-        let stat = stat.as_deref().and_then(parse_stat);
-        let values = [
-            read("/proc/self/status")
-                .as_deref()
-                .and_then(resident_bytes),
-            stat.as_ref().map(|stat| stat.cpu_seconds),
-            stat.as_ref()
-                .and_then(|stat| Some(boot_time(&read("/proc/stat")?)? + stat.started_after_boot)),
-        ];
-        for ((name, kind, help), value) in Self::METRICS.into_iter().zip(values) {
-            let Some(value) = value else { continue };
-            let help = format!("{help}.");
-            if kind == "counter" {
-                let counter = ConstCounter::new(value);
-                counter.encode(encoder.encode_descriptor(
-                    name,
-                    &help,
-                    None,
-                    MetricType::Counter,
-                )?)?;
-            } else {
-                let gauge = ConstGauge::new(value);
-                gauge.encode(encoder.encode_descriptor(name, &help, None, MetricType::Gauge)?)?;
-            }
-        }
-        Ok(())
-    }
+/// Processor time used, in seconds.
+pub(super) fn cpu_seconds() -> Option<f64> {
+    Some(parse_stat(&read("/proc/self/stat")?)?.cpu_seconds)
+}
+
+/// When the process started, in seconds since 1970.
+pub(super) fn start_time() -> Option<f64> {
+    let stat = parse_stat(&read("/proc/self/stat")?)?;
+    Some(boot_time(&read("/proc/stat")?)? + stat.started_after_boot)
+}
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok()
 }
 
 struct Stat {

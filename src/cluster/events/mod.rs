@@ -51,7 +51,7 @@ impl EventSender {
     pub fn post(&self, mut notice: Notice) {
         notice.note = truncate(&without_control(&notice.note), NOTE_LIMIT).to_owned();
         if self.queue.try_send((notice, Timestamp::now())).is_err() {
-            self.metrics.posted_event(Outcome::Dropped);
+            self.metrics.events.count([Outcome::Dropped.as_str()]);
         }
     }
 }
@@ -105,7 +105,7 @@ impl EventPoster {
     pub async fn run(mut self) {
         while let Some((notice, at)) = self.queue.recv().await {
             let outcome = self.post(&notice, at).await;
-            self.metrics.posted_event(outcome);
+            self.metrics.events.count([outcome.as_str()]);
         }
     }
 

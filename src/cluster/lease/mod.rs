@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use self::config::{LeaseConfig, LeaseConfigError};
 use self::election::{Claim, Election};
-pub use self::leadership::Leadership;
+pub use self::leadership::{Leadership, lapse};
 use crate::cluster::client::error::{describe, describe_watch};
 
 /// Minimum time between two attempts to get the Lease, however often it changes.

@@ -1,5 +1,6 @@
 //! Reads one ConfigMap or Secret and keeps its digests.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -65,51 +66,75 @@ fn hint(status: StatusCode) -> &'static str {
     }
 }
 
-/// Reads the newest version of a source, with the server's time of the answer.
-/// `shown` is the version that the watch has shown last.
-///
-/// # Errors
-/// Where there is no answer in time, or it is neither the object, in that version
-/// or a later one, nor the API server's word that there is none.
-pub async fn read(
+/// Reads sources.
+#[derive(Clone)]
+pub struct Reader {
     client: Client,
-    id: &SourceId,
-    shown: Option<Rv>,
-    key: &DigestKey,
+    key: DigestKey,
     timeout: Duration,
-) -> Result<(SourceContent, ServerTime), ReadError> {
-    let url = id.kind.api.path(Some(&id.namespace));
-    let request = Request::new(url).get(&id.name, &GetParams::default());
-    let request = request.map(|mut request| {
-        request.extensions_mut().insert("get");
-        request
-    });
-    let answer = exchange(&client, request, timeout, LIMIT)
-        .await
-        .map_err(|error: NoAnswer| ReadError::NoAnswer {
-            object: id.clone(),
-            why: error.to_string(),
-        })?;
-    let absent = answer.is_absence_of(&id.name);
-    if answer.status != StatusCode::OK && !absent {
-        return Err(ReadError::Status {
-            object: id.clone(),
-            status: answer.status,
-        });
-    }
-    let date = answer
-        .date
-        .ok_or_else(|| ReadError::NoDate { object: id.clone() })?;
-    let content = if absent {
-        SourceContent::Absent
-    } else {
-        let reading = decode_source(id, &answer.body, key)?;
-        if reading.rv() < shown {
-            return Err(ReadError::Stale { object: id.clone() });
+}
+
+impl Reader {
+    /// A reader that asks with this client, and makes digests with this key.
+    #[must_use]
+    pub fn new(client: Client, key: DigestKey, timeout: Duration) -> Self {
+        Self {
+            client,
+            key,
+            timeout,
         }
-        SourceContent::Present(reading)
-    };
-    Ok((content, date))
+    }
+
+    /// Reads the newest version of a source, with the server's time of the answer.
+    /// `shown` is the version that the watch has shown last.
+    ///
+    /// # Errors
+    /// Where there is no answer in time, or it is neither the object, in that version
+    /// or a later one, nor the API server's word that there is none.
+    pub async fn read(
+        &self,
+        id: &SourceId,
+        shown: Option<Rv>,
+    ) -> Result<(SourceContent, ServerTime), ReadError> {
+        let url = id.kind.api.path(Some(&id.namespace));
+        let request = Request::new(url).get(&id.name, &GetParams::default());
+        let request = request.map(|mut request| {
+            request.extensions_mut().insert("get");
+            request
+        });
+        let answer = exchange(&self.client, request, self.timeout, LIMIT)
+            .await
+            .map_err(|error: NoAnswer| ReadError::NoAnswer {
+                object: id.clone(),
+                why: error.to_string(),
+            })?;
+        let absent = answer.is_absence_of(&id.name);
+        if answer.status != StatusCode::OK && !absent {
+            return Err(ReadError::Status {
+                object: id.clone(),
+                status: answer.status,
+            });
+        }
+        let date = answer
+            .date
+            .ok_or_else(|| ReadError::NoDate { object: id.clone() })?;
+        let content = if absent {
+            SourceContent::Absent
+        } else {
+            let reading = decode_source(id, &answer.body, &self.key)?;
+            if reading.rv() < shown {
+                return Err(ReadError::Stale { object: id.clone() });
+            }
+            SourceContent::Present(reading)
+        };
+        Ok((content, date))
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

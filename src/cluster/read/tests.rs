@@ -16,6 +16,10 @@ fn key() -> DigestKey {
     DigestKey::new(&[7; 32])
 }
 
+fn reader(server: &TestServer) -> Reader {
+    Reader::new(server.client(), key(), TIMEOUT)
+}
+
 fn secret() -> Value {
     json!({
         "kind": "Secret", "apiVersion": "v1", "type": "Opaque",
@@ -28,7 +32,7 @@ fn secret() -> Value {
 }
 
 async fn read_from(server: &TestServer) -> Result<(SourceContent, ServerTime), ReadError> {
-    read(server.client(), &id(), Rv::parse("42"), &key(), TIMEOUT).await
+    reader(server).read(&id(), Rv::parse("42")).await
 }
 
 #[tokio::test]
@@ -51,9 +55,7 @@ async fn a_config_map_is_read_at_its_own_path() {
     let server = TestServer::default();
     server.answer(500, "");
     let id = SourceId::new(SourceKind::CONFIG_MAP, "shop", "web");
-    read(server.client(), &id, None, &key(), TIMEOUT)
-        .await
-        .unwrap_err();
+    reader(&server).read(&id, None).await.unwrap_err();
     assert_eq!(
         server.asked()[0].path,
         "/api/v1/namespaces/shop/configmaps/web"
@@ -149,7 +151,7 @@ async fn an_answer_older_than_what_the_watch_has_shown_is_none() {
     let mut secret = secret();
     secret["metadata"]["resourceVersion"] = json!("x");
     server.answer(200, &secret);
-    let answer = read(server.client(), &id(), None, &key(), TIMEOUT).await;
+    let answer = reader(&server).read(&id(), None).await;
     assert!(answer.is_ok(), "{answer:?}");
 }
 

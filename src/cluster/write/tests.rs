@@ -1,20 +1,53 @@
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
 use super::*;
+use crate::api::policy::PolicyStatus;
+use crate::api::projection::{ProjectionSpec, ProjectionStatus};
+use crate::cluster::lease::Leadership;
 use crate::cluster::test_server::{TestServer, status};
+use crate::core::policy::PolicyId;
+use crate::kinds::{Rv, WorkloadId, WorkloadKind};
+use crate::telemetry::metrics;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Leads for so long.
+fn leads(time: Duration) -> Leadership {
+    let until = Instant::now() + time;
+    Leadership::Leader { until }
+}
+
+fn told(leadership: Leadership, server: &TestServer) -> (Writer, watch::Sender<Leadership>) {
+    let metrics = metrics::register(&mut Registry::default());
+    let (told, leadership) = watch::channel(leadership);
+    (
+        Writer::new(server.client(), leadership, TIMEOUT, metrics),
+        told,
+    )
+}
+
+/// A writer that leads.
+fn writer(server: &TestServer) -> Writer {
+    told(leads(2 * TIMEOUT), server).0
+}
 
 fn id(kind: WorkloadKind) -> WorkloadId {
     WorkloadId::new(kind, "shop", "web")
 }
 
-async fn roll_on(server: &TestServer) -> Patched {
+async fn roll_on(server: &TestServer) -> Written {
     let id = id(WorkloadKind::DEPLOYMENT);
     let target = Target {
         id: &id,
         uid: "u-1",
         resource_version: "42",
     };
-    roll(server.client(), target, "v1.0a0b0c0d.ff", TIMEOUT).await
+    writer(server).roll(target, "v1.0a0b0c0d.ff").await
 }
 
 fn patched(version: &str) -> Value {
@@ -24,8 +57,8 @@ fn patched(version: &str) -> Value {
     })
 }
 
-fn done(rv: Option<u64>) -> Patched {
-    Patched::Done {
+fn done(rv: Option<u64>) -> Written {
+    Written::Done {
         rv: rv.map(Rv),
         date: "2025-11-24T10:00:00Z".parse().unwrap(),
     }
@@ -46,7 +79,7 @@ async fn a_roll_applies_one_annotation_to_the_version_that_was_seen() {
             uid: "u-1",
             resource_version: "42",
         };
-        let outcome = roll(server.client(), target, "v1.0a0b0c0d.ff", TIMEOUT).await;
+        let outcome = writer(&server).roll(target, "v1.0a0b0c0d.ff").await;
         assert_eq!(outcome, done(Some(43)));
         let asked = server.asked().remove(0);
         assert_eq!(asked.method, "PATCH");
@@ -87,23 +120,23 @@ async fn a_roll_is_never_blind() {
             uid,
             resource_version,
         };
-        let outcome = roll(server.client(), target, "v1.0a0b0c0d.ff", TIMEOUT).await;
-        assert!(matches!(outcome, Patched::Failed { .. }));
+        let outcome = writer(&server).roll(target, "v1.0a0b0c0d.ff").await;
+        assert!(matches!(outcome, Written::Failed { .. }));
     }
     assert!(server.asked().is_empty());
 }
 
 #[tokio::test]
 async fn what_becomes_of_a_write() {
-    let refused = |code: u16, reason: &str| Patched::Refused {
+    let refused = |code: u16, reason: &str| Written::Refused {
         message: format!("{code} {reason}: why"),
     };
-    let failed = |code: u16, reason: &str| Patched::Failed {
+    let failed = |code: u16, reason: &str| Written::Failed {
         message: format!("{code} {reason}: why"),
     };
     let table = [
-        (409, "Conflict", Patched::Conflict),
-        (404, "NotFound", Patched::Gone),
+        (409, "Conflict", Written::Conflict),
+        (404, "NotFound", Written::Gone),
         (400, "BadRequest", refused(400, "BadRequest")),
         (403, "Forbidden", refused(403, "Forbidden")),
         (422, "Invalid", refused(422, "Invalid")),
@@ -137,7 +170,7 @@ async fn what_a_proxy_says_is_not_repeated() {
 async fn a_long_refusal_is_cut() {
     let server = TestServer::default();
     server.answer(403, status(403, "Forbidden", &"no\n".repeat(10_000)));
-    let Patched::Refused { message } = roll_on(&server).await else {
+    let Written::Refused { message } = roll_on(&server).await else {
         panic!("refused");
     };
     assert!(message.len() < 600 && !message.contains('\n'));
@@ -156,7 +189,7 @@ async fn a_write_whose_answer_is_malformed_was_made_all_the_same() {
 async fn a_write_ends_in_time() {
     let outcome = roll_on(&TestServer::default()).await;
     let message = "no answer within 5s".to_owned();
-    assert_eq!(outcome, Patched::Failed { message });
+    assert_eq!(outcome, Written::Failed { message });
 }
 
 #[tokio::test]
@@ -167,16 +200,12 @@ async fn a_projection_is_one_write() {
         "workload": {"kind": "Deployment", "name": "web", "uid": "u-1"},
     }))
     .unwrap();
-    let owner = Owner {
-        kind: WorkloadKind::DEPLOYMENT,
-        name: "web",
-        uid: "u-1",
-    };
     let status = ProjectionStatus::default();
+    let id = id(WorkloadKind::DEPLOYMENT);
     let version = Some(Rv(49));
-    let object = projection("shop", "deployment-web", version, owner, &spec, &status);
-    let outcome =
-        apply_projection(server.client(), "shop", "deployment-web", &object, TIMEOUT).await;
+    let outcome = writer(&server)
+        .projection(&id, &spec, &status, version)
+        .await;
     assert_eq!(outcome, done(Some(50)));
     let asked = server.asked().remove(0);
     assert_eq!(
@@ -207,10 +236,11 @@ async fn a_projection_is_deleted() {
     let server = TestServer::default();
     server.answer(200, json!({"kind": "Status", "status": "Success"}));
     server.answer(404, status(404, "NotFound", "why"));
-    let delete =
-        |version| delete_projection(server.client(), "shop", "deployment-web", version, TIMEOUT);
-    assert_eq!(delete(Some(Rv(49))).await, done(None));
-    assert_eq!(delete(None).await, Patched::Gone);
+    let (writer, id) = (writer(&server), id(WorkloadKind::DEPLOYMENT));
+    let deleted = writer.delete_projection(&id, Some(Rv(49))).await;
+    assert_eq!(deleted, done(None));
+    let deleted = writer.delete_projection(&id, None).await;
+    assert_eq!(deleted, Written::Gone);
     let asked = server.asked().remove(0);
     assert_eq!(asked.method, "DELETE");
     assert_eq!(
@@ -241,7 +271,9 @@ async fn the_status_of_a_policy_is_written_alone() {
     ] {
         let server = TestServer::default();
         server.answer(200, patched("60"));
-        let outcome = policy_status(server.client(), id, &PolicyStatus::default(), TIMEOUT).await;
+        let outcome = writer(&server)
+            .policy_status(id, &PolicyStatus::default())
+            .await;
         assert_eq!(outcome, done(Some(60)));
         let asked = server.asked().remove(0);
         assert_eq!(asked.path, format!("/apis/projsync.dev/v1alpha1/{path}"));
@@ -255,4 +287,34 @@ async fn the_status_of_a_policy_is_written_alone() {
         assert_eq!(asked.body.get("spec"), None);
         assert!(asked.body["status"].is_object());
     }
+}
+
+#[tokio::test]
+async fn who_does_not_lead_sends_nothing() {
+    let server = TestServer::default();
+    let standby = Leadership::Standby { holder: None };
+    for leadership in [Leadership::Unknown, standby, leads(Duration::ZERO)] {
+        let (writer, _told) = told(leadership, &server);
+        let id = PolicyId::cluster("fast");
+        let outcome = writer.policy_status(&id, &PolicyStatus::default()).await;
+        assert_eq!(outcome, Written::NotLeading);
+        assert_eq!(outcome.outcome(), None);
+    }
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_ends_with_the_leadership() {
+    let server = TestServer::default();
+    let (writer, told) = told(leads(Duration::from_secs(2)), &server);
+    let renewal = async {
+        sleep(Duration::from_secs(1)).await;
+        told.send_replace(leads(Duration::from_secs(2)));
+    };
+    let begun = Instant::now();
+    let (id, status) = (PolicyId::cluster("fast"), PolicyStatus::default());
+    let (outcome, ()) = tokio::join!(writer.policy_status(&id, &status), renewal);
+    let message = "the leadership ended before an answer came".to_owned();
+    assert_eq!(outcome, Written::Failed { message });
+    assert_eq!(begun.elapsed(), Duration::from_secs(3));
 }

@@ -1,59 +1,28 @@
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
-use kube::Config;
-use parking_lot::Mutex;
-use prometheus_client::registry::Registry;
+use http::{Request, Response};
+use kube::Client;
+use kube::client::Body;
 use serde_json::json;
-use tokio::sync::watch;
 use tokio::time::Instant;
+use tower::service_fn;
 
 use super::*;
-use crate::cluster::client::Clients;
 use crate::cluster::client::pulse::PulseLayer;
-use crate::cluster::events::events;
 use crate::cluster::lease::Leadership;
-use crate::core::content::digest::DigestKey;
-use crate::core::state::Settings;
-use crate::operator::context::OperatorClock;
-use crate::operator::queue::{Backoff, Queue};
-use crate::telemetry::metrics;
+use crate::operator::testing;
 
-/// What the loops share, for a replica that leads. Nothing is sent.
+/// What the loops share, for a replica that leads. Nothing is answered.
 fn leader() -> Context {
-    // Another test may have installed it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let metrics = metrics::register(&mut Registry::default());
-    let pulses = PulseLayer::default();
-    let config = Config::new("http://127.0.0.1:1".parse().unwrap());
-    let clients = Clients::new(&config, &Default::default(), &metrics.api, &pulses).unwrap();
-    let (events, _) = events(
-        clients.requests.clone(),
-        "a",
-        Duration::from_secs(1),
-        &metrics,
-    );
+    let silent = |_: Request<Body>| pending::<Result<Response<Body>, Infallible>>();
+    let client = Client::new(service_fn(silent), "shop");
+    let timeout = Duration::from_secs(1);
+    let (context, leadership) = testing::context(client, &PulseLayer::default(), timeout);
     let until = Instant::now() + Duration::from_secs(60);
-    let (_, leadership) = watch::channel(Leadership::Leader { until });
-    let key = DigestKey::new(&[7; 32]);
-    Context {
-        state: Mutex::new(State::new(Settings {
-            key: key.clone(),
-            comparable: true,
-            refresh_bound: Duration::from_secs(120),
-            cluster_wide: false,
-        })),
-        sources: Queue::new("sources", Backoff::default()),
-        workloads: Queue::new("workloads", Backoff::default()),
-        reports: Queue::new("reports", Backoff::default()),
-        clients,
-        key,
-        metrics,
-        events,
-        leadership,
-        server: pulses.clock(),
-        clock: OperatorClock::default(),
-        timeout: Duration::from_secs(1),
-    }
+    leadership.send_replace(Leadership::Leader { until });
+    context
 }
 
 fn projection() -> DeserializeGuard<Projection> {

@@ -2,21 +2,17 @@
 
 use std::sync::Arc;
 
-use tracing::{debug, warn};
-
-use crate::api::names::projection_name;
-use crate::cluster::write::{self, Patched};
+use crate::cluster::write::Written;
 use crate::core::state::{Pace, ProjectionStep};
 use crate::kinds::WorkloadId;
 use crate::operator::context::{Context, Subject};
 use crate::operator::loops::policies::{self, POLICIES_DELAY};
-use crate::operator::queue::Outcome;
-use crate::telemetry::metrics;
+use crate::operator::queue::Next;
 
 /// Writes what a subject's object should be.
-pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Outcome {
+pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Next {
     if !context.is_leading() {
-        return Outcome::Done;
+        return Next::Done;
     }
     match subject {
         Subject::Workload(id) => projection(&context, &id, Pace::Coalesced).await,
@@ -31,71 +27,29 @@ pub async fn remember(context: Arc<Context>, id: WorkloadId) {
     }
 }
 
-async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Outcome {
+async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Next {
     let step = context.state.lock().report(id, context.now(), pace);
-    let client = context.clients.requests.clone();
-    let name = projection_name(id.kind, &id.name);
-    let (outcome, done) = match step {
-        ProjectionStep::Rest => return Outcome::Done,
-        ProjectionStep::After(delay) => return Outcome::After(delay),
+    let writer = &context.cluster.writer;
+    match step {
+        ProjectionStep::Rest => Next::Done,
+        ProjectionStep::After(delay) => Next::After(delay),
         ProjectionStep::Delete { version } => {
-            let outcome =
-                write::delete_projection(client, &id.namespace, &name, version, context.timeout)
-                    .await;
-            let done = matches!(outcome, Patched::Done { .. } | Patched::Gone);
-            if done {
+            let written = writer.delete_projection(id, version).await;
+            if matches!(written, Written::Done { .. } | Written::Gone) {
                 context.state.lock().forget(id);
             }
-            (outcome, done)
+            Next::after(&written)
         }
         ProjectionStep::Write(report) => {
-            let owner = write::Owner {
-                kind: id.kind,
-                name: &id.name,
-                uid: &report.spec.workload.uid,
-            };
-            let projection = write::projection(
-                &id.namespace,
-                &name,
-                report.version,
-                owner,
-                &report.spec,
-                &report.status,
-            );
-            let outcome =
-                write::apply_projection(client, &id.namespace, &name, &projection, context.timeout)
-                    .await;
-            let done = matches!(outcome, Patched::Done { .. });
-            if let Patched::Done { rv, .. } = outcome {
+            let (spec, status) = (&report.spec, &report.status);
+            let written = writer.projection(id, spec, status, report.version).await;
+            if let Written::Done { rv, .. } = written {
                 let now = context.clock.now();
                 context.state.lock().reported(id, &report, rv, now);
                 context.reports.add_after(Subject::Policies, POLICIES_DELAY);
             }
-            (outcome, done)
-        }
-    };
-    if done {
-        context.metrics.wrote_status(metrics::Outcome::Success);
-        return Outcome::Done;
-    }
-    match outcome {
-        // Its namespace is gone or going: so is the workload.
-        Patched::Gone => Outcome::Done,
-        Patched::Done { .. } => Outcome::Done,
-        Patched::Conflict => {
-            context.metrics.wrote_status(metrics::Outcome::Conflict);
-            debug!(workload = %id, "its Projection is written by somebody else too; it is tried again");
-            Outcome::Retry
-        }
-        Patched::Refused { message } => {
-            context.metrics.wrote_status(metrics::Outcome::Refused);
-            warn!(workload = %id, message, "the API server refuses its Projection");
-            Outcome::Retry
-        }
-        Patched::Failed { message } => {
-            context.metrics.wrote_status(metrics::Outcome::Failure);
-            warn!(workload = %id, message, "its Projection can't be written; it is tried again");
-            Outcome::Retry
+            // Where its namespace is gone or going, so is the workload.
+            Next::after(&written)
         }
     }
 }

@@ -6,62 +6,63 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::api::reasons::Reason;
-use crate::cluster::read::read;
 use crate::core::content::SourceContent;
 use crate::core::state::SourceStep;
 use crate::core::time::Moment;
 use crate::kinds::{Rv, SourceId, WorkloadId};
 use crate::operator::context::Context;
-use crate::operator::queue::Outcome;
-use crate::telemetry::metrics;
+use crate::operator::queue::Next;
+use crate::telemetry::metrics::Outcome;
 
 /// When a source is looked at again that a read found absent and whose DELETED
 /// event has not come.
 const RECHECK: Duration = Duration::from_secs(5);
 
 /// Brings all references to a source to its newest version.
-pub async fn reconcile(context: Arc<Context>, id: SourceId) -> Outcome {
+pub async fn reconcile(context: Arc<Context>, id: SourceId) -> Next {
     let step = context.state.lock().look_at(&id, context.now());
     match step {
         SourceStep::Read { shown } => read_source(&context, &id, shown).await,
         SourceStep::Plan(users) => {
             context.plan(users);
-            Outcome::Done
+            Next::Done
         }
     }
 }
 
-async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Outcome {
-    let kind = id.kind.as_str();
-    let client = context.clients.requests.clone();
-    match read(client, id, shown, &context.key, context.timeout).await {
+async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Next {
+    let count = |outcome: Outcome| {
+        let values = [id.kind.as_str(), outcome.as_str()];
+        context.metrics.source_reads.count(values);
+    };
+    match context.cluster.reader.read(id, shown).await {
         Ok((SourceContent::Absent, _)) => {
             // The watch still has it: its DELETED event is on the way and tells
             // since when it is absent.
-            context.metrics.read_source(kind, metrics::Outcome::Absent);
+            count(Outcome::Absent);
             debug!(source = %id, "read ahead of the watch: it does not exist");
-            Outcome::After(RECHECK)
+            Next::After(RECHECK)
         }
         Ok((content, date)) => {
-            context.metrics.read_source(kind, metrics::Outcome::Success);
+            count(Outcome::Success);
             let answered = Moment {
                 mono: context.clock.now(),
                 server: date,
             };
             let users = context.state.lock().take_in(id, &content, answered);
             context.plan(users);
-            Outcome::Done
+            Next::Done
         }
         Err(error) => {
             // An error is an error: never taken for a change or for absence.
-            context.metrics.read_source(kind, metrics::Outcome::Failure);
+            count(Outcome::Failure);
             warn!(source = %id, %error, "a source can't be read; it is tried again");
             let users = context.state.lock().index.users(id);
             for user in users {
                 context.workloads.add(user.clone());
                 context.post(&user, Reason::ReadFailed, "Read", error.to_string());
             }
-            Outcome::Retry
+            Next::Retry
         }
     }
 }

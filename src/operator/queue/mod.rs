@@ -29,7 +29,7 @@ mod snapshot;
 
 /// What a handler wants done with its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Next {
     /// Nothing more to do until somebody adds the key again.
     Done,
     /// All well; look again after this time.
@@ -208,7 +208,7 @@ where
     }
 
     /// Ends the processing of a key.
-    fn finish(&self, key: &K, outcome: Outcome) {
+    fn finish(&self, key: &K, outcome: Next) {
         let now = Instant::now();
         let mut state = self.state.lock();
         state.running -= 1;
@@ -217,15 +217,15 @@ where
         };
         entry.running = false;
         let again = match outcome {
-            Outcome::Done | Outcome::After(_) => {
+            Next::Done | Next::After(_) => {
                 entry.failures = 0;
                 entry.not_before = None;
                 match outcome {
-                    Outcome::After(delay) => Some(now + delay),
+                    Next::After(delay) => Some(now + delay),
                     _ => None,
                 }
             }
-            Outcome::Retry => {
+            Next::Retry => {
                 entry.failures = entry.failures.saturating_add(1);
                 let delay = self.backoff.delay(entry.failures);
                 entry.not_before = Some(now + delay.min(self.backoff.floor));
@@ -312,10 +312,10 @@ pub async fn run<K, H, F>(
 ) where
     K: Clone + Eq + Hash + Ord + Send + 'static,
     H: Fn(K) -> F,
-    F: Future<Output = Outcome> + Send + 'static,
+    F: Future<Output = Next> + Send + 'static,
 {
     let mut shutdown = pin!(shutdown);
-    let mut workers: JoinSet<(K, Outcome)> = JoinSet::new();
+    let mut workers: JoinSet<(K, Next)> = JoinSet::new();
     loop {
         tokio::select! {
             biased;
@@ -332,7 +332,7 @@ pub async fn run<K, H, F>(
     }
 }
 
-fn end<K>(queue: &Queue<K>, ended: Result<(K, Outcome), JoinError>)
+fn end<K>(queue: &Queue<K>, ended: Result<(K, Next), JoinError>)
 where
     K: Clone + Eq + Hash + Ord,
 {

@@ -25,7 +25,7 @@ fn start(
     queue: &Arc<Queue<&'static str>>,
     concurrency: usize,
     takes: Duration,
-    outcome: impl Fn(&'static str, usize) -> Outcome + Send + Sync + 'static,
+    outcome: impl Fn(&'static str, usize) -> Next + Send + Sync + 'static,
 ) -> Runner {
     let (report, runs) = mpsc::unbounded_channel();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -79,7 +79,7 @@ async fn runs_in_order_of_due_time_then_of_adding() {
     queue.add_after("sooner", MS(10));
     queue.add("b");
     queue.add("a");
-    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Outcome::Done);
+    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Next::Done);
     let mut order = Vec::new();
     for _ in 0..4 {
         order.push(runner.next().await.0);
@@ -91,7 +91,7 @@ async fn runs_in_order_of_due_time_then_of_adding() {
 #[tokio::test(start_paused = true)]
 async fn a_running_key_runs_once_more_however_often_it_is_added() {
     let queue = queue();
-    let mut runner = start(&queue, 4, MS(100), |_, _| Outcome::Done);
+    let mut runner = start(&queue, 4, MS(100), |_, _| Next::Done);
     queue.add("a");
     assert_eq!(runner.next().await, ("a", MS(0)));
     for _ in 0..10 {
@@ -109,7 +109,7 @@ async fn a_running_key_runs_once_more_however_often_it_is_added() {
 #[tokio::test(start_paused = true)]
 async fn the_earliest_due_time_wins() {
     let queue = queue();
-    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Outcome::Done);
+    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Next::Done);
     queue.add_after("a", MS(500));
     queue.add_after("a", MS(100));
     queue.add_after("a", MS(900));
@@ -127,8 +127,8 @@ async fn a_delay_asked_for_while_running_and_by_the_handler_is_the_shorter() {
     for (added, expected) in [(100, 150), (500, 400)] {
         let queue = queue();
         let mut runner = start(&queue, 1, MS(100), |_, attempt| match attempt {
-            1 => Outcome::After(MS(300)),
-            _ => Outcome::Done,
+            1 => Next::After(MS(300)),
+            _ => Next::Done,
         });
         queue.add("a");
         runner.next().await;
@@ -144,7 +144,7 @@ async fn concurrency_is_limited_across_keys() {
     for key in ["a", "b", "c", "d", "e"] {
         queue.add(key);
     }
-    let mut runner = start(&queue, 2, MS(100), |_, _| Outcome::Done);
+    let mut runner = start(&queue, 2, MS(100), |_, _| Next::Done);
     let mut at = Vec::new();
     for _ in 0..5 {
         at.push(runner.next().await.1.as_millis());
@@ -155,7 +155,7 @@ async fn concurrency_is_limited_across_keys() {
 #[tokio::test(start_paused = true)]
 async fn failures_back_off_exponentially_up_to_the_cap() {
     let queue = Queue::new("test", NO_FLOOR);
-    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Outcome::Retry);
+    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Next::Retry);
     queue.add("a");
     let mut last = runner.next().await.1;
     let mut expected = MS(50);
@@ -178,8 +178,8 @@ async fn failures_back_off_exponentially_up_to_the_cap() {
 async fn success_resets_the_backoff() {
     let queue = Queue::new("test", NO_FLOOR);
     let mut runner = start(&queue, 1, Duration::ZERO, |_, attempt| match attempt {
-        4 => Outcome::Done,
-        _ => Outcome::Retry,
+        4 => Next::Done,
+        _ => Next::Retry,
     });
     queue.add("a");
     for _ in 0..4 {
@@ -198,7 +198,7 @@ async fn success_resets_the_backoff() {
 #[tokio::test(start_paused = true)]
 async fn an_event_runs_a_failing_key_early_but_events_are_no_hot_loop() {
     let queue = queue();
-    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Outcome::Retry);
+    let mut runner = start(&queue, 1, Duration::ZERO, |_, _| Next::Retry);
     queue.add("a");
     for _ in 0..10 {
         runner.next().await; // the backoff is now at its largest
@@ -225,8 +225,8 @@ async fn an_event_runs_a_failing_key_early_but_events_are_no_hot_loop() {
 async fn forgetting_a_failing_key_runs_it_at_once() {
     let queue = queue();
     let mut runner = start(&queue, 1, Duration::ZERO, |_, attempt| match attempt {
-        1..=10 => Outcome::Retry,
-        _ => Outcome::Done,
+        1..=10 => Next::Retry,
+        _ => Next::Done,
     });
     queue.add("a");
     for _ in 0..10 {
@@ -245,8 +245,8 @@ async fn forgetting_a_failing_key_runs_it_at_once() {
 async fn a_failing_key_delays_no_other() {
     let queue = queue();
     let mut runner = start(&queue, 1, Duration::ZERO, |key, _| match key {
-        "bad" => Outcome::Retry,
-        _ => Outcome::Done,
+        "bad" => Next::Retry,
+        _ => Next::Done,
     });
     queue.add("bad");
     runner.next().await;
@@ -259,7 +259,7 @@ async fn a_failing_key_delays_no_other() {
 #[tokio::test(start_paused = true)]
 async fn shutdown_hands_out_nothing_more_and_lets_handlers_finish() {
     let queue = queue();
-    let mut runner = start(&queue, 1, MS(100), |_, _| Outcome::Done);
+    let mut runner = start(&queue, 1, MS(100), |_, _| Next::Done);
     queue.add("running");
     queue.add("waiting");
     assert_eq!(runner.next().await.0, "running");
@@ -293,7 +293,7 @@ async fn a_panic_of_a_handler_ends_the_runner_with_it() {
 async fn a_snapshot_tells_running_due_and_delayed() {
     let queue = queue();
     assert!(queue.idle());
-    let mut runner = start(&queue, 1, Duration::from_secs(10), |_, _| Outcome::Done);
+    let mut runner = start(&queue, 1, Duration::from_secs(10), |_, _| Next::Done);
     queue.add("a");
     runner.next().await;
     queue.add("b");

@@ -11,7 +11,6 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::Client;
 use kube::core::DeserializeGuard;
 use parking_lot::Mutex;
-use prometheus_client::registry::Registry;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -25,19 +24,15 @@ use super::objects::{Kind, NAMESPACE};
 use super::server::{TIMEOUT, service};
 use crate::api::policy::SyncPolicy;
 use crate::api::projection::Projection;
-use crate::cluster::client::Clients;
 use crate::cluster::client::pulse::PulseLayer;
-use crate::cluster::events::events;
 use crate::cluster::lease::Leadership;
 use crate::cluster::views::{Key, View};
 use crate::cluster::watch::Change;
-use crate::core::content::digest::DigestKey;
-use crate::core::state::{Settings, State};
 use crate::kinds::{SourceKind, WorkloadKind};
-use crate::operator::context::{Context, OperatorClock};
-use crate::operator::queue::{Backoff, Queue};
-use crate::operator::run::{follow_time, loops, remember};
-use crate::telemetry::metrics;
+use crate::operator::context::Context;
+use crate::operator::drain::drain;
+use crate::operator::loops::loops;
+use crate::operator::{clock, testing};
 
 /// Sources, and workloads, worked on at a time.
 const CONCURRENCY: usize = 4;
@@ -57,47 +52,21 @@ pub(super) struct Replica {
 
 impl Replica {
     pub(super) fn new(cluster: &Arc<Mutex<Cluster>>, life: u64) -> Self {
-        let metrics = metrics::register(&mut Registry::default());
         let pulses = PulseLayer::default();
         let client = Client::new(pulses.layer(service(cluster.clone())), NAMESPACE);
-        let clients = Clients {
-            watches: client.clone(),
-            requests: client.clone(),
-            lease: client.clone(),
-        };
-        let (events, _) = events(client, "replica", TIMEOUT, &metrics);
-        let standby = Leadership::Standby { holder: None };
-        let (leadership, led) = watch::channel(standby);
-        let key = DigestKey::new(&[7; 32]);
-        let backoff = Backoff::default();
-        let context = Context {
-            state: Mutex::new(State::new(Settings {
-                key: key.clone(),
-                comparable: true,
-                refresh_bound: Duration::from_secs(120),
-                cluster_wide: true,
-            })),
-            sources: Queue::new("sources", backoff),
-            workloads: Queue::new("workloads", backoff),
-            reports: Queue::new("reports", backoff),
-            clients,
-            key,
-            metrics,
-            events,
-            leadership: led,
-            server: pulses.clock(),
-            clock: OperatorClock::default(),
-            timeout: TIMEOUT,
-        };
+        let (context, leadership) = testing::context(client.clone(), &pulses, TIMEOUT);
         // The answers to its lists would tell it the server's time.
-        let client = context.clients.requests.clone();
         tokio::spawn(async move {
             let request = http::Request::get("/version").body(Vec::new());
             client.request_text(request.unwrap()).await.unwrap();
         });
         let context = Arc::new(context);
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow_time(context.clone()));
+        let watched = context.clone();
+        tasks.spawn(async move {
+            clock::follow(&watched.clock, &watched.cluster.server).await;
+            "the clock"
+        });
         Self {
             context,
             life,
@@ -195,10 +164,8 @@ impl Replica {
 
     /// Begins to work, as the operator does once all is listed.
     fn begin(&mut self) {
-        let context = &self.context;
-        context.state.lock().start(context.clock.now());
-        context.enqueue_all();
-        for work in loops(context, CONCURRENCY, &self.stop_work) {
+        self.context.start();
+        for work in loops(&self.context, CONCURRENCY, &self.stop_work) {
             self.tasks.spawn(work);
         }
     }
@@ -206,15 +173,7 @@ impl Replica {
     /// Ends in order, as the operator does.
     pub(super) async fn finish(mut self) {
         self.stop_work.send_replace(true);
-        let busy = || {
-            let context = &self.context;
-            context.sources.running() + context.workloads.running() + context.reports.running()
-        };
-        let mut tick = tokio::time::interval(Duration::from_millis(10));
-        while busy() > 0 {
-            tick.tick().await;
-        }
-        remember(&self.context).await;
+        drain(&self.context, TIMEOUT).await;
         self.tasks.shutdown().await;
     }
 

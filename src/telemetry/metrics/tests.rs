@@ -1,39 +1,32 @@
-use super::*;
 use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
 
 /// The exposition with one sample at least of each metric.
 fn exposition() -> String {
     let mut registry = Registry::default();
     let metrics = register(&mut registry);
-    metrics.decided("Deployment", "Settling");
-    metrics.rolled("StatefulSet", Outcome::Success, Duration::from_millis(2100));
-    metrics.rolled("StatefulSet", Outcome::Conflict, Duration::from_secs(9));
-    metrics.read_source("Secret", Outcome::Absent);
-    metrics.wrote_status(Outcome::Failure);
-    metrics.posted_event(Outcome::Dropped);
+    metrics.decisions.count(["Deployment", "Settling"]);
     metrics
-        .api
-        .requests
-        .get_or_create(&VerbCode {
-            verb: "get",
-            code: "2xx",
-        })
-        .inc();
+        .rolls
+        .count(["StatefulSet", Outcome::Conflict.as_str()]);
+    metrics.change_to_patch.observe(2.1);
     metrics
-        .api
-        .duration
-        .get_or_create(&Verb { verb: "get" })
-        .observe(0.003);
-    let samples = Samples {
-        workloads: Box::new(|| vec![(vec!["Deployment", "Fresh"], 3.0)]),
-        pods: Box::new(|| vec![(vec!["Stale"], 2.0), (vec!["Fresh"], 5.0)]),
-        watch_ages: Box::new(|| vec![(vec!["Pod"], 1.5)]),
-        watch_restarts: Box::new(|| vec![(vec!["Pod", "Silent"], 2.0)]),
-        queue_depths: Box::new(|| vec![(vec!["workloads"], 4.0)]),
-        queue_ages: Box::new(|| vec![(vec!["workloads"], 0.25)]),
-        leader: Box::new(|| true),
-    };
-    register_samples(&mut registry, samples);
+        .source_reads
+        .count(["Secret", Outcome::Absent.as_str()]);
+    metrics.status_writes.count([Outcome::Failure.as_str()]);
+    metrics.events.count([Outcome::Dropped.as_str()]);
+    metrics.api.answered("get", "2xx", Duration::from_millis(3));
+    let read: Read = Arc::new(|metric| match metric {
+        Sampled::Workloads => vec![(vec!["Deployment", "Fresh"], 3.0)],
+        Sampled::Pods => vec![(vec!["Stale"], 2.0), (vec!["Fresh"], 5.0)],
+        Sampled::WatchAges => vec![(vec!["Pod"], 1.5)],
+        Sampled::WatchRestarts => vec![(vec!["Pod", "Silent"], 2.0)],
+        Sampled::QueueDepths => vec![(vec!["workloads"], 4.0)],
+        Sampled::QueueAges => vec![(vec!["workloads"], 0.25)],
+        Sampled::Leader => vec![(vec![], 1.0)],
+    });
+    register_samples(&mut registry, &read);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).expect("encodes");
     text

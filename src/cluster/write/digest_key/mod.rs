@@ -1,17 +1,17 @@
 //! The secret key of all digests, in a Secret beside the operator.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::StatusCode;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use kube::Resource;
 use kube::api::{GetParams, PostParams};
+use kube::core::request::Error as BuildError;
 use kube::core::{ObjectMeta, Request};
-use kube::{Client, Resource};
 use serde::Deserialize;
 
+use super::writer::Writer;
 use crate::api::names::{FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL};
 use crate::cluster::client::exchange::{Answer, NoAnswer, exchange, metadata_only};
 use crate::core::content::digest::DigestKey;
@@ -78,50 +78,56 @@ impl KeyError {
     }
 }
 
-/// Reads the key, or creates it.
-///
-/// # Errors
-/// Where it can neither be read nor created, or is no key.
-pub async fn digest_key(
-    client: Client,
-    namespace: &str,
-    timeout: Duration,
-) -> Result<DigestKey, KeyError> {
-    let no_answer = |error: NoAnswer| KeyError::NoAnswer {
-        namespace: namespace.to_owned(),
-        why: error.to_string(),
-    };
-    let refused = |status| KeyError::Status {
-        namespace: namespace.to_owned(),
-        status,
-    };
-    let secrets = Request::new(Secret::url_path(&(), Some(namespace)));
-    for _ in 0..ATTEMPTS {
-        let request = secrets.get(SECRET_NAME, &GetParams::default());
-        let answer = exchange(&client, request, timeout, LIMIT).await;
-        let answer = answer.map_err(no_answer)?;
-        if answer.status == StatusCode::OK {
-            return stored(&answer).ok_or_else(|| KeyError::Malformed {
-                namespace: namespace.to_owned(),
-            });
+impl Writer {
+    /// Reads the key, or creates it. This is the one write that a standby makes too:
+    /// it needs the key before anything else, and of two that create it the first wins.
+    ///
+    /// # Errors
+    /// Where it can neither be read nor created, or is no key.
+    pub async fn digest_key(&self, namespace: &str) -> Result<DigestKey, KeyError> {
+        let no_answer = |error: NoAnswer| KeyError::NoAnswer {
+            namespace: namespace.to_owned(),
+            why: error.to_string(),
+        };
+        let refused = |status| KeyError::Status {
+            namespace: namespace.to_owned(),
+            status,
+        };
+        let secrets = Request::new(Secret::url_path(&(), Some(namespace)));
+        for _ in 0..ATTEMPTS {
+            let request = secrets.get(SECRET_NAME, &GetParams::default());
+            let answer = self.ask(request).await;
+            let answer = answer.map_err(no_answer)?;
+            if answer.status == StatusCode::OK {
+                return stored(&answer).ok_or_else(|| KeyError::Malformed {
+                    namespace: namespace.to_owned(),
+                });
+            }
+            if !answer.is_absence_of(SECRET_NAME) {
+                return Err(refused(answer.status));
+            }
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).map_err(|error| KeyError::Randomness(error.to_string()))?;
+            let request = secrets.create(&created_by_us(), body(namespace, &bytes));
+            let answer = self.ask(metadata_only(request, "create")).await;
+            match answer.map_err(no_answer)?.status {
+                status if status.is_success() => return Ok(DigestKey::new(&bytes)),
+                // Another replica was faster: its key is the one.
+                StatusCode::CONFLICT => {}
+                status => return Err(refused(status)),
+            }
         }
-        if !answer.is_absence_of(SECRET_NAME) {
-            return Err(refused(answer.status));
-        }
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| KeyError::Randomness(error.to_string()))?;
-        let request = secrets.create(&created_by_us(), body(namespace, &bytes));
-        let answer = exchange(&client, metadata_only(request, "create"), timeout, LIMIT).await;
-        match answer.map_err(no_answer)?.status {
-            status if status.is_success() => return Ok(DigestKey::new(&bytes)),
-            // Another replica was faster: its key is the one.
-            StatusCode::CONFLICT => {}
-            status => return Err(refused(status)),
-        }
+        Err(KeyError::Unstable {
+            namespace: namespace.to_owned(),
+        })
     }
-    Err(KeyError::Unstable {
-        namespace: namespace.to_owned(),
-    })
+
+    async fn ask(
+        &self,
+        request: Result<http::Request<Vec<u8>>, BuildError>,
+    ) -> Result<Answer, NoAnswer> {
+        exchange(&self.client, request, self.timeout, LIMIT).await
+    }
 }
 
 fn created_by_us() -> PostParams {

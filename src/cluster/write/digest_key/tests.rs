@@ -1,12 +1,22 @@
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::*;
+use crate::cluster::lease::Leadership;
 use crate::cluster::test_server::TestServer;
+use crate::telemetry::metrics;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// By a standby.
 async fn get(server: &TestServer) -> Result<DigestKey, KeyError> {
-    digest_key(server.client(), "projsync", TIMEOUT).await
+    let metrics = metrics::register(&mut Registry::default());
+    let (_, leadership) = watch::channel(Leadership::Unknown);
+    let writer = Writer::new(server.client(), leadership, TIMEOUT, metrics);
+    writer.digest_key("projsync").await
 }
 
 fn absent() -> Value {

@@ -1,0 +1,107 @@
+//! The operator's clock, and what it knows of the API server's.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::cluster::client::pulse::ServerClock;
+use crate::core::time::{Moment, Mono, ServerTime};
+
+/// How long before the operator's start its clock has its zero.
+const ZERO: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Between two samples of the server's time.
+const SAMPLING: Duration = Duration::from_secs(1);
+
+/// What happened before a sample has been seen once so many, it included, were
+/// taken: after three seconds in which the process ran.
+const SETTLED: usize = 4;
+
+/// The operator's clock.
+#[derive(Debug)]
+pub struct OperatorClock {
+    start: Instant,
+    /// The server's times as they were received, oldest first; at most [`SETTLED`].
+    samples: Mutex<VecDeque<Moment>>,
+}
+
+impl Default for OperatorClock {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            samples: Mutex::default(),
+        }
+    }
+}
+
+impl OperatorClock {
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Mono {
+        Mono(ZERO + self.start.elapsed())
+    }
+
+    /// Takes a sample of the server's time. To be called each [`SAMPLING`] while
+    /// the process runs: one that was suspended has yet to see what happened.
+    pub fn sample(&self, server: Option<ServerTime>) {
+        let Some(date) = server else { return };
+        let mut samples = self.samples.lock();
+        if samples.len() >= SETTLED {
+            samples.pop_front();
+        }
+        samples.push_back(Moment {
+            mono: self.now(),
+            server: date,
+        });
+    }
+
+    /// The moment before which everything has been seen.
+    #[must_use]
+    pub fn settled(&self) -> Option<Moment> {
+        let samples = self.samples.lock();
+        samples
+            .front()
+            .filter(|_| samples.len() >= SETTLED)
+            .copied()
+    }
+}
+
+/// Follows the API server's time, from the start on.
+pub(super) async fn follow(clock: &OperatorClock, server: &ServerClock) {
+    let mut tick = interval(SAMPLING);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        clock.sample(server.now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happened_is_seen_after_three_seconds_in_which_the_process_ran() {
+        let clock = OperatorClock::default();
+        let date = |second| ServerTime::from_second(second).ok();
+        clock.sample(None);
+        let begun = clock.now();
+        for second in 0..3 {
+            clock.sample(date(second));
+            assert_eq!(clock.settled(), None);
+            tokio::time::advance(SAMPLING).await;
+        }
+        clock.sample(date(3));
+        let first = date(0).map(|server| Moment {
+            mono: begun,
+            server,
+        });
+        assert_eq!(clock.settled(), first);
+        // Suspended for a minute: what happened meanwhile has yet to be seen.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        clock.sample(date(63));
+        assert_eq!(clock.settled().map(|seen| seen.server), date(1));
+    }
+}

@@ -1,0 +1,116 @@
+//! Samples of the watches, for the metrics.
+
+use crate::cluster::watch::Report;
+use crate::telemetry::metrics::Sample;
+
+/// The kinds that are watched.
+const KINDS: [&str; 12] = [
+    "ConfigMap",
+    "Secret",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ControllerRevision",
+    "Pod",
+    "Namespace",
+    "SyncPolicy",
+    "ClusterSyncPolicy",
+    "Projection",
+];
+
+/// The kinds watched, each with the age of its last event: of several watches of
+/// a kind that of the most silent.
+pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
+    let mut ages: Vec<(&'static str, f64)> = Vec::new();
+    for report in reports {
+        let Some(age) = report.last_event else {
+            continue;
+        };
+        let kind = kind(report);
+        match ages.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, oldest)) => *oldest = oldest.max(age.as_secs_f64()),
+            None => ages.push((kind, age.as_secs_f64())),
+        }
+    }
+    ages.into_iter()
+        .map(|(kind, age)| (vec![kind], age))
+        .collect()
+}
+
+/// How often the watches of each kind were started again, because nothing came
+/// any more or because they failed.
+pub(super) fn watch_restarts(reports: &[Report]) -> Vec<Sample> {
+    let mut counts: Vec<(&'static str, u64, u64)> = Vec::new();
+    for report in reports {
+        let kind = kind(report);
+        match counts.iter_mut().find(|(known, ..)| *known == kind) {
+            Some((_, silent, failed)) => {
+                *silent += report.stalls;
+                *failed += report.failures;
+            }
+            None => counts.push((kind, report.stalls, report.failures)),
+        }
+    }
+    counts
+        .into_iter()
+        .flat_map(|(kind, silent, failed)| {
+            [
+                (vec![kind, "Silent"], silent as f64),
+                (vec![kind, "Failed"], failed as f64),
+            ]
+        })
+        .collect()
+}
+
+/// A watch's kind as a label.
+fn kind(report: &Report) -> &'static str {
+    let kind = KINDS.iter().find(|kind| **kind == &*report.kind);
+    kind.copied().unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn report() -> Report {
+        Report {
+            kind: "Pod".into(),
+            namespace: None,
+            synced: true,
+            unavailable: false,
+            listing: false,
+            last_event: Some(Duration::from_secs(1)),
+            silence: Duration::from_secs(60),
+            errors: 0,
+            failure: None,
+            failures: 0,
+            stalls: 0,
+        }
+    }
+
+    #[test]
+    fn restarts_are_summed_by_kind() {
+        let one = Report {
+            stalls: 1,
+            failures: 2,
+            ..report()
+        };
+        let other = Report {
+            kind: "Unheard".into(),
+            ..report()
+        };
+        let samples = watch_restarts(&[one.clone(), other, one]);
+        assert_eq!(
+            samples,
+            [
+                (vec!["Pod", "Silent"], 2.0),
+                (vec!["Pod", "Failed"], 4.0),
+                (vec!["other", "Silent"], 0.0),
+                (vec!["other", "Failed"], 0.0),
+            ]
+        );
+    }
+}

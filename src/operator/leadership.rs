@@ -1,0 +1,27 @@
+//! What a change of leadership sets off.
+
+use std::sync::Arc;
+
+use tracing::info;
+
+use crate::cluster::lease::Leadership;
+use crate::operator::context::Context;
+
+/// Has everything looked at when leadership comes. Ends with leader election.
+pub async fn follow(context: Arc<Context>) {
+    let mut leadership = context.cluster.leadership.clone();
+    let mut led = false;
+    loop {
+        let leads = matches!(*leadership.borrow_and_update(), Leadership::Leader { .. });
+        if leads != led {
+            info!(leads, "leadership changed");
+            if leads {
+                context.enqueue_all();
+            }
+            led = leads;
+        }
+        if leadership.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What makes the operator ready.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::health::Check;
+use crate::cluster::lease::Leadership;
+use crate::cluster::watch::{Health, Report};
+
+/// How many failures in a row make a watch unready: one or two are a hiccup.
+const WATCH_FAILURES: u32 = 3;
+
+/// Checks a watch. One that is silent for longer than `idle_timeout` is not healthy.
+#[must_use]
+pub fn watch_check(health: &Health, idle_timeout: Duration) -> Check {
+    let problem = watch_problem(&health.report(), idle_timeout);
+    Check::new(format!("watch/{health}"), problem)
+}
+
+/// A standby is as ready as the leader; it is told which of them this is.
+#[must_use]
+pub fn lease_check(leadership: &Leadership, now: Instant) -> Check {
+    let note = match leadership {
+        Leadership::Unknown => {
+            let problem =
+                "who leads is not known: the API server does not tell of the lease".to_owned();
+            return Check::new("lease", Some(problem));
+        }
+        Leadership::Leader { .. } if leadership.is_leading(now) => "leading".to_owned(),
+        Leadership::Leader { .. } => "standing by, the lease was not renewed in time".to_owned(),
+        Leadership::Standby {
+            holder: Some(holder),
+        } => {
+            format!("standing by, the lease is held by {holder}")
+        }
+        Leadership::Standby { holder: None } => "standing by, nobody holds the lease".to_owned(),
+    };
+    Check::noted("lease", note)
+}
+
+/// What is wrong with a watch, if anything is.
+fn watch_problem(report: &Report, idle_timeout: Duration) -> Option<String> {
+    match &report.failure {
+        Some(failure) if report.errors >= WATCH_FAILURES || !report.synced => {
+            return Some(failure.clone());
+        }
+        _ => {}
+    }
+    if !report.synced {
+        return Some("its first list is not complete".to_owned());
+    }
+    // The watch itself has noticed, and tries again: so far without an answer.
+    let silent = report.silence > idle_timeout && !report.unavailable;
+    silent.then(|| format!("nothing came for {} s", report.silence.as_secs()))
+}
+
+#[cfg(test)]
+mod tests;
