@@ -1,5 +1,6 @@
 //! `projsync completions`: scripts that complete the command line.
 
+use clap::Command;
 use clap_complete::{Shell, generate};
 
 use super::exit::Exit;
@@ -21,17 +22,13 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// Prints the script for the name by which the program was called.
+/// Prints the script for the command under this name.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn run(args: &CompletionsArgs, program: &str) -> anyhow::Result<Exit> {
+pub fn run(args: &CompletionsArgs, mut command: Command, name: &str) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    let name = match program {
-        super::PLUGIN => super::PLUGIN_FILE,
-        program => program,
-    };
-    generate(args.shell, &mut super::command(name), name, &mut script);
+    generate(args.shell, &mut command, name, &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Success)
 }

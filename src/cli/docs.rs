@@ -26,15 +26,15 @@ pub struct DocsArgs {
     pub output_dir: PathBuf,
 }
 
-/// Writes the documents.
+/// Writes the documents on the command and on what it shows.
 ///
 /// # Errors
 /// When the directory can't be written.
-pub fn run(args: &DocsArgs) -> anyhow::Result<Exit> {
+pub fn run(args: &DocsArgs, command: Command) -> anyhow::Result<Exit> {
     let directory = &args.output_dir;
     fs::create_dir_all(directory)
         .with_context(|| format!("can't create {}", directory.display()))?;
-    for (name, text) in all()? {
+    for (name, text) in all(command)? {
         let file = directory.join(name);
         fs::write(&file, text).with_context(|| format!("can't write {}", file.display()))?;
     }
@@ -45,17 +45,17 @@ pub fn run(args: &DocsArgs) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// If a definition can't be written as JSON.
-pub fn all() -> anyhow::Result<[(&'static str, String); 4]> {
+pub fn all(command: Command) -> anyhow::Result<[(&'static str, String); 4]> {
     Ok([
-        ("api.md", api::text()?),
-        ("cli.md", cli()),
+        ("api.md", format!("{HEADER}{}", api::text()?)),
+        ("cli.md", cli(command)),
         ("metrics.md", metrics()),
         ("reasons.md", reasons()),
     ])
 }
 
 /// The help of every command.
-fn cli() -> String {
+fn cli(command: Command) -> String {
     let mut text = format!(
         "{HEADER}# The command line\n\n\
         `projsync` is also a kubectl plugin: installed as `kubectl-projsync` in the PATH it becomes `kubectl projsync` \
@@ -63,7 +63,7 @@ fn cli() -> String {
         need to read Projections, workloads, ReplicaSets, ControllerRevisions and Pods; they leave out what you may \
         not read, with a note.\n"
     );
-    let mut root = super::command("projsync").term_width(WIDTH);
+    let mut root = command.term_width(WIDTH);
     root.build();
     section(&mut text, &mut root, 2);
     text

@@ -111,8 +111,15 @@ fn execute(command: Command, program: &str) -> anyhow::Result<Exit> {
         Command::Explain(args) => block_on(explain::run(&args)),
         Command::Run(args) => run::run(*args).map(|()| Exit::Success),
         Command::Crds(args) => crds::run(&args).map(|()| Exit::Success),
-        Command::Completions(args) => completions::run(&args, program),
-        Command::Docs(args) => docs::run(&args),
+        Command::Completions(args) => {
+            let name = if program == PLUGIN {
+                PLUGIN_FILE
+            } else {
+                program
+            };
+            completions::run(&args, self::command(name), name)
+        }
+        Command::Docs(args) => docs::run(&args, self::command("projsync")),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The kinds of object whose content can be projected.
 
-use super::{ApiType, Kind, Row, Scope, SourceKind};
+use super::{ApiType, Kind, Row, Scope};
+
+/// A kind of object whose content can be projected.
+pub type SourceKind = Kind<SourceRow>;
 
 /// What is known of a kind of source.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! The kinds of workload that can be rolled.
 
-use super::{ApiType, CONTROLLER_REVISION, Kind, REPLICA_SET, Row, Scope, WorkloadKind};
+use super::{ApiType, CONTROLLER_REVISION, Kind, REPLICA_SET, Row, Scope};
+
+/// A kind of workload that can be rolled: a top owner with a Pod template.
+pub type WorkloadKind = Kind<WorkloadRow>;
 
 /// What is known of a kind of workload.
 #[derive(Debug)]

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
-use super::HEADER;
 use crate::api::{crd, names};
 
 /// An example of each kind.
@@ -27,7 +26,7 @@ const EXAMPLES: [(&str, &str); 3] = [
 /// If a schema can't be written as JSON.
 pub(super) fn text() -> serde_json::Result<String> {
     let mut text = format!(
-        "{HEADER}# API reference\n\n\
+        "# API reference\n\n\
         These are the custom resources of group `{}`. A field is optional unless it says *required*; if it is left out, \
         it has its default. Rules are written in [CEL](https://kubernetes.io/docs/reference/using-api/cel/); an \
         object that breaks one is refused with the message beside it. `[]` stands for each item of a list, `.*` for \

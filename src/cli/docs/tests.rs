@@ -8,7 +8,7 @@ use super::*;
 #[test]
 fn the_committed_documents_are_what_is_generated() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    for (name, generated) in all().unwrap() {
+    for (name, generated) in all(crate::cli::command("projsync")).unwrap() {
         let committed = fs::read_to_string(directory.join(name)).unwrap_or_default();
         assert!(
             committed == generated,
@@ -19,7 +19,7 @@ fn the_committed_documents_are_what_is_generated() {
 
 #[test]
 fn every_command_and_reason_is_in_them() {
-    let [_, (_, cli), _, (_, reasons)] = all().unwrap();
+    let [_, (_, cli), _, (_, reasons)] = all(crate::cli::command("projsync")).unwrap();
     for command in ["run", "crds", "status", "tree", "explain", "completions"] {
         assert!(
             cli.contains(&format!("\n### projsync {command}\n")),
@@ -34,7 +34,7 @@ fn every_command_and_reason_is_in_them() {
 
 #[test]
 fn documents_do_not_depend_on_the_environment() {
-    let [_, (_, cli), ..] = all().unwrap();
+    let [_, (_, cli), ..] = all(crate::cli::command("projsync")).unwrap();
     assert!(!cli.contains("[env: POD_NAMESPACE="), "no values");
 }
 

@@ -14,7 +14,8 @@ use kube::runtime::reflector::{self, Store, reflector};
 use kube::runtime::watcher::{self, Event, watcher};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{StatusArgs, exit, print_status};
+use super::args::StatusArgs;
+use super::print::{exit, print_status};
 use crate::api::{Duration as InWords, Projection};
 use crate::cli::connect::{Connection, is_forbidden};
 use crate::cli::exit::Exit;
@@ -106,7 +107,8 @@ impl<'a> Followed<'a> {
         Ok(())
     }
 
-    /// Ends with the error unless a first list was complete: then the resource exists, and a retry helps.
+    /// Ends with the error before the first list and without the right. Later errors are only noted,
+    /// since the watch tries again.
     fn failed(&self, error: &watcher::Error) -> anyhow::Result<()> {
         let cause = match error {
             watcher::Error::InitialListFailed(error)

@@ -1,8 +1,12 @@
 //! `status`: what is shown, and what it means for scripts.
 
+use jiff::Timestamp;
 use serde_json::json;
 
+use super::args::Filter;
 use super::*;
+use crate::api::Projection;
+use crate::report::status::Row;
 
 fn projection(name: &str, state: &str) -> Projection {
     serde_json::from_value(json!({
