@@ -386,6 +386,7 @@ fn a_projection_loses_nothing_to_pruning() {
             },
             missing: false,
             changed: vec!["a".to_owned()],
+            unnamed: true,
         }],
         immutable: Some(ImmutableRecord {
             uid: "u".to_owned(),

@@ -13,7 +13,7 @@ use crate::env::{Env, Told as _};
 struct Case {
     workload: Workload,
     source: Source,
-    /// Whether it selects key `a`, rather than all.
+    /// Whether it selects key `a`, so that no Pod starts without it.
     selects: bool,
 }
 
@@ -44,7 +44,8 @@ fn required() -> Vec<Case> {
         case(deployment, secret, "items-path", true, |s| {
             s.projected().item("a", "x/y")
         }),
-        case(daemon_set, config_map, "file", true, |s| {
+        // Without the key there is an empty folder.
+        case(daemon_set, config_map, "file", false, |s| {
             s.volume().sub_path("a")
         }),
         case(deployment, secret, "env", true, |s| s.env("A", "a")),
@@ -162,7 +163,7 @@ async fn a_required_key_that_goes_holds_until_it_is_back() -> Result {
         acted(&operator, &edits).await?;
         operator.all_in_sync(cases.len()).await
     };
-    // To those that see all keys it is a change like any other.
+    // To the others it is a change like any other.
     let rolls = async |selecting, others| {
         let count = |case: &Case| if case.selects { selecting } else { others };
         assert_rolls(&env, &cases, count).await

@@ -57,6 +57,12 @@ const CASES: &[Case] = &[
         |app, other| vec![projected(&[other, app])],
         &KEYS,
     ),
+    // The other has the same keys, but for `bin`.
+    case(
+        "projected-under",
+        |app, other| vec![projected(&[app, other])],
+        &["bin"],
+    ),
     // Volumes that nobody mounts.
     case("unmounted", |app, _| vec![app.volume().unmounted()], &[]),
     case(
@@ -81,14 +87,20 @@ const CASES: &[Case] = &[
         |app, _| vec![folders(app).sub_path("./conf//a")],
         &["a"],
     ),
+    // A folder is emptied by any change of its volume.
     case(
         "folder",
         |app, _| vec![folders(app).sub_path("conf")],
-        &["a", "b"],
+        &["a", "b", "c"],
     ),
     case(
         "folder-unclean",
         |app, _| vec![folders(app).sub_path("conf/")],
+        &["a", "b", "c"],
+    ),
+    case(
+        "folder-init",
+        |app, _| vec![folders(app).sub_path("conf").in_init()],
         &["a", "b"],
     ),
     case(
@@ -119,6 +131,11 @@ const CASES: &[Case] = &[
         "env-from-hidden",
         |app, _| vec![app.env_from("APP_").optional(), app.env("APP_a", "b")],
         HIDDEN,
+    ),
+    case(
+        "env-from-under",
+        |app, other| vec![app.env_from(""), other.env_from("")],
+        &["bin"],
     ),
     case(
         "env-from-prefix-keeps",
@@ -228,7 +245,10 @@ async fn check(kind: WorkloadKind, source: SourceKind) -> Result {
     operator.caught_up(&[&edit]).await?;
     let all: BTreeSet<&str> = CASES
         .iter()
-        .filter(|case| case.keys.len() == KEYS.len() || case.keys == HIDDEN)
+        .filter(|case| {
+            let under = case.name.ends_with("-under");
+            under || case.keys.len() == KEYS.len() || case.keys == HIDDEN
+        })
         .map(|case| case.name)
         .collect();
     for (case, count) in CASES.iter().zip(&mut wanted) {

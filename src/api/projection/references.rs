@@ -109,6 +109,9 @@ pub struct TimelineEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_CHANGED), inner(length(max = 253)))]
     pub changed: Vec<String>,
+    /// Whether more keys may differ than these.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unnamed: bool,
 }
 
 /// Start of the time in which a content was in force.

@@ -170,8 +170,12 @@ fn seen<'a>(reference: &'a Reference, content: &'a SourceContent) -> BTreeSet<Se
                 }
             }
             Selection::Keys(selected) => {
-                for (name, key) in selected {
-                    see(Cow::Borrowed(name), key, look_up(content, place, key));
+                for under in selected.chunk_by(|(a, _), (b, _)| a == b) {
+                    let mut keys = under.iter().rev();
+                    let there = |(_, key): &&(_, Arc<str>)| look_up(content, place, key).is_some();
+                    if let Some((name, key)) = keys.find(there).or(under.last()) {
+                        see(Cow::Borrowed(name), key, look_up(content, place, key));
+                    }
                 }
             }
         }

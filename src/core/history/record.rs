@@ -15,6 +15,7 @@ use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Class;
 use crate::kinds::Rv;
 
+mod covered;
 mod track;
 
 pub use track::{Arrival, Kept, Observed, Origin, Track, Version};

@@ -58,6 +58,8 @@ pub struct Entry {
     /// The projected keys that differ from the entry before; at most
     /// [`CHANGED_LIMIT`].
     pub changed: Vec<Arc<str>>,
+    /// Whether others than these may differ.
+    pub unnamed: bool,
     /// When the operator learned of it; zero for what was stored before it started.
     pub received: Mono,
     /// Every Pod created up to this time has this content or a later one: the
@@ -154,6 +156,7 @@ impl Timeline {
             created: None,
             data_time: None,
             changed: Vec::new(),
+            unnamed: false,
             key_went: false,
             ..*seen
         };
@@ -292,6 +295,7 @@ impl Timeline {
                         time: seen.date,
                     },
                     changed: Vec::new(),
+                    unnamed: false,
                     received: mark.received,
                     synced: None,
                     ..self.newest().clone()
@@ -402,6 +406,7 @@ impl Entry {
             },
             missing: false,
             changed: Vec::new(),
+            unnamed: false,
             received,
             synced: None,
         }

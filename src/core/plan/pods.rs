@@ -67,12 +67,22 @@ pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec
         view.selected,
         Selected::Managed(policy) if policy.strategy == Strategy::Observe
     );
+    let references = view.references.iter();
+    let alike: Vec<usize> = references
+        .map(|reference| record.alike(reference, view.references))
+        .collect();
     let active = view.pods.iter().filter(|(pod, _)| pod.active);
     // They are kept, and most workloads have fewer than a `Vec` begins with.
     let mut pods = Vec::with_capacity(active.clone().count());
     pods.extend(active.map(|(pod, current)| {
         let mut facts = PodFacts::of(pod, *current);
-        facts.judge(view, record, pod, Judge { lag, observe, now });
+        let by = Judge {
+            lag,
+            observe,
+            now,
+            alike: &alike,
+        };
+        facts.judge(view, record, pod, by);
         facts
     }));
     pods.sort_by(|a, b| a.name.cmp(&b.name));
@@ -80,10 +90,12 @@ pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec
 }
 
 #[derive(Clone, Copy)]
-struct Judge {
+struct Judge<'a> {
     lag: Duration,
     observe: bool,
     now: Mono,
+    /// For each reference, from where on its timeline is alike.
+    alike: &'a [usize],
 }
 
 // === impl PodFacts ===
@@ -111,10 +123,10 @@ impl PodFacts {
         !self.outdated.is_empty()
     }
 
-    fn judge(&mut self, view: &View<'_>, record: &Record, pod: &Pod, by: Judge) {
+    fn judge(&mut self, view: &View<'_>, record: &Record, pod: &Pod, by: Judge<'_>) {
         let start = record.start_of(pod);
         let mut frozen = false;
-        for reference in view.references.iter() {
+        for (reference, alike) in view.references.iter().zip(by.alike) {
             let key = TrackKey::of(reference);
             let Some(track) = record.tracks.get(&key) else {
                 continue;
@@ -128,6 +140,7 @@ impl PodFacts {
                 reference.class,
                 &reference.containers,
                 by.lag,
+                *alike,
             );
             match standing {
                 Standing::Current if track.is_doubtful() => {

@@ -2,3 +2,6 @@
 
 pub mod pod_spec;
 pub mod reference;
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::core::lenient::{lenient, lenient_objects};
+use crate::core::lenient::{Lenient, lenient, lenient_objects};
 
 /// Declares API objects whose every field is optional and read leniently.
 macro_rules! api_objects {
@@ -63,10 +63,12 @@ api_objects! {
         volume_mounts: Vec<VolumeMount>,
     }
 
-    /// `EnvVar`; its literal value is not read.
+    /// `EnvVar`.
     EnvVar {
         /// Name of the variable.
         name: Arc<str>,
+        /// What its literal value refers to.
+        value: Expanded,
         /// Where its value comes from, if it isn't literal.
         value_from: Option<EnvVarSource>,
     }
@@ -207,6 +209,31 @@ api_objects! {
         key_path: Arc<str>,
         /// The chain.
         certificate_chain_path: Arc<str>,
+    }
+}
+
+/// The names that a literal value refers to as `$(NAME)`. The value itself is not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expanded(pub Box<[Arc<str>]>);
+
+impl Lenient for Expanded {
+    /// `$$` stands for a dollar sign, so that `$$(NAME)` refers to nothing.
+    fn text(text: &str) -> Self {
+        let mut names = Vec::new();
+        let mut rest = text;
+        while let Some((_, after)) = rest.split_once('$') {
+            let name = after
+                .strip_prefix('(')
+                .and_then(|name| name.split_once(')'));
+            rest = match name {
+                Some((name, behind)) => {
+                    names.push(name.into());
+                    behind
+                }
+                None => after.strip_prefix('$').unwrap_or(after),
+            };
+        }
+        Self(names.into())
     }
 }
 

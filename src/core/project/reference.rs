@@ -9,12 +9,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::core::content::encoding::{Encoder, truncated};
 use crate::core::content::hex::hex_bytes;
-use crate::core::project::pod_spec::{Container, PodSpec, VolumeMount};
+use crate::core::project::pod_spec::{Container, PodSpec};
 use crate::kinds::{Class, SourceId, SourceKind};
 
+mod over;
+mod selection;
 mod variable;
 mod volume;
 
+pub use over::{Has, Layer, Over};
+pub use selection::Selection;
 pub use volume::{SelfRefreshed, SelfRefreshedKind, self_refreshing};
 
 /// How a container sees a source.
@@ -33,26 +37,6 @@ pub enum Place {
     EnvFrom,
 }
 
-/// Which keys of its source a use sees, and under which names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Selection {
-    /// Every key, each as a file of its own name.
-    Files,
-    /// Every key as a variable `prefix + key`, less the variables that the
-    /// container's own `env` sets.
-    Variables {
-        /// `envFrom[].prefix`.
-        prefix: Arc<str>,
-        /// Names, each beginning with the prefix, that the container's own
-        /// `env` hides. Sorted, without duplicates.
-        hidden: Box<[Arc<str>]>,
-    },
-    /// (path or variable name, key): see [`Selection::keys`]. Sorted by path,
-    /// each path once. Empty where the source must be there, but nothing of it
-    /// is seen: a subPath that matches none of the `items`.
-    Keys(Box<[(Arc<str>, Arc<str>)]>),
-}
-
 /// One way in which containers see one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Use {
@@ -66,6 +50,8 @@ pub struct Use {
     /// selected ones: a volume needs all its `items`, whatever part of it is
     /// mounted. Sorted, without duplicates.
     pub required: Box<[Arc<str>]>,
+    /// What may give the same paths or variables in its place.
+    pub over: Over,
 }
 
 /// All uses of one source and one class by one workload: the unit of digests.
@@ -106,29 +92,47 @@ pub struct Seen<'a> {
 ///
 /// - A volume that no container mounts projects nothing (the kubelet doesn't
 ///   even mount it).
-/// - Where volume sources or `envFrom` entries hide each other's names, all
-///   count: which one wins depends on their content.
+/// - Where volume sources or variables take each other's names, all count, and each
+///   has what is [`Over`] it: which one wins depends on their content.
 /// - A source without a name is ignored.
-pub fn uses(spec: &PodSpec) -> impl Iterator<Item = Seen<'_>> {
-    containers(spec)
-        .flat_map(move |(container, runs)| {
-            let variables = variable::uses(container)
-                .map(|(kind, name, use_)| (kind, name, Class::Frozen, use_));
-            let mounts = container.volume_mounts.iter();
-            let files = mounts.flat_map(move |mount| files(spec, runs, mount));
-            variables
-                .chain(files)
-                .map(|(kind, name, class, use_)| Seen {
-                    container: &container.name,
-                    source: (kind, name),
-                    class,
-                    use_,
-                })
-        })
-        .filter(|seen| {
-            let says_nothing = seen.use_.optional && seen.use_.selection == Selection::keys([]);
-            !seen.source.1.is_empty() && !says_nothing
-        })
+#[must_use]
+pub fn uses(spec: &PodSpec) -> Vec<Seen<'_>> {
+    let volumes = spec.volumes.iter();
+    let volumes: Vec<_> = volumes.map(|v| (v, volume::layers(v))).collect();
+    let mut seen = Vec::new();
+    for (container, runs) in containers(spec) {
+        let mut see = |class, (kind, name, use_): (SourceKind, _, Use)| {
+            let source = (kind, name);
+            let container = &container.name;
+            seen.push(Seen {
+                container,
+                source,
+                class,
+                use_,
+            });
+        };
+        for use_ in variable::uses(container) {
+            see(Class::Frozen, use_);
+        }
+        for mount in &container.volume_mounts {
+            let mounted = volumes.iter().find(|(v, _)| v.name == mount.name);
+            if let Some((volume, layers)) = mounted {
+                let view = volume::View::of(mount, volume, runs);
+                let class = match (runs, view.is_refreshed()) {
+                    (Runs::WithPod, true) => Class::Live,
+                    _ => Class::Frozen,
+                };
+                for use_ in volume::uses(volume, layers, &view) {
+                    see(class, use_);
+                }
+            }
+        }
+    }
+    seen.retain(|seen| {
+        let says_nothing = seen.use_.optional && seen.use_.selection == Selection::keys([]);
+        !seen.source.1.is_empty() && !says_nothing
+    });
+    seen
 }
 
 /// The references of a Pod or Pod template, sorted by source, then class.
@@ -172,26 +176,6 @@ fn containers(spec: &PodSpec) -> impl Iterator<Item = (&Container, Runs)> {
     init.chain(spec.containers.iter().map(|c| (c, Runs::WithPod)))
 }
 
-/// The uses through one mount, if a volume of its name exists.
-fn files<'a>(
-    spec: &'a PodSpec,
-    runs: Runs,
-    mount: &VolumeMount,
-) -> impl Iterator<Item = (SourceKind, &'a Arc<str>, Class, Use)> + use<'a> {
-    let view = volume::View::of(mount);
-    let class = match (runs, view.is_refreshed()) {
-        (Runs::WithPod, true) => Class::Live,
-        _ => Class::Frozen,
-    };
-    let volume = spec.volumes.iter().find(|volume| volume.name == mount.name);
-    let uses: Vec<_> = volume
-        .into_iter()
-        .flat_map(|volume| volume::uses(volume, &view))
-        .collect();
-    uses.into_iter()
-        .map(move |(kind, name, use_)| (kind, name, class, use_))
-}
-
 /// The given keys, unless the use is optional.
 fn required<'a>(optional: bool, keys: impl IntoIterator<Item = &'a Arc<str>>) -> Box<[Arc<str>]> {
     if optional {
@@ -222,14 +206,11 @@ impl Place {
     }
 }
 
-// === impl Selection ===
+// === impl Use ===
 
-impl Selection {
-    /// Selects keys, each under a path or variable name; of two keys under one
-    /// path the last wins, as in the kubelet.
-    pub fn keys(selected: impl IntoIterator<Item = (Arc<str>, Arc<str>)>) -> Self {
-        let by_path: BTreeMap<_, _> = selected.into_iter().collect();
-        Self::Keys(by_path.into_iter().collect())
+impl Use {
+    fn says(&self) -> (Place, &Selection, bool, &[Arc<str>]) {
+        (self.place, &self.selection, self.optional, &self.required)
     }
 }
 
@@ -262,6 +243,25 @@ impl Reference {
             namespace: Arc::clone(namespace),
             name: Arc::clone(name),
         }
+    }
+
+    /// Whether something may take the place of what it gives.
+    #[must_use]
+    pub fn may_be_covered(&self) -> bool {
+        self.uses.iter().any(|use_| use_.over != Over::default())
+    }
+
+    /// Whether nobody sees a change of a key, since something over each of its uses gives
+    /// the same path or variable.
+    #[must_use]
+    pub fn is_covered(&self, key: &str, has: &Has<'_>) -> bool {
+        self.uses.iter().all(|use_| {
+            let names = use_.selection.names(key);
+            names.iter().all(|name| {
+                let mut later = use_.selection.after(name, key);
+                later.any(|one| has(&self.source, use_.place, one)) || use_.over.covers(name, has)
+            })
+        })
     }
 
     /// The selected keys; `None` where a use sees every key.
@@ -310,8 +310,11 @@ impl Reference {
         out.text(kind.as_str());
         out.text(name);
         out.text(self.class.as_str());
-        out.count(self.uses.len());
-        for use_ in &self.uses {
+        // What is over a use is no part of it: it changes with the template alone.
+        let mut uses: Vec<&Use> = self.uses.iter().collect();
+        uses.dedup_by(|a, b| a.says() == b.says());
+        out.count(uses.len());
+        for use_ in uses {
             out.text(use_.place.as_str());
             match &use_.selection {
                 Selection::Files => out.text("files"),

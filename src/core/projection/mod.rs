@@ -352,6 +352,7 @@ fn stored_entry(entry: &Entry) -> TimelineEntry {
         },
         missing: entry.missing,
         changed: entry.changed.iter().map(ToString::to_string).collect(),
+        unnamed: entry.unnamed,
     }
 }
 

@@ -173,6 +173,7 @@ fn restored_entry(stored: &TimelineEntry, key: KeyId, foreign: &mut bool) -> Ent
             .iter()
             .map(|key| key.as_str().into())
             .collect(),
+        unnamed: stored.unnamed,
         received: Mono::default(),
         synced: None,
     }

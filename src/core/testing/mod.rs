@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::core::object::pod::{Owner, Pod};
-use crate::core::project::reference::{Place, Reference, Selection, Use};
+use crate::core::project::reference::{Over, Place, Reference, Selection, Use};
 use crate::core::time::ServerTime;
 use crate::kinds::{Class, SourceId, SourceKind};
 
@@ -50,6 +50,7 @@ pub(crate) fn reference(name: &str, class: Class, optional: bool) -> Reference {
         selection,
         optional,
         required: Box::default(),
+        over: Over::default(),
     };
     let source = (SourceKind::CONFIG_MAP, name.into());
     Reference::new(source, class, [one], ["app".into()])
@@ -63,6 +64,7 @@ pub(crate) fn variable(name: &str, key: &str, optional: bool) -> Reference {
         selection: Selection::keys([(key.clone(), key.clone())]),
         optional,
         required: if optional { [].into() } else { [key].into() },
+        over: Over::default(),
     };
     let source = (SourceKind::CONFIG_MAP, name.into());
     Reference::new(source, Class::Frozen, [one], ["app".into()])

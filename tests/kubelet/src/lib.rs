@@ -26,7 +26,7 @@ pub use expansion::expand;
 pub use node::Node;
 pub use pod::{Pod, Seen};
 pub use spec::{Given, Id, Kind, PodSpec, Source, Sources};
-pub use volume::{Bound, Volume};
+pub use volume::{Bound, Files, Volume};
 
 /// Why something can't be set up or started; the kubelet tries again later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -35,7 +35,7 @@ pub struct Seen {
     /// Its environment.
     pub variables: BTreeMap<String, String>,
     /// Its files, by their full paths.
-    pub files: BTreeMap<String, String>,
+    pub files: Files,
 }
 
 impl Pod {
@@ -97,6 +97,12 @@ impl Pod {
         }
     }
 
+    /// Whether an empty folder that was made for a `subPath` keeps a file from being seen.
+    #[must_use]
+    pub fn is_obstructed(&self) -> bool {
+        self.volumes.values().any(Volume::is_obstructed)
+    }
+
     fn mounted(&self) -> Vec<String> {
         let mounts = |name: &str| {
             let mut mounts = self.spec.all_containers().flat_map(|c| &c.volume_mounts);
@@ -141,25 +147,36 @@ impl Pod {
     #[must_use]
     pub fn seen(&self, container: &str) -> Option<Seen> {
         let running = self.running.get(container)?;
-        let mut files = BTreeMap::new();
+        Some(Seen {
+            variables: running.variables.clone(),
+            files: self.files(running, |_| true),
+        })
+    }
+
+    /// The files that it has from its start, and not from refreshes: only a folder among them can
+    /// change, for it is emptied.
+    #[must_use]
+    pub fn bound(&self, container: &str) -> Files {
+        let running = self.running.get(container);
+        running.map_or_else(Files::new, |running| {
+            self.files(running, |bound| *bound != Bound::Root)
+        })
+    }
+
+    fn files(&self, running: &Running, through: impl Fn(&Bound) -> bool) -> Files {
+        let mut files = Files::new();
         for (at, (volume, bound)) in &running.mounts {
-            let seen = self
-                .volumes
-                .get(volume)
-                .map_or_else(Files::new, |volume| volume.seen_through(bound));
-            for (path, content) in seen {
-                let path = if path.is_empty() {
-                    at.clone()
-                } else {
-                    format!("{at}/{path}")
+            let volume = self.volumes.get(volume).filter(|_| through(bound));
+            let seen = volume.map(|volume| volume.seen_through(bound));
+            for (path, content) in seen.into_iter().flatten() {
+                let path = match path.as_str() {
+                    "" => at.clone(),
+                    path => format!("{at}/{path}"),
                 };
                 files.insert(path, content);
             }
         }
-        Some(Seen {
-            variables: running.variables.clone(),
-            files,
-        })
+        files
     }
 }
 

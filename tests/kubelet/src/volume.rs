@@ -7,7 +7,7 @@ use crate::spec::{Downward, Given, Item, VolumeSpec};
 use crate::{Id, Kind, Refused, Source, Sources};
 
 /// Files by their paths.
-pub(crate) type Files = BTreeMap<String, String>;
+pub type Files = BTreeMap<String, String>;
 
 /// The directory of a volume on a node.
 ///
@@ -113,6 +113,13 @@ impl Volume {
         files
             .map(|(path, content)| (path.clone(), content.clone()))
             .collect()
+    }
+
+    /// Whether an empty folder that was made for a `subPath` keeps a file from being seen.
+    #[must_use]
+    pub fn is_obstructed(&self) -> bool {
+        let mut files = self.files.keys();
+        files.any(|path| self.root.get(first(path)) != Some(&Entry::Link))
     }
 
     /// What is seen now through a `subPath` that was bound earlier: a file has the path ``.

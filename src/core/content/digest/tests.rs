@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::core::content::Reading;
-use crate::core::project::reference::{Use, references};
+use crate::core::project::reference::{Over, Use, references};
 use crate::kinds::Class;
 use crate::kinds::SourceKind;
 
@@ -67,6 +67,7 @@ fn use_(place: Place, selection: Selection) -> Use {
         selection,
         optional: false,
         required: Box::default(),
+        over: Over::default(),
     }
 }
 
@@ -190,6 +191,7 @@ fn what_is_missing() {
         selection: Selection::Files,
         optional,
         required: required.iter().map(|key| (*key).into()).collect(),
+        over: Over::default(),
     };
     let binary = || content([("a", Field::BinaryData, &b"1"[..])]);
     let key = |name: &str| Some(Missing::Key(name.into()));
@@ -253,9 +255,10 @@ fn what_is_missing() {
 
 #[test]
 fn from_pod_to_missing_key() {
+    let items = json!([{"key": "a", "path": "x"}]);
     let spec = json!({
-        "containers": [{"name": "app", "volumeMounts": [{"name": "v", "subPath": "a"}]}],
-        "volumes": [{"name": "v", "configMap": {"name": "c"}}],
+        "containers": [{"name": "app", "volumeMounts": [{"name": "v"}]}],
+        "volumes": [{"name": "v", "configMap": {"name": "c", "items": items}}],
     });
     let found = references(&serde_json::from_value(spec).unwrap());
     let projected = reference_digest("ns", &found[0], &data([("b", "1")]), &key());

@@ -753,6 +753,14 @@ fn many_keys() {
         causes,
         [["ConfigMap/app: key-005"], ["ConfigMap/app: key-005"]]
     );
+    // Others may have changed too, and one has.
+    let timeline = world.track().timeline.as_ref().unwrap();
+    let unnamed: Vec<bool> = timeline
+        .entries()
+        .iter()
+        .map(|entry| entry.unnamed)
+        .collect();
+    assert_eq!(unnamed, [false, false, true, true]);
 }
 
 #[test]

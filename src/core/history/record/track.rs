@@ -230,6 +230,7 @@ impl Track {
             } else {
                 Vec::new()
             },
+            unnamed: remembered(&self.keys).is_some(),
             key_went: known && key_went(&self.keys, &projected.keys),
         };
         let before = self.seen.take().unwrap_or_default();

@@ -32,6 +32,8 @@ pub struct Observation {
     pub received: Mono,
     /// The projected keys that differ from the previous content.
     pub changed: Vec<Arc<str>>,
+    /// Whether others may differ too.
+    pub unnamed: bool,
     /// Whether a key that was projected is gone: a removal moves no
     /// managedFields time.
     pub key_went: bool,
@@ -66,6 +68,7 @@ impl Observation {
             since,
             missing: self.missing,
             changed: self.changed.iter().take(CHANGED_LIMIT).cloned().collect(),
+            unnamed: self.unnamed || self.changed.len() > CHANGED_LIMIT,
             received: self.received,
             synced: None,
         }
@@ -111,6 +114,7 @@ impl Mark {
             },
             missing,
             changed: Vec::new(),
+            unnamed: false,
             received: self.received,
             synced: None,
         }

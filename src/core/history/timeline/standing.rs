@@ -130,7 +130,8 @@ fn seconds_between(earlier: ServerTime, later: ServerTime) -> Option<u64> {
 
 impl Timeline {
     /// What a Pod with this start and these `reported` container statuses has of
-    /// the reference that `containers` see. `lag` is the kubelet's refresh bound.
+    /// the reference that `containers` see. `lag` is the kubelet's refresh bound. Contents
+    /// from index `alike` on differ only in what no container sees.
     #[must_use]
     pub fn standing(
         &self,
@@ -139,6 +140,7 @@ impl Timeline {
         class: Class,
         containers: &[Arc<str>],
         lag: Duration,
+        alike: usize,
     ) -> Standing {
         let lag = match class {
             Class::Live => lag,
@@ -149,7 +151,7 @@ impl Timeline {
         containers
             .iter()
             .flat_map(|name| self.positions_of_container(base, status(name), lag))
-            .map(|position| self.standing_at(position, start))
+            .map(|position| self.standing_at(position, start, alike))
             .reduce(Standing::worse)
             .unwrap_or(Standing::NotStarted)
     }
@@ -206,6 +208,7 @@ impl Timeline {
             next.changed.extend(removed.changed);
             next.changed.sort();
             next.changed.dedup();
+            next.unnamed |= removed.unnamed || next.changed.len() > CHANGED_LIMIT;
             next.changed.truncate(CHANGED_LIMIT);
         }
     }
@@ -292,17 +295,34 @@ impl Timeline {
         first.into_iter().chain(rest).filter(move |_| started)
     }
 
-    fn standing_at(&self, position: Position, start: &Start) -> Standing {
-        let newest = self.newest().content;
+    /// From which index on contents differ only in keys that are `covered`.
+    #[must_use]
+    pub fn alike(&self, covered: impl Fn(&str) -> bool) -> usize {
+        let hidden = |entry: &Entry| {
+            let named = !entry.changed.is_empty() && !entry.unnamed;
+            named && entry.changed.iter().all(|key| covered(key))
+        };
+        // What was not read has no part in what changed from one reading to the next.
+        let differs = |entry: &Entry| matches!(entry.content, Content::Known(_)) && !hidden(entry);
+        self.entries.iter().rposition(differs).unwrap_or_default()
+    }
+
+    /// Whether an entry's content is the newest, as far as containers see it.
+    fn is_newest(&self, index: usize, alike: usize) -> bool {
+        let content = self.entries[index].content;
+        content == self.newest().content || index >= alike && matches!(content, Content::Known(_))
+    }
+
+    fn standing_at(&self, position: Position, start: &Start, alike: usize) -> Standing {
         // Seen live to be older than an edit that was seen live.
         let surely_older = start.rv.is_some() && self.entries[0].since.exact;
         match position {
             Position::Before if !self.open || surely_older => Standing::Outdated { lacks: 0 },
-            Position::Before if self.entries[0].content == newest => Standing::Unknown,
+            Position::Before if self.is_newest(0, alike) => Standing::Unknown,
             Position::Before => self.outdated(self.entries[0].content, 0),
+            Position::At(index) if self.is_newest(index, alike) => Standing::Current,
             Position::At(index) => match self.entries[index].content {
-                Content::Known(_) if self.entries[index].content == newest => Standing::Current,
-                Content::Unsure => self.standing_in_gap(index),
+                Content::Unsure => self.standing_in_gap(index, alike),
                 content => self.outdated(content, index),
             },
         }
@@ -310,17 +330,18 @@ impl Timeline {
 
     /// What a Pod has that started while nobody watched: it can't be told where
     /// all that is known of then is the newest content, else it is outdated.
-    fn standing_in_gap(&self, index: usize) -> Standing {
-        let newest = self.newest().content;
+    fn standing_in_gap(&self, index: usize, alike: usize) -> Standing {
         let Some(next) = self.known_after(index) else {
             return Standing::Unknown;
         };
-        let known = |entry: &&Entry| matches!(entry.content, Content::Known(_));
-        let before = self.entries[..index].iter().rev().find(known);
-        match self.entries[next].content {
-            content if content != newest => self.outdated(content, next),
-            content if before.is_none_or(|entry| entry.content == content) => Standing::Unknown,
-            _ => Standing::Outdated { lacks: next },
+        if !self.is_newest(next, alike) {
+            return self.outdated(self.entries[next].content, next);
+        }
+        let known = |entry: &Entry| matches!(entry.content, Content::Known(_));
+        let before = self.entries[..index].iter().rposition(known);
+        match before.is_none_or(|before| self.is_newest(before, alike)) {
+            true => Standing::Unknown,
+            false => Standing::Outdated { lacks: next },
         }
     }
 

@@ -39,6 +39,7 @@ fn read(content: u8, rv: u64) -> Observation {
         date: at(rv),
         received: Mono(Duration::from_secs(rv)),
         changed: Vec::new(),
+        unnamed: false,
         key_went: false,
     }
 }
@@ -122,7 +123,7 @@ fn standing_of(timeline: &Timeline, start: Start, containers: &[Container]) -> S
         [] => vec!["app".into()],
         _ => containers.iter().map(|c| c.name.clone()).collect(),
     };
-    timeline.standing(&start, containers, Class::Frozen, &names, LAG)
+    timeline.standing(&start, containers, Class::Frozen, &names, LAG, usize::MAX)
 }
 
 fn standing(timeline: &Timeline, start: Start) -> Standing {
@@ -243,12 +244,19 @@ fn rule_02_live_files_may_lag_behind_a_restart() {
     let names = ["app".into()];
     let restarted = |second: u64| {
         let containers = [container("app", Some((second, Some(second))))];
-        line.standing(&live(15, 15), &containers, Class::Live, &names, LAG)
+        line.standing(
+            &live(15, 15),
+            &containers,
+            Class::Live,
+            &names,
+            LAG,
+            usize::MAX,
+        )
     };
     assert_eq!(restarted(20 + 120), lacks(1));
     assert_eq!(restarted(20 + 121), Standing::Current);
     // A Pod that is created after it has it.
-    let new = line.standing(&live(21, 20), &[], Class::Live, &names, LAG);
+    let new = line.standing(&live(21, 20), &[], Class::Live, &names, LAG, usize::MAX);
     assert_eq!(new, Standing::Current);
 }
 
@@ -767,4 +775,60 @@ fn a_stored_timeline_must_end_with_known_content() {
     assert!(Timeline::restore(entries.clone(), true).is_some());
     entries[1].content = Content::Unread;
     assert!(Timeline::restore(entries, true).is_none());
+}
+
+#[test]
+fn a_pod_has_what_differs_only_in_covered_keys() {
+    let change = |content, rv, key: &str| Observation {
+        changed: vec![key.into()],
+        ..read(content, rv)
+    };
+    let covered = |key: &str| key == "covered";
+    let index = |seen: &[Observation]| {
+        let mut timeline = timeline(&[(A, 10)]);
+        for seen in seen {
+            timeline.observe(&[], absent(), seen);
+        }
+        timeline.alike(covered)
+    };
+    let unnamed = Observation {
+        unnamed: true,
+        ..change(B, 20, "covered")
+    };
+    assert_eq!(index(&[]), 0);
+    assert_eq!(index(&[change(B, 20, "covered")]), 0);
+    assert_eq!(index(&[change(B, 20, "seen")]), 1);
+    assert_eq!(index(&[change(B, 20, "seen"), change(C, 30, "covered")]), 1);
+    assert_eq!(index(&[change(B, 20, "covered"), change(C, 30, "seen")]), 2);
+    // Whatever may have changed beside it counts.
+    assert_eq!(index(&[unnamed]), 1);
+    assert_eq!(index(&[read(B, 20)]), 1);
+
+    let has = |timeline: &Timeline, start| {
+        let alike = timeline.alike(covered);
+        timeline.standing(&start, &[], Class::Frozen, &["app".into()], LAG, alike)
+    };
+    let mut timeline = timeline(&[(A, 10)]);
+    timeline.observe(&[edited(15)], absent(), &change(B, 20, "covered"));
+    assert_eq!(has(&timeline, live(12, 12)), Standing::Current);
+    // Of what was never read nobody knows what else it had.
+    assert_eq!(has(&timeline, live(16, 16)), lacks(2));
+    timeline.observe(&[], absent(), &change(C, 30, "seen"));
+    assert_eq!(has(&timeline, live(12, 12)), lacks(1));
+}
+
+#[test]
+fn a_covered_key_that_changed_in_a_gap_outdates_nobody() {
+    let covered = |key: &str| key == "covered";
+    let mut timeline = timeline(&[(A, 10)]);
+    let seen = Observation {
+        changed: vec!["covered".into()],
+        ..listed(B, 30)
+    };
+    timeline.observe_after(at(20), &[], absent(), &seen);
+    let alike = timeline.alike(covered);
+    let has = |start| timeline.standing(&start, &[], Class::Frozen, &["app".into()], LAG, alike);
+    assert_eq!(has(old(15)), Standing::Current);
+    assert_eq!(has(old(25)), Standing::Unknown);
+    assert_eq!(has(old(35)), Standing::Current);
 }

@@ -63,6 +63,7 @@ pub(super) fn observation(content: u8, second: u64) -> Observation {
         date: at(second),
         received: seconds(second),
         changed: vec!["a".into()],
+        unnamed: false,
         key_went: false,
     }
 }

@@ -192,35 +192,40 @@ fn a_sub_path_sees_what_lies_under_it() {
         {"key": "b", "path": "conf/deep/b"},
         {"key": "c", "path": "confidential"},
     ]);
+    let all = "{conf/a=a,conf/deep/b=b,confidential=c}";
     let cases = [
-        ("conf/a", "{conf/a=a}"),
-        ("conf", "{conf/a=a,conf/deep/b=b}"),
-        ("./conf//deep/.", "{conf/deep/b=b}"),
-        ("conf/deep/../a", "{conf/a=a}"),
-        ("/conf/a", "{conf/a=a}"),
-        ("..data/conf/a", "{conf/a=a}"),
-        ("con", "{}"),
-        ("conf/a/x", "{}"),
-        ("..", "{}"),
-        ("a/../..", "{}"),
-        (".", "{conf/a=a,conf/deep/b=b,confidential=c}"),
-        ("..data", "{conf/a=a,conf/deep/b=b,confidential=c}"),
+        ("conf/a", "Frozen", "{conf/a=a}"),
+        ("conf/deep/../a", "Frozen", "{conf/a=a}"),
+        ("/conf/a", "Frozen", "{conf/a=a}"),
+        ("..data/conf/a", "Frozen", "{conf/a=a}"),
+        ("con", "Frozen", "{}"),
+        ("conf/a/x", "Frozen", "{}"),
+        ("..", "Frozen", "{}"),
+        ("a/../..", "Frozen", "{}"),
+        // Any change of the volume empties a folder that a container has.
+        ("conf", "Frozen", all),
+        ("./conf//deep/.", "Frozen", all),
+        ("..data/conf", "Frozen", all),
+        ("..data", "Frozen", all),
+        // The root itself is refreshed, however it is named.
+        (".", "Live", all),
     ];
-    for (sub_path, selection) in cases {
+    for (sub_path, class, selection) in cases {
         let volume = json!({"configMap": {"name": "c", "items": items}});
-        let expected = format!("ConfigMap c Frozen volume {selection} needs [a,b,c] by app");
+        let expected = format!("ConfigMap c {class} volume {selection} needs [a,b,c] by app");
         let given = mounted(volume, json!({"subPath": sub_path}));
         assert_eq!(lines(given), [expected], "{sub_path}");
     }
-    // Without items each key is a file of its own name at the root.
+    // Without items each key is a file of its own name at the root. What is absent is an
+    // empty folder, so nothing is needed.
     let cases = [
-        ("k.conf", "{k.conf=k.conf} needs [k.conf]"),
-        ("./k.conf", "{k.conf=k.conf} needs [k.conf]"),
-        ("k/x", "{} needs []"),
-        (".", "all needs []"),
+        ("k.conf", "Frozen", "{k.conf=k.conf}"),
+        ("./k.conf", "Frozen", "{k.conf=k.conf}"),
+        ("k/x", "Frozen", "{}"),
+        (".", "Live", "all"),
     ];
-    for (sub_path, expected) in cases {
-        let expected = format!("Secret s Frozen volume {expected} by app");
+    for (sub_path, class, selection) in cases {
+        let expected = format!("Secret s {class} volume {selection} needs [] by app");
         let given = mounted(
             json!({"secret": {"secretName": "s"}}),
             json!({"subPath": sub_path}),
@@ -250,55 +255,6 @@ fn a_sub_path_of_an_optional_volume_needs_nothing() {
     for (items, sub_path, expected) in cases {
         let given = mounted(volume(items), json!({"subPath": sub_path}));
         assert_eq!(lines(given), expected, "{sub_path}");
-    }
-}
-
-#[test]
-fn a_sub_path_of_several_sources_needs_the_key_only_of_a_sole_provider() {
-    let projected = |more: Value| {
-        json!({"projected": {"sources": [
-            {"configMap": {"name": "c"}},
-            {"secret": {"name": "s", "items": [{"key": "k", "path": "d/p"}]}},
-            more,
-        ]}})
-    };
-    let cases = [
-        (
-            "only c may have it",
-            json!({}),
-            "x",
-            "{x=x} needs [x]",
-            "{} needs [k]",
-        ),
-        (
-            "only s has it",
-            json!({}),
-            "d/p",
-            "{} needs []",
-            "{d/p=k} needs [k]",
-        ),
-        (
-            "both may have it",
-            json!({}),
-            "d",
-            "{d=d} needs []",
-            "{d/p=k} needs [k]",
-        ),
-        (
-            "the kubelet may provide it",
-            json!({"serviceAccountToken": {"path": "x"}}),
-            "x",
-            "{x=x} needs []",
-            "{} needs [k]",
-        ),
-    ];
-    for (case, more, sub_path, c, s) in cases {
-        let given = mounted(projected(more), json!({"subPath": sub_path}));
-        let expected = [
-            format!("ConfigMap c Frozen projected {c} by app"),
-            format!("Secret s Frozen projected {s} by app"),
-        ];
-        assert_eq!(lines(given), expected, "{case}");
     }
 }
 
@@ -510,6 +466,26 @@ fn fingerprint_is_of_source_class_and_uses() {
     for other in others {
         assert!(seen.insert(fingerprint(other.clone())), "{other}");
     }
+}
+
+#[test]
+fn what_is_over_a_use_is_no_part_of_its_fingerprint() {
+    let from = |name: &str| json!({"configMapRef": {"name": name}});
+    let container = |name: &str, from: Value| json!({"name": name, "envFrom": from});
+    let alone = container("a", json!([from("c")]));
+    let under = container("b", json!([from("c"), from("d")]));
+    let of = |containers: Value| {
+        let mut found = references(&spec(json!({ "containers": containers })));
+        found.remove(0)
+    };
+    let (both, one) = (of(json!([alone, under])), of(json!([alone])));
+    assert_eq!((both.uses.len(), one.uses.len()), (2, 1));
+    assert_eq!(both.fingerprint(), one.fingerprint());
+    assert_eq!(of(json!([under])).fingerprint(), one.fingerprint());
+    // Where it is alone nothing covers it.
+    let has_all: &Has<'_> = &|_, _, _| true;
+    assert!(of(json!([under])).is_covered("k", has_all));
+    assert!(!both.is_covered("k", has_all));
 }
 
 /// Stored fingerprints must be understood by later versions.

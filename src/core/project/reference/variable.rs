@@ -3,56 +3,137 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Place, Selection, Use, required};
-use crate::core::project::pod_spec::{Container, EnvVar};
+use super::{Layer, Over, Place, Selection, Use, required};
+use crate::core::project::pod_spec::{Container, EnvFromSource, EnvVar, KeySelector, SourceRef};
 use crate::kinds::SourceKind;
 
-/// The uses in `env`, one for each variable, and in `envFrom`.
-pub(super) fn uses(container: &Container) -> impl Iterator<Item = (SourceKind, &Arc<str>, Use)> {
-    let single = container.env.iter().flat_map(|variable| {
-        let from = variable.value_from.iter();
-        let references = from.flat_map(|from| {
-            let config_map = from.config_map_key_ref.iter();
-            let secret = from.secret_key_ref.iter();
-            let config_map = config_map.map(|reference| (SourceKind::CONFIG_MAP, reference));
-            config_map.chain(secret.map(|reference| (SourceKind::SECRET, reference)))
-        });
-        references.map(|(kind, reference)| {
-            let key = &reference.key;
-            let use_ = Use {
-                place: Place::Env,
-                selection: Selection::keys([(Arc::clone(&variable.name), Arc::clone(key))]),
-                optional: reference.optional,
-                required: required(reference.optional, [key]),
-            };
-            (kind, &reference.name, use_)
-        })
-    });
-    let whole = container.env_from.iter().flat_map(|from| {
-        let config_map = from.config_map_ref.iter();
-        let secret = from.secret_ref.iter();
-        let config_map = config_map.map(|reference| (SourceKind::CONFIG_MAP, reference));
-        let references = config_map.chain(secret.map(|reference| (SourceKind::SECRET, reference)));
-        references.map(|(kind, reference)| {
+/// The uses in `envFrom`, and in `env`, one for each variable.
+pub(super) fn uses(container: &Container) -> Vec<(SourceKind, &Arc<str>, Use)> {
+    let Seen { entries, hidden } = seen(&container.env);
+    let layers = layers(container, &entries);
+    let mut uses = Vec::new();
+    let mut over = 0;
+    for from in &container.env_from {
+        for (kind, reference) in whole(from) {
+            over += 1;
             let use_ = Use {
                 place: Place::EnvFrom,
-                selection: Selection::Variables {
-                    prefix: Arc::clone(&from.prefix),
-                    hidden: hidden(&container.env, &from.prefix),
-                },
+                selection: variables(&from.prefix, &hidden),
                 optional: reference.optional,
                 required: Box::default(),
+                over: Over::new(&layers, over),
             };
-            (kind, &reference.name, use_)
-        })
-    });
-    single.chain(whole)
+            uses.push((kind, &reference.name, use_));
+        }
+    }
+    for (variable, seen) in container.env.iter().zip(entries) {
+        over += usize::from(seen && is_layer(variable));
+        for (kind, reference) in single(variable) {
+            let key = &reference.key;
+            let selected = seen.then(|| (Arc::clone(&variable.name), Arc::clone(key)));
+            let use_ = Use {
+                place: Place::Env,
+                selection: Selection::keys(selected),
+                optional: reference.optional,
+                required: required(reference.optional, [key]),
+                over: Over::new(&layers, over),
+            };
+            uses.push((kind, &reference.name, use_));
+        }
+    }
+    uses
 }
 
-/// The names beginning with the prefix that the container's own `env` sets.
-fn hidden(env: &[EnvVar], prefix: &str) -> Box<[Arc<str>]> {
-    let set = env.iter().filter(|variable| variable.is_always_set());
-    let names = set.map(|variable| &variable.name);
-    let hiding: BTreeSet<_> = names.filter(|name| name.starts_with(prefix)).collect();
-    hiding.into_iter().cloned().collect()
+/// What of the variables reaches the process.
+struct Seen<'a> {
+    /// Of each entry of `env`, whether its value does.
+    entries: Vec<bool>,
+    /// The variables of `envFrom` that don't, whatever the cluster holds.
+    hidden: BTreeSet<&'a Arc<str>>,
+}
+
+/// An entry of `env` replaces what was there before it, and sees that where it refers to it:
+/// `FOO: $(FOO)-x` hides nothing.
+fn seen(env: &[EnvVar]) -> Seen<'_> {
+    let mut hidden = BTreeSet::new();
+    let mut entries = vec![false; env.len()];
+    for (variable, seen) in env.iter().zip(&mut entries).rev() {
+        *seen = !hidden.contains(&variable.name);
+        if *seen {
+            if variable.is_always_set() {
+                hidden.insert(&variable.name);
+            }
+            for name in &variable.value.0 {
+                hidden.remove(name);
+            }
+        }
+    }
+    Seen { entries, hidden }
+}
+
+/// What gives variables, in order. Entries of `env` that are always set are left out: what they
+/// hide is hidden for good.
+fn layers(container: &Container, seen: &[bool]) -> Arc<[Layer]> {
+    let whole = container.env_from.iter().flat_map(|from| {
+        whole(from).map(|(kind, reference)| Layer::Source {
+            source: (kind, Arc::clone(&reference.name)),
+            place: Place::EnvFrom,
+            selection: variables(&from.prefix, &BTreeSet::new()),
+        })
+    });
+    let entries = container.env.iter().zip(seen);
+    let entries = entries.filter(|(variable, seen)| **seen && is_layer(variable));
+    let single = entries.map(|(variable, _)| {
+        let mut references = single(variable);
+        match references.next() {
+            Some((kind, reference)) => Layer::Source {
+                source: (kind, Arc::clone(&reference.name)),
+                place: Place::Env,
+                selection: Selection::keys([(
+                    Arc::clone(&variable.name),
+                    Arc::clone(&reference.key),
+                )]),
+            },
+            None => Layer::Reads(variable.value.0.clone()),
+        }
+    });
+    let mut layers: Vec<_> = whole.chain(single).collect();
+    while let Some(Layer::Reads(_)) = layers.last() {
+        layers.pop();
+    }
+    layers.into()
+}
+
+/// Whether an entry of `env` is a layer: one that may leave its variable as it was, or that refers
+/// to variables.
+fn is_layer(variable: &EnvVar) -> bool {
+    let mut references = single(variable);
+    let optional = references.next().is_some_and(|(_, one)| one.optional);
+    optional || !variable.value.0.is_empty()
+}
+
+fn whole(from: &EnvFromSource) -> impl Iterator<Item = (SourceKind, &SourceRef)> {
+    let config_map = from.config_map_ref.iter();
+    let secret = from.secret_ref.iter();
+    let config_map = config_map.map(|reference| (SourceKind::CONFIG_MAP, reference));
+    config_map.chain(secret.map(|reference| (SourceKind::SECRET, reference)))
+}
+
+fn single(variable: &EnvVar) -> impl Iterator<Item = (SourceKind, &KeySelector)> {
+    let from = variable.value_from.iter();
+    from.flat_map(|from| {
+        let config_map = from.config_map_key_ref.iter();
+        let secret = from.secret_key_ref.iter();
+        let config_map = config_map.map(|reference| (SourceKind::CONFIG_MAP, reference));
+        config_map.chain(secret.map(|reference| (SourceKind::SECRET, reference)))
+    })
+}
+
+/// Every key with the prefix, but for those hidden.
+fn variables(prefix: &Arc<str>, hidden: &BTreeSet<&Arc<str>>) -> Selection {
+    let hiding = hidden.iter().filter(|name| name.starts_with(&**prefix));
+    Selection::Variables {
+        prefix: Arc::clone(prefix),
+        hidden: hiding.map(|name| Arc::clone(name)).collect(),
+    }
 }

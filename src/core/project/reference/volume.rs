@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Place, Runs, Selection, Use, containers, required};
+use super::{Layer, Over, Place, Runs, Selection, Use, containers, required};
 use crate::core::project::pod_spec::{
     DownwardApi, KeyToPath, PodSpec, Volume, VolumeMount, VolumeProjection,
 };
@@ -46,8 +46,9 @@ pub fn self_refreshing(spec: &PodSpec) -> Vec<SelfRefreshed> {
             .filter(|(container, runs)| {
                 let mut mounts = container.volume_mounts.iter();
                 *runs == Runs::WithPod
-                    && mounts
-                        .any(|mount| mount.name == volume.name && View::of(mount).is_refreshed())
+                    && mounts.any(|mount| {
+                        mount.name == volume.name && View::of(mount, volume, *runs).is_refreshed()
+                    })
             })
             .map(|(container, _)| Arc::clone(&container.name))
             .collect();
@@ -67,46 +68,40 @@ pub fn self_refreshing(spec: &PodSpec) -> Vec<SelfRefreshed> {
 
 /// The paths of a volume that no ConfigMap or Secret provides.
 fn self_refreshed_paths(volume: &Volume) -> BTreeMap<SelfRefreshedKind, Vec<&str>> {
-    use SelfRefreshedKind as Kind;
-    fn labels(api: &DownwardApi) -> impl Iterator<Item = &str> {
-        api.items.iter().map(|file| &*file.path)
-    }
-
     let mut paths = BTreeMap::<_, Vec<_>>::new();
     if let Some(api) = &volume.downward_api {
-        paths
-            .entry(Kind::DownwardApi)
-            .or_default()
-            .extend(labels(api));
+        paths.insert(SelfRefreshedKind::DownwardApi, labels(api).collect());
     }
     for source in projections(volume) {
-        if let Some(api) = &source.downward_api {
-            paths
-                .entry(Kind::DownwardApi)
-                .or_default()
-                .extend(labels(api));
-        }
-        if let Some(token) = &source.service_account_token {
-            paths
-                .entry(Kind::ServiceAccountToken)
-                .or_default()
-                .push(&token.path);
-        }
-        if let Some(bundle) = &source.cluster_trust_bundle {
-            paths
-                .entry(Kind::ClusterTrustBundle)
-                .or_default()
-                .push(&bundle.path);
-        }
-        if let Some(certificate) = &source.pod_certificate {
-            paths.entry(Kind::PodCertificate).or_default().extend([
-                &*certificate.credential_bundle_path,
-                &*certificate.key_path,
-                &*certificate.certificate_chain_path,
-            ]);
+        for (kind, path) in given_paths(source) {
+            paths.entry(kind).or_default().push(path);
         }
     }
     paths
+}
+
+fn labels(api: &DownwardApi) -> impl Iterator<Item = &str> {
+    api.items.iter().map(|file| &*file.path)
+}
+
+/// The paths of one source of a projected volume that is no ConfigMap or Secret.
+fn given_paths(source: &VolumeProjection) -> impl Iterator<Item = (SelfRefreshedKind, &str)> {
+    use SelfRefreshedKind as Kind;
+    let labels = source.downward_api.iter().flat_map(labels);
+    let token = source.service_account_token.iter();
+    let bundle = source.cluster_trust_bundle.iter();
+    let certificate = source.pod_certificate.iter().flat_map(|one| {
+        [
+            &*one.credential_bundle_path,
+            &*one.key_path,
+            &*one.certificate_chain_path,
+        ]
+    });
+    labels
+        .map(|path| (Kind::DownwardApi, path))
+        .chain(token.map(|one| (Kind::ServiceAccountToken, &*one.path)))
+        .chain(bundle.map(|one| (Kind::ClusterTrustBundle, &*one.path)))
+        .chain(certificate.map(|path| (Kind::PodCertificate, path)))
 }
 
 fn projections(volume: &Volume) -> impl Iterator<Item = &VolumeProjection> {
@@ -121,25 +116,34 @@ fn projections(volume: &Volume) -> impl Iterator<Item = &VolumeProjection> {
 pub(super) enum View {
     /// The volume's directory, refreshed by the kubelet.
     Directory,
-    /// Everything, fixed at start: a subPathExpr, whose variables may name any path.
+    /// Everything, fixed at start. So is a subPathExpr, whose variables may name any path, and a
+    /// folder in a container that goes on: whatever changes in the volume, the kubelet writes
+    /// all of it anew and removes the folder's files.
     Anything,
-    /// One file or folder, by its cleaned path; fixed at start.
+    /// One file or folder, by its cleaned path; fixed at start. Where it is absent the container
+    /// has an empty folder.
     Path(String),
     /// A path that can't be in a volume.
     Nothing,
 }
 
 impl View {
-    pub(super) fn of(mount: &VolumeMount) -> Self {
+    pub(super) fn of(mount: &VolumeMount, volume: &Volume, runs: Runs) -> Self {
         match (&*mount.sub_path, &*mount.sub_path_expr) {
             ("", "") => Self::Directory,
             ("", _) => Self::Anything,
             (path, _) => match clean(path).as_deref() {
                 None => Self::Nothing,
-                // `.` is the root, and `..data` the link to the current
-                // content: what they lead to is fixed at start all the same.
-                Some("" | "..data") => Self::Anything,
-                Some(path) => Self::Path(path.strip_prefix("..data/").unwrap_or(path).to_owned()),
+                Some("") => Self::Directory,
+                // The link to the current content, which is followed at start.
+                Some("..data") => Self::Anything,
+                Some(path) => {
+                    let path = path.strip_prefix("..data/").unwrap_or(path);
+                    match runs == Runs::WithPod && has_folder(volume, path) {
+                        true => Self::Anything,
+                        false => Self::Path(path.to_owned()),
+                    }
+                }
             },
         }
     }
@@ -177,6 +181,18 @@ fn clean(path: &str) -> Option<String> {
     Some(elements.join("/"))
 }
 
+/// Whether something of the volume is to be below a path.
+fn has_folder(volume: &Volume, folder: &str) -> bool {
+    let is_below = |path: &str| {
+        let path = clean(path);
+        let rest = path.as_deref().and_then(|path| path.strip_prefix(folder));
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mut items = parts(volume).flat_map(|part| part.items);
+    let mut given = self_refreshed_paths(volume).into_values().flatten();
+    items.any(|item| is_below(&item.path)) || given.any(is_below)
+}
+
 /// A ConfigMap or Secret in a volume.
 struct Part<'a> {
     place: Place,
@@ -184,6 +200,8 @@ struct Part<'a> {
     name: &'a Arc<str>,
     items: &'a [KeyToPath],
     optional: bool,
+    /// How many of the volume's layers are not over it.
+    over: usize,
 }
 
 fn parts(volume: &Volume) -> impl Iterator<Item = Part<'_>> {
@@ -193,6 +211,7 @@ fn parts(volume: &Volume) -> impl Iterator<Item = Part<'_>> {
         name: &v.name,
         items: &v.items,
         optional: v.optional,
+        over: 0,
     });
     let secret = volume.secret.iter().map(|v| Part {
         place: Place::Volume,
@@ -200,39 +219,63 @@ fn parts(volume: &Volume) -> impl Iterator<Item = Part<'_>> {
         name: &v.secret_name,
         items: &v.items,
         optional: v.optional,
+        over: 0,
     });
-    let projected = projections(volume).flat_map(|source| {
+    let projected = projections(volume).enumerate().flat_map(|(at, source)| {
         let config_map = source
             .config_map
             .iter()
             .map(|p| (SourceKind::CONFIG_MAP, p));
         let secret = source.secret.iter().map(|p| (SourceKind::SECRET, p));
-        config_map.chain(secret).map(|(kind, p)| Part {
+        config_map.chain(secret).map(move |(kind, p)| Part {
             place: Place::Projected,
             kind,
             name: &p.name,
             items: &p.items,
             optional: p.optional,
+            over: at + 1,
         })
     });
     config_map.chain(secret).chain(projected)
 }
 
-/// The uses of a volume's sources through a mount.
+/// What the sources of a projected volume give, one layer each.
+pub(super) fn layers(volume: &Volume) -> Arc<[Layer]> {
+    let mut parts = parts(volume).peekable();
+    let layer = |(at, source): (usize, &VolumeProjection)| {
+        let mut layer = None;
+        while let Some(part) = parts.next_if(|part| part.over == at + 1) {
+            layer = Some(Layer::Source {
+                source: (part.kind, Arc::clone(part.name)),
+                place: part.place,
+                selection: part.selection(&View::Directory),
+            });
+        }
+        layer.unwrap_or_else(|| {
+            let paths = given_paths(source).filter_map(|(_, path)| clean(path));
+            Layer::Given(paths.map(Arc::from).collect())
+        })
+    };
+    projections(volume).enumerate().map(layer).collect()
+}
+
+/// The uses of a volume's sources through a mount, where `layers` are those of the volume.
 pub(super) fn uses<'a>(
     volume: &'a Volume,
+    layers: &Arc<[Layer]>,
     view: &View,
 ) -> impl Iterator<Item = (SourceKind, &'a Arc<str>, Use)> {
-    let others = self_refreshed_paths(volume).into_values().flatten();
-    let others = others.filter(|path| clean(path).is_some_and(|path| view.shows(&path)));
-    let providers = others.count() + parts(volume).filter(|part| part.provides(view)).count();
     parts(volume).map(move |part| {
-        let selection = part.selection(view);
         let use_ = Use {
             place: part.place,
-            required: part.required(&selection, providers == 1),
-            selection,
+            selection: part.selection(view),
             optional: part.optional,
+            // A volume can't be mounted without any of its items, whatever is shown of it.
+            required: required(part.optional, part.items.iter().map(|item| &item.key)),
+            over: match part.over {
+                0 => Over::default(),
+                over => Over::new(layers, over),
+            },
         };
         (part.kind, part.name, use_)
     })
@@ -255,26 +298,9 @@ impl Part<'_> {
             let path = clean(&item.path).filter(|path| view.shows(path))?;
             Some((path.into(), Arc::clone(&item.key)))
         });
-        Selection::keys(files)
-    }
-
-    /// Whether something of this source may be seen.
-    fn provides(&self, view: &View) -> bool {
-        self.selection(view) != Selection::keys([])
-    }
-
-    /// A volume can't be mounted without any of its items. A subPath of a
-    /// volume without items needs the key of that name, unless another source
-    /// of the volume may have it.
-    fn required(&self, selection: &Selection, sole_provider: bool) -> Box<[Arc<str>]> {
-        match selection {
-            _ if !self.items.is_empty() => {
-                required(self.optional, self.items.iter().map(|item| &item.key))
-            }
-            Selection::Keys(selected) if sole_provider => {
-                required(self.optional, selected.iter().map(|(_, key)| key))
-            }
-            _ => Box::default(),
+        match self.optional {
+            true => Selection::optional_keys(files),
+            false => Selection::keys(files),
         }
     }
 }

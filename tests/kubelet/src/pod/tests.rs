@@ -167,3 +167,24 @@ fn an_expression_sees_the_variables_of_its_container() {
     let refused = run(&pod, &sources(&given[1..]));
     assert_eq!(refused.unwrap_err(), Refused::NoValue("WHICH".into()));
 }
+
+#[test]
+fn of_what_was_bound_only_a_folder_changes() {
+    let pod = json!({
+        "containers": [{"name": "app", "volumeMounts": [
+            {"name": "v", "mountPath": "/folder", "subPath": "d"},
+            {"name": "v", "mountPath": "/file", "subPath": "d/a"},
+            {"name": "v", "mountPath": "/root"},
+        ]}],
+        "volumes": [{"name": "v", "configMap": {"name": "c", "items": [
+            {"key": "a", "path": "d/a"},
+            {"key": "b", "path": "b"},
+        ]}}],
+    });
+    let mut pod = run(&pod, &sources(&[("a", "1"), ("b", "1")])).unwrap();
+    let paths = |pod: &Pod| pod.bound("app").into_keys().collect::<Vec<_>>();
+    assert_eq!(paths(&pod), ["/file", "/folder/a"]);
+    pod.refresh_all(&sources(&[("a", "1"), ("b", "2")]));
+    assert_eq!(paths(&pod), ["/file"]);
+    assert_eq!(files(&pod), ["/file=1", "/root/b=2", "/root/d/a=1"]);
+}

@@ -240,7 +240,9 @@ fn what_is_absent_is_bound_as_an_empty_folder_which_stays_in_its_place() {
     let mut volume = Volume::default();
     volume.write(files(&[("a", "1")])).unwrap();
     assert_eq!(volume.bind("k").unwrap(), Bound::Empty);
+    assert!(!volume.is_obstructed());
     volume.write(files(&[("a", "1"), ("k", "1")])).unwrap();
+    assert!(volume.is_obstructed());
     assert_eq!(volume.seen(), files(&[("a", "1")]));
     assert_eq!(volume.bind("k").unwrap(), Bound::Empty);
     assert_eq!(volume.bind("..data/k").unwrap(), Bound::File("1".into()));

@@ -1,0 +1,368 @@
+//! What was found wrong once, each as its shortest Pod.
+
+use serde_json::json;
+
+use super::*;
+use crate::api::reasons::Reason;
+use crate::core::testing::World;
+
+const NOTHING: Change = Change {
+    frozen: false,
+    live: false,
+    obstructed: false,
+    vague: false,
+};
+const FROZEN: Change = Change {
+    frozen: true,
+    ..NOTHING
+};
+const LIVE: Change = Change {
+    live: true,
+    ..NOTHING
+};
+
+/// ConfigMaps by their names. Values are told apart by ConfigMap and key, as their digests are.
+fn config_maps(maps: &[(&str, &[(&str, &str)])]) -> Sources {
+    let each = maps.iter().map(|(name, data)| {
+        let mut source = Source::of(data.iter().copied());
+        for (key, value) in &mut source.data {
+            *value = format!("{name}.{key}.{value}");
+        }
+        ((Kind::ConfigMap, (*name).to_owned()), source)
+    });
+    each.collect()
+}
+
+/// The model and the operator say the same of an edit.
+#[track_caller]
+fn agreed(what: &str, spec: &Value, before: &Sources, after: &Sources, expected: Change) {
+    let case = Case {
+        spec: spec.clone(),
+        before: before.clone(),
+        after: after.clone(),
+    };
+    let found = (case.seen(), case.told());
+    assert_eq!(found, (Some(expected), expected), "{what}");
+}
+
+fn env_from(env: Value) -> Value {
+    json!({"containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "c"}}], "env": env}]})
+}
+
+fn mounted(volume: Value, mount: Value) -> Value {
+    let (mut volume, mut mount) = (volume, mount);
+    volume["name"] = json!("v");
+    mount["name"] = json!("v");
+    mount["mountPath"] = json!("/v");
+    json!({"containers": [{"name": "app", "volumeMounts": [mount]}], "volumes": [volume]})
+}
+
+#[test]
+fn what_a_variable_refers_to_is_seen() {
+    let sources = |value| config_maps(&[("c", &[("FOO", value)])]);
+    let cases = [
+        (
+            "a value that refers to its own name",
+            json!([{"name": "FOO", "value": "$(FOO)-x"}]),
+            FROZEN,
+        ),
+        (
+            "an entry before that which hides the name",
+            json!([{"name": "A", "value": "$(FOO)"}, {"name": "FOO", "value": "x"}]),
+            FROZEN,
+        ),
+        (
+            "an entry after it",
+            json!([{"name": "FOO", "value": "x"}, {"name": "A", "value": "$(FOO)"}]),
+            NOTHING,
+        ),
+        (
+            "an entry that is itself hidden",
+            json!([
+                {"name": "A", "value": "$(FOO)"},
+                {"name": "FOO", "value": "x"},
+                {"name": "A", "value": "y"},
+            ]),
+            NOTHING,
+        ),
+        (
+            "an escaped one",
+            json!([{"name": "FOO", "value": "$$(FOO)"}]),
+            NOTHING,
+        ),
+        (
+            "an escaped one, and one after it",
+            json!([{"name": "FOO", "value": "$$$(FOO)"}]),
+            FROZEN,
+        ),
+    ];
+    for (case, env, expected) in cases {
+        agreed(case, &env_from(env), &sources("1"), &sources("2"), expected);
+    }
+}
+
+#[test]
+fn an_entry_of_env_that_a_later_one_hides_is_not_seen_but_needed() {
+    let key = json!({"configMapKeyRef": {"name": "c", "key": "k"}});
+    let spec = json!({"containers": [{"name": "app", "env": [
+        {"name": "A", "valueFrom": key},
+        {"name": "A", "value": "x"},
+    ]}]});
+    let sources = |value| config_maps(&[("c", &[("k", value)])]);
+    agreed("hidden", &spec, &sources("1"), &sources("2"), NOTHING);
+    let without = config_maps(&[("c", &[])]);
+    let case = Case {
+        spec,
+        before: sources("1"),
+        after: without.clone(),
+    };
+    assert!(case.run(&without).is_err() && case.missing(&without));
+}
+
+/// <https://github.com/kubernetes/kubernetes/issues/140635>
+#[test]
+fn what_a_later_source_gives_hides_that_of_an_earlier_one() {
+    let variables = json!({"containers": [{"name": "app", "envFrom": [
+        {"configMapRef": {"name": "c"}},
+        {"configMapRef": {"name": "d"}},
+    ]}]});
+    let parts = json!([{"configMap": {"name": "c"}}, {"configMap": {"name": "d"}}]);
+    let projected = json!({"projected": {"sources": parts}});
+    let key = json!({"configMapKeyRef": {"name": "d", "key": "k", "optional": true}});
+    let optional = env_from(json!([{"name": "k", "valueFrom": key}]));
+    let first = config_maps(&[("c", &[("k", "1"), ("l", "1")]), ("d", &[("k", "1")])]);
+    let edits = [
+        (
+            "a hidden key",
+            config_maps(&[("c", &[("k", "2"), ("l", "1")]), ("d", &[("k", "1")])]),
+            false,
+        ),
+        (
+            "another key",
+            config_maps(&[("c", &[("k", "1"), ("l", "2")]), ("d", &[("k", "1")])]),
+            true,
+        ),
+        (
+            "both",
+            config_maps(&[("c", &[("k", "2"), ("l", "2")]), ("d", &[("k", "1")])]),
+            true,
+        ),
+        (
+            "the key that hides it",
+            config_maps(&[("c", &[("k", "1"), ("l", "1")]), ("d", &[])]),
+            true,
+        ),
+        (
+            "a hidden key, and that which hides it",
+            config_maps(&[("c", &[("k", "2"), ("l", "1")]), ("d", &[])]),
+            true,
+        ),
+    ];
+    for (edit, after, seen) in edits {
+        let live = if seen { LIVE } else { NOTHING };
+        let frozen = if seen { FROZEN } else { NOTHING };
+        agreed(
+            edit,
+            &mounted(projected.clone(), json!({})),
+            &first,
+            &after,
+            live,
+        );
+        agreed(edit, &variables, &first, &after, frozen);
+        agreed(edit, &optional, &first, &after, frozen);
+    }
+    // The entry between the two refers to the key.
+    let mut between = optional;
+    let env = between["containers"][0]["env"].as_array_mut().unwrap();
+    env.insert(0, json!({"name": "A", "value": "$(k)"}));
+    let after = config_maps(&[("c", &[("k", "2"), ("l", "1")]), ("d", &[("k", "1")])]);
+    agreed("read between", &between, &first, &after, FROZEN);
+}
+
+#[test]
+fn what_the_kubelet_gives_itself_hides_a_key_for_good() {
+    let spec = mounted(
+        json!({"projected": {"sources": [
+            {"configMap": {"name": "c"}},
+            {"serviceAccountToken": {"path": "token"}},
+        ]}}),
+        json!({}),
+    );
+    let sources = |token, other| config_maps(&[("c", &[("token", token), ("other", other)])]);
+    agreed(
+        "hidden",
+        &spec,
+        &sources("1", "1"),
+        &sources("2", "1"),
+        NOTHING,
+    );
+    agreed("other", &spec, &sources("1", "1"), &sources("1", "2"), LIVE);
+}
+
+#[test]
+fn binary_data_hides_no_variable() {
+    let spec = json!({
+        "containers": [{
+            "name": "app",
+            "envFrom": [{"configMapRef": {"name": "c"}}, {"configMapRef": {"name": "d"}}],
+            "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "..data"}],
+        }],
+        "volumes": [{"name": "v", "configMap": {"name": "d"}}],
+    });
+    let sources = |value| {
+        let mut sources = config_maps(&[("c", &[("k", value)]), ("d", &[])]);
+        let binary = sources.get_mut(&(Kind::ConfigMap, "d".to_owned())).unwrap();
+        binary.binary_data.insert("k".into(), "1".into());
+        sources
+    };
+    agreed("seen", &spec, &sources("1"), &sources("2"), FROZEN);
+}
+
+/// <https://github.com/kubernetes/kubernetes/issues/126186>
+#[test]
+fn a_sub_path_of_an_absent_key_is_an_empty_folder() {
+    let spec = mounted(json!({"configMap": {"name": "c"}}), json!({"subPath": "k"}));
+    let absent = config_maps(&[("c", &[("l", "1")])]);
+    let other = config_maps(&[("c", &[("l", "2")])]);
+    let there = config_maps(&[("c", &[("l", "1"), ("k", "1")])]);
+    agreed("another key", &spec, &absent, &other, NOTHING);
+    let case = Case {
+        spec,
+        before: absent,
+        after: there,
+    };
+    let comes = Change {
+        obstructed: true,
+        ..FROZEN
+    };
+    assert_eq!((case.seen(), case.told()), (Some(comes), FROZEN));
+    assert!(!case.missing(&case.before));
+}
+
+#[test]
+fn a_folder_is_emptied_by_any_change_of_its_volume() {
+    let items = json!([{"key": "a", "path": "d/a"}, {"key": "b", "path": "b"}]);
+    let volume = json!({"configMap": {"name": "c", "items": items}});
+    let sources = |a, b| config_maps(&[("c", &[("a", a), ("b", b)])]);
+    for sub_path in ["d", "..data/d", "..data"] {
+        let spec = mounted(volume.clone(), json!({"subPath": sub_path}));
+        let (case, before) = (
+            Case {
+                spec: spec.clone(),
+                before: sources("1", "1"),
+                after: sources("1", "2"),
+            },
+            sources("1", "1"),
+        );
+        let seen = case.seen().unwrap();
+        assert!(seen.frozen && case.told() == FROZEN, "{sub_path}: {seen:?}");
+        let same = Case {
+            spec,
+            before: before.clone(),
+            after: before,
+        };
+        assert_eq!((same.seen(), same.told()), (Some(NOTHING), NOTHING));
+    }
+    let file = mounted(volume.clone(), json!({"subPath": "d/a"}));
+    agreed(
+        "a file",
+        &file,
+        &sources("1", "1"),
+        &sources("1", "2"),
+        NOTHING,
+    );
+    let root = mounted(volume, json!({"subPath": "."}));
+    agreed(
+        "the root",
+        &root,
+        &sources("1", "1"),
+        &sources("1", "2"),
+        LIVE,
+    );
+}
+
+#[test]
+fn of_two_optional_items_the_last_that_is_there_is_seen() {
+    let items = json!([{"key": "a", "path": "x"}, {"key": "b", "path": "x"}]);
+    let spec = mounted(
+        json!({"configMap": {"name": "c", "items": items, "optional": true}}),
+        json!({}),
+    );
+    let one = |value| config_maps(&[("c", &[("a", value)])]);
+    let both = |value| config_maps(&[("c", &[("a", value), ("b", "1")])]);
+    agreed("the only one", &spec, &one("1"), &one("2"), LIVE);
+    agreed("the hidden one", &spec, &both("1"), &both("2"), NOTHING);
+    agreed("the other comes", &spec, &one("1"), &both("1"), LIVE);
+    let twice = json!([{"key": "a", "path": "x"}, {"key": "a", "path": "x"}]);
+    let volume = json!({"configMap": {"name": "c", "items": twice, "optional": true}});
+    agreed(
+        "one key twice",
+        &mounted(volume, json!({})),
+        &one("1"),
+        &one("2"),
+        LIVE,
+    );
+}
+
+#[test]
+fn an_init_container_has_ended_before_its_folder_is_emptied() {
+    let items = json!([{"key": "a", "path": "d/a"}, {"key": "b", "path": "b"}]);
+    let mut spec = mounted(
+        json!({"configMap": {"name": "c", "items": items}}),
+        json!({"subPath": "d"}),
+    );
+    spec["initContainers"] = spec["containers"].take();
+    spec["containers"] = json!([]);
+    let sources = |a, b| config_maps(&[("c", &[("a", a), ("b", b)])]);
+    agreed(
+        "elsewhere",
+        &spec,
+        &sources("1", "1"),
+        &sources("1", "2"),
+        NOTHING,
+    );
+    agreed(
+        "in there",
+        &spec,
+        &sources("1", "1"),
+        &sources("2", "1"),
+        FROZEN,
+    );
+}
+
+#[test]
+fn a_hidden_edit_rolls_nothing_and_one_roll_brings_what_appears() {
+    let spec: PodSpec = serde_json::from_value(json!({"containers": [{"name": "app", "envFrom": [
+        {"configMapRef": {"name": "c"}},
+        {"configMapRef": {"name": "d"}},
+    ]}]}))
+    .unwrap();
+    let mut world = World::new(references(&spec));
+    world.policy(json!({"settle": "0s", "minInterval": "0s"}));
+    let keys = |a, b| [("a", a), ("b", b)];
+    world.write("c", &keys("1", "1"));
+    world.write("d", &[("a", "1")]);
+    world.wait_secs(10);
+    world.pod("web-1");
+    world.wait_secs(10);
+    let rolls = |world: &mut World| {
+        world.wait_secs(10);
+        let reason = world.step().reason;
+        world.wait_secs(10);
+        (reason, world.rolls.len())
+    };
+    assert_eq!(rolls(&mut world), (Reason::InSync, 0));
+    world.write("c", &keys("2", "1"));
+    assert_eq!(rolls(&mut world), (Reason::InSync, 0));
+    // A restart remembers which keys they were.
+    world.stop();
+    world.start();
+    assert_eq!(rolls(&mut world), (Reason::InSync, 0));
+    world.write("d", &[]);
+    assert_eq!(rolls(&mut world), (Reason::ContentChanged, 1));
+    world.replace_pods();
+    assert_eq!(rolls(&mut world), (Reason::InSync, 1));
+    // Now it is seen.
+    world.write("c", &keys("3", "1"));
+    assert_eq!(rolls(&mut world), (Reason::ContentChanged, 2));
+}
