@@ -20,10 +20,11 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::core::content::encoding::{Encoder, truncated};
-use crate::core::content::hex::hex_bytes;
 use crate::core::content::{Field, SourceContent};
 use crate::core::project::reference::{Fingerprint, Place, Reference, Selection};
 use crate::kinds::SourceId;
+
+pub use crate::core::content::key_digest::{KeyDigest, KeyId};
 
 /// The secret key of all digests. It is never shown: `Debug` gives its [id](KeyId).
 #[derive(Clone)]
@@ -31,16 +32,6 @@ pub struct DigestKey {
     /// Ready to hash under the key; the key itself isn't kept.
     keyed: Hmac<Sha256>,
     id: KeyId,
-}
-
-hex_bytes! {
-    /// Tells digest keys apart without revealing anything of them.
-    KeyId, 4
-}
-
-hex_bytes! {
-    /// Digest of the bytes of one key of one source.
-    KeyDigest, 16
 }
 
 /// Digest of what a reference projects: `v1.<key id>.<32 hex digits>`.

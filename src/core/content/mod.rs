@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::core::content::digest::KeyDigest;
+use crate::core::content::key_digest::KeyDigest;
 use crate::core::time::ServerTime;
 use crate::kinds::Rv;
 
@@ -11,6 +11,7 @@ mod decode;
 pub mod digest;
 pub(crate) mod encoding;
 pub mod hex;
+mod key_digest;
 
 pub use decode::{DecodeError, decode_source};
 

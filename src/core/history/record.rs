@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::core::content::digest::Digest;
-use crate::core::history::timeline::{Content, Joint, second_after};
+use crate::core::history::timeline::{Content, Handover, second_after};
 use crate::core::index::{SourceName, View};
 use crate::core::object::pod::{Container, Pod, Start};
 use crate::core::object::source::Source;
@@ -16,15 +16,11 @@ use crate::kinds::Class;
 use crate::kinds::Rv;
 
 mod covered;
+mod rolls;
 mod track;
 
-pub use track::{Arrival, Kept, Observed, Origin, Track, Version};
-
-/// How many rolls are remembered.
-pub const ROLLS: usize = 5;
-
-/// How many keys of a reference are remembered, so that changed ones can be named.
-pub const KEYS: usize = 64;
+pub use rolls::{Contest, ROLLS, Roll, base_of};
+pub use track::{Answer, KEYS, NodeCopy, Origin, Track, Version};
 
 /// A reference among those of its workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,34 +58,6 @@ pub struct Record {
     /// Set where digests were lost or of an unknown format, so that what some
     /// Pods have can't be told.
     pub restated: bool,
-}
-
-/// One roll that we made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Roll {
-    /// The value of `projsync.dev/revision` that was written.
-    pub revision: Arc<str>,
-    /// When, by the API server.
-    pub time: ServerTime,
-    /// The workload's version that it gave: Pods that carry the revision started
-    /// after it.
-    pub rv: Option<Rv>,
-    /// `ConfigMap/app: key1, key2`, one a source.
-    pub causes: Vec<String>,
-}
-
-/// Counts how often somebody else removed our annotation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Contest {
-    /// The revision that we last wrote.
-    pub revision: Option<Arc<str>>,
-    /// Whether the template was seen with it.
-    pub present: bool,
-    /// How often it was seen to go while nothing else of the template changed.
-    pub removals: u32,
-    /// The value that took its place when it was last seen to go: by our own next
-    /// roll, if the watch brings that before the answer to the patch.
-    pub replaced_by: Option<Arc<str>>,
 }
 
 // === impl Record ===
@@ -169,21 +137,8 @@ impl Record {
     pub fn rolled(&mut self, roll: Roll, base: &str, now: Mono) {
         self.written = roll.rv;
         self.last_roll = Some(now);
-        let same_content = self
-            .contest
-            .revision
-            .as_deref()
-            .is_some_and(|revision| base_of(revision) == base);
-        let by_us = self.contest.replaced_by.take().as_ref() == Some(&roll.revision);
-        if !same_content {
-            self.contest.removals = 0;
-        } else if by_us {
-            self.contest.removals = self.contest.removals.saturating_sub(1);
-        }
-        let template = self.template.as_ref();
-        self.contest.present =
-            template.is_some_and(|template| template.revision.as_ref() == Some(&roll.revision));
-        self.contest.revision = Some(roll.revision.clone());
+        self.contest
+            .rolled(&roll.revision, base, self.template.as_ref());
         self.rolls.push(roll);
         let surplus = self.rolls.len().saturating_sub(ROLLS);
         self.rolls.drain(..surplus);
@@ -206,15 +161,15 @@ impl Record {
             if ours.fingerprint != theirs.fingerprint || theirs.origin == Origin::Foreign {
                 continue;
             }
-            ours.kept = ours.kept.take().or_else(|| theirs.kept.clone());
+            ours.node_copy = ours.node_copy.take().or_else(|| theirs.node_copy.clone());
             match (&mut ours.timeline, &theirs.timeline) {
                 (Some(timeline), Some(stored)) => {
-                    let joint = Joint {
-                        from: theirs.date,
-                        date: second_after(ours.date),
+                    let handover = Handover {
+                        from: theirs.seen_until,
+                        date: second_after(ours.seen_until),
                         key_went: track::key_went(&theirs.keys, &ours.keys),
                     };
-                    timeline.merge(stored, joint);
+                    timeline.merge(stored, handover);
                 }
                 (None, Some(_)) => *ours = theirs,
                 (_, None) => {}
@@ -266,13 +221,13 @@ impl Record {
     }
 
     /// Notes that no Pod is outdated: each one created up to some time has the
-    /// newest contents. `settled` is a moment before which everything has been seen for
-    /// sure.
-    pub fn note_in_sync(&mut self, settled: Option<Moment>) {
+    /// newest contents. `watched_until` is a moment before which everything has been seen
+    /// for sure.
+    pub fn note_in_sync(&mut self, watched_until: Option<Moment>) {
         let covered: Option<Vec<ServerTime>> = self
             .tracks
             .values()
-            .map(|track| track.covered_until(settled))
+            .map(|track| track.covered_until(watched_until))
             .collect();
         let Some(time) = covered.and_then(|times| times.into_iter().min()) else {
             return;
@@ -295,34 +250,6 @@ impl Record {
                 Content::Unread | Content::Unsure => None,
             })
             .collect()
-    }
-}
-
-/// The digest in a revision, without the counter that may follow it.
-#[must_use]
-pub fn base_of(revision: &str) -> &str {
-    // v1.<key id>.<digest>[.<n>]
-    match revision.match_indices('.').nth(2) {
-        Some((at, _)) => &revision[..at],
-        None => revision,
-    }
-}
-
-// === impl Contest ===
-
-impl Contest {
-    /// Takes in another template.
-    fn see(&mut self, template: &Template, otherwise_same: bool) {
-        if !otherwise_same {
-            *self = Self::default();
-            return;
-        }
-        let ours = self.revision.is_some() && template.revision == self.revision;
-        if self.present && !ours {
-            self.removals = self.removals.saturating_add(1);
-            self.replaced_by = template.revision.clone();
-        }
-        self.present = ours;
     }
 }
 

@@ -228,14 +228,14 @@ impl Index {
         })
     }
 
-    /// Forgets what went by in a source up to `rv`: all references have it.
-    pub fn settle_source(&mut self, id: &SourceId, rv: Option<Rv>) {
+    /// Forgets what happened to a source up to `rv`: all references have taken it in.
+    pub fn forget_events(&mut self, id: &SourceId, rv: Option<Rv>) {
         if let Some(source) = self
             .spaces
             .get_mut(&id.namespace)
             .and_then(|space| space.sources.get_mut(&(id.kind, id.name.clone())))
         {
-            source.settle(rv);
+            source.forget(rv);
         }
     }
 

@@ -8,7 +8,7 @@ use proptest::sample::subsequence;
 use serde_json::json;
 
 use super::*;
-use crate::core::history::timeline::MarkKind;
+use crate::core::object::source::SourceEventKind;
 use crate::core::object::workload::Template;
 use crate::core::policy::{CompiledPolicy, PolicyId, Selected};
 use crate::core::testing::{World, at, owner, reference};
@@ -410,8 +410,8 @@ fn what_went_by_in_a_source_outlives_a_status_of_its_user() {
     let mut changed = workload(object(Kind::Workload, 0), 0b101);
     changed.rv = Some(Rv(77));
     index.apply_workload(&object(Kind::Workload, 0).workload(), changed);
-    let marks = &index.source(&key.source()).unwrap().marks;
-    assert_eq!(marks.last().unwrap().kind, MarkKind::Deleted);
+    let events = &index.source(&key.source()).unwrap().events;
+    assert_eq!(events.last().unwrap().kind, SourceEventKind::Deleted);
     // Without users nothing is left of it.
     delete(&mut index, object(Kind::Workload, 0));
     assert!(index.source(&key.source()).is_none());

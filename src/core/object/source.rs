@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::core::history::timeline::{Mark, MarkKind};
 use crate::core::time::{Mono, ServerTime};
 use crate::kinds::Rv;
 
@@ -35,10 +34,30 @@ pub struct Source {
     /// The version that created the object, where that was seen live: before it
     /// there was none.
     pub created: Option<Rv>,
-    /// Versions that went by since the marks were last cleared, oldest first.
-    pub marks: Vec<Mark>,
-    /// Whether versions may have gone by unseen.
+    /// What happened to it and that not every reference has taken in, oldest first.
+    pub events: Vec<SourceEvent>,
+    /// Whether something may have happened that was not seen.
     pub gap: bool,
+}
+
+/// Something that happened to a source, as its watch has shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceEvent {
+    /// The resourceVersion that it gave.
+    pub rv: Rv,
+    /// What happened.
+    pub kind: SourceEventKind,
+    /// When the operator learned of it.
+    pub received: Mono,
+}
+
+/// What happened to a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceEventKind {
+    /// Its data may have changed.
+    Edited,
+    /// It was deleted.
+    Deleted,
 }
 
 impl SourceMeta {
@@ -56,8 +75,8 @@ impl SourceMeta {
 }
 
 impl Source {
-    /// How many marks are kept before what happened is only known as a gap.
-    const MARKS: usize = 16;
+    /// How many events are kept before what happened is only known as a gap.
+    const EVENTS: usize = 16;
 
     /// Takes in a version. `live` says that it came from the watch, not from a
     /// list, so that no version between is unseen. Returns whether it is news.
@@ -72,7 +91,7 @@ impl Source {
         if !live {
             self.open_gap();
         } else if self.meta.as_ref().is_none_or(|old| meta.may_differ(old)) {
-            self.mark(meta.rv, MarkKind::Edited, now);
+            self.note(meta.rv, SourceEventKind::Edited, now);
             self.edited = meta.rv;
         }
         self.meta = Some(meta);
@@ -86,7 +105,7 @@ impl Source {
             return false;
         }
         match rv {
-            Some(_) => self.mark(rv, MarkKind::Deleted, now),
+            Some(_) => self.note(rv, SourceEventKind::Deleted, now),
             None => self.open_gap(),
         }
         self.meta = None;
@@ -95,14 +114,14 @@ impl Source {
         true
     }
 
-    /// Forgets what went by up to `rv`, the version that was read (`None` where it
+    /// Forgets what happened up to `rv`, the version that was read (`None` where it
     /// was found absent): every reference has taken it in.
-    pub fn settle(&mut self, rv: Option<Rv>) {
-        let deleted = self.marks.iter().rev();
-        let deleted = deleted.filter(|mark| mark.kind == MarkKind::Deleted);
-        match rv.or(deleted.map(|mark| mark.rv).next()) {
-            Some(rv) => self.marks.retain(|mark| mark.rv > rv),
-            None => self.marks.clear(),
+    pub fn forget(&mut self, rv: Option<Rv>) {
+        let is_deletion = |event: &&SourceEvent| event.kind == SourceEventKind::Deleted;
+        let deleted = self.events.iter().rev().find(is_deletion);
+        match rv.or(deleted.map(|event| event.rv)) {
+            Some(rv) => self.events.retain(|event| event.rv > rv),
+            None => self.events.clear(),
         }
         // What was read before the last list leaves open what that list skipped.
         let reached = match (&self.meta, rv) {
@@ -115,9 +134,9 @@ impl Source {
         }
     }
 
-    fn mark(&mut self, rv: Option<Rv>, kind: MarkKind, now: Mono) {
+    fn note(&mut self, rv: Option<Rv>, kind: SourceEventKind, now: Mono) {
         match rv {
-            Some(rv) if self.marks.len() < Self::MARKS => self.marks.push(Mark {
+            Some(rv) if self.events.len() < Self::EVENTS => self.events.push(SourceEvent {
                 rv,
                 kind,
                 received: now,
@@ -129,7 +148,7 @@ impl Source {
     fn open_gap(&mut self) {
         self.edited = None;
         self.created = None;
-        self.marks.clear();
+        self.events.clear();
         self.gap = true;
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::core::content::digest::{DigestKey, reference_digest};
 use crate::core::content::{Field, Reading, SourceContent};
-use crate::core::history::record::{Arrival, Record, Track, TrackKey};
+use crate::core::history::record::{Answer, Record, Track, TrackKey};
 use crate::core::history::timeline::Standing;
 use crate::core::object::pod::Start;
 use crate::core::project::pod_spec::PodSpec;
@@ -144,13 +144,15 @@ impl Case {
             let mut track = Track::new(reference.fingerprint(), false);
             for (sources, second) in [(&self.before, 10), (&self.after, 20)] {
                 let content = content(&reference.source_id(&"ns".into()), sources, second);
-                let arrival = Arrival {
+                let answer = Answer {
+                    content: &content,
+                    source: None,
                     date: at(second),
+                    received: Mono::default(),
                     listed: None,
-                    now: Mono::default(),
                     comparable: true,
                 };
-                track.observe("ns", reference, None, &content, &key(), arrival);
+                track.observe("ns", reference, &answer, &key());
             }
             let key = TrackKey::of(reference);
             record.tracks.insert(key, Box::new(track));

@@ -6,24 +6,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
 use crate::api::duration::Duration;
 use crate::api::projection::{
-    ContestedRecord, DecisionRecord, ImmutableRecord, LastInSync, MAX_KEYS, MAX_NOT_FRESH,
-    MAX_TIMELINE, PodRecord, PodStart, PodState, Pods, PolicyInForce, ProjectionSpec,
-    ProjectionStatus, ReferenceRecord, RollRecord, Since as StoredSince, State, Summary,
-    TimelineEntry, WorkloadRef,
+    ContestedRecord, DecisionRecord, MAX_NOT_FRESH, PodRecord, PodState, Pods, PolicyInForce,
+    ProjectionSpec, ProjectionStatus, State, Summary, WorkloadRef,
 };
 use crate::api::reasons::{Quality, Reason};
-use crate::core::history::record::{Record, Roll, Track, TrackKey};
-use crate::core::history::timeline::{Content, Entry, Timeline};
+use crate::core::history::record::{Record, TrackKey};
 use crate::core::index::View;
 use crate::core::plan::{Decision, PodFacts, Tally, Verdict, count_pods};
 use crate::core::policy::{Effective, Selected};
-use crate::core::project::reference::Reference;
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::WorkloadId;
 
 mod restore;
+mod store;
 
 pub use restore::restore;
+use store::{cut, last_in_sync, starts, stored_reference, stored_roll};
 
 /// What a Projection is made from.
 #[derive(Debug)]
@@ -92,7 +90,7 @@ pub fn render(input: &Input<'_>) -> ProjectionStatus {
             })
             .collect(),
         last_in_sync: last_in_sync(record),
-        starts: starts(input),
+        starts: starts(record, &view.pods),
         contested: record
             .contest
             .revision
@@ -199,11 +197,6 @@ fn server_time(now: Moment, at: Mono) -> ServerTime {
     now.server.saturating_add(wait).unwrap_or(now.server)
 }
 
-fn cut(text: &str) -> String {
-    const MAX: usize = 1024;
-    text[..text.floor_char_boundary(MAX)].to_owned()
-}
-
 fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = input
         .before
@@ -267,138 +260,6 @@ pub fn digests_lost(pods: u32) -> String {
         "The stored digests can't be compared any more, so what {} started with can't be told. Nothing is rolled for that.",
         count_pods(pods)
     )
-}
-
-// === Rolls ===
-
-fn stored_roll(roll: &Roll) -> RollRecord {
-    RollRecord {
-        revision: roll.revision.to_string(),
-        time: Time(roll.time),
-        resource_version: roll.rv.map(|rv| rv.to_string()),
-        causes: roll
-            .causes
-            .iter()
-            .take(10)
-            .map(|cause| cut(cause))
-            .collect(),
-    }
-}
-
-// === References ===
-
-fn stored_reference(reference: &Reference, track: &Track) -> ReferenceRecord {
-    let mut uses: Vec<String> = reference
-        .uses
-        .iter()
-        .map(|one| one.place.as_str().to_owned())
-        .collect();
-    uses.dedup();
-    let (keys, total): (Vec<String>, usize) = match reference.keys() {
-        Some(keys) => (
-            keys.iter()
-                .take(MAX_KEYS)
-                .map(|key| (*key).to_owned())
-                .collect(),
-            keys.len(),
-        ),
-        None => (
-            track.keys.keys().map(|key| key.to_string()).collect(),
-            track.keys.len(),
-        ),
-    };
-    let seen = track.seen.as_ref();
-    let entries = track.timeline.as_ref().map_or(&[][..], Timeline::entries);
-    let surplus = entries.len().saturating_sub(MAX_TIMELINE);
-    ReferenceRecord {
-        kind: reference.source.0,
-        name: reference.source.1.to_string(),
-        class: reference.class,
-        uses,
-        optional: reference.uses.iter().all(|one| one.optional),
-        keys,
-        keys_total: u32::try_from(total).unwrap_or(u32::MAX),
-        missing: track.missing.is_some(),
-        fingerprint: track.fingerprint.to_string(),
-        source_uid: seen
-            .and_then(|seen| seen.uid.as_ref())
-            .map(ToString::to_string),
-        source_resource_version: seen.and_then(|seen| seen.rv).map(|rv| rv.to_string()),
-        key_digests: track
-            .keys
-            .iter()
-            .filter_map(|(name, digest)| Some((name.to_string(), digest.as_ref()?.to_string())))
-            .collect(),
-        timeline: entries.iter().skip(surplus).map(stored_entry).collect(),
-        immutable: track.kept.as_ref().map(|kept| ImmutableRecord {
-            uid: kept.uid.to_string(),
-            digest: kept.digest.to_string(),
-        }),
-        open: surplus == 0 && track.timeline.as_ref().is_some_and(Timeline::is_open),
-    }
-}
-
-fn stored_entry(entry: &Entry) -> TimelineEntry {
-    TimelineEntry {
-        digest: match entry.content {
-            Content::Known(digest) => Some(digest.to_string()),
-            Content::Unread | Content::Unsure => None,
-        },
-        unsure: entry.content == Content::Unsure,
-        since: StoredSince {
-            resource_version: entry.since.rv.map(|rv| rv.to_string()),
-            exact: entry.since.exact,
-            time: (entry.since.time != ServerTime::MIN).then_some(Time(entry.since.time)),
-        },
-        missing: entry.missing,
-        changed: entry.changed.iter().map(ToString::to_string).collect(),
-        unnamed: entry.unnamed,
-    }
-}
-
-// === Pods' starts and the last time in sync ===
-
-/// The starts of Pods that a time in whole seconds would place elsewhere among
-/// the contents.
-fn starts(input: &Input<'_>) -> Vec<PodStart> {
-    let timelines = || {
-        let tracks = input.record.tracks.values();
-        tracks.filter_map(|track| track.timeline.as_ref())
-    };
-    let mut starts: Vec<PodStart> = input
-        .view
-        .pods
-        .iter()
-        .filter(|(pod, _)| pod.active)
-        .filter_map(|(pod, _)| {
-            let start = input.record.start_of(pod);
-            let needed = timelines().any(|timeline| timeline.needs_version(&start));
-            Some(PodStart {
-                uid: pod.uid.to_string(),
-                resource_version: start.rv.filter(|_| needed)?.to_string(),
-            })
-        })
-        .collect();
-    starts.sort_by(|a, b| a.uid.cmp(&b.uid));
-    starts
-}
-
-/// The contents that were in force then, not those of now.
-fn last_in_sync(record: &Record) -> Option<LastInSync> {
-    let synced = |track: &Track| {
-        let entries = track.timeline.as_ref()?.entries().iter();
-        let entry = entries.rev().find(|entry| entry.synced.is_some())?;
-        match entry.content {
-            Content::Known(digest) => Some((track.fingerprint.to_string(), digest.to_string())),
-            Content::Unread | Content::Unsure => None,
-        }
-    };
-    Some(LastInSync {
-        time: Time(record.last_in_sync?),
-        digests: (record.tracks.values())
-            .filter_map(|track| synced(track))
-            .collect(),
-    })
 }
 
 // === Hex ===

@@ -8,7 +8,9 @@ use crate::api::projection::{
     LastInSync, ProjectionSpec, ProjectionStatus, ReferenceRecord, RollRecord, TimelineEntry,
 };
 use crate::core::content::digest::{Digest, DigestKey, KeyId, ProjectedKeys};
-use crate::core::history::record::{Contest, Kept, Origin, Record, Roll, Track, TrackKey, Version};
+use crate::core::history::record::{
+    Contest, NodeCopy, Origin, Record, Roll, Track, TrackKey, Version,
+};
 use crate::core::history::timeline::{Content, Entry, Since, Timeline, second_before};
 use crate::core::object::workload::Template;
 use crate::core::time::{Moment, Mono, ServerTime};
@@ -101,7 +103,7 @@ fn restored_track(
         .iter()
         .map(|entry| restored_entry(entry, key, &mut foreign))
         .collect();
-    let date = match last {
+    let seen_until = match last {
         Some(last) => last.time.0,
         None => second_before(entries.last()?.since.time),
     };
@@ -117,7 +119,7 @@ fn restored_track(
     let track = Track {
         fingerprint,
         timeline: Some(timeline),
-        seen: Some(Version {
+        read: Some(Version {
             uid: stored.source_uid.as_deref().map(Arc::from),
             rv: stored
                 .source_resource_version
@@ -126,9 +128,9 @@ fn restored_track(
         }),
         keys: stored_keys(stored),
         missing: None,
-        date,
-        kept: stored.immutable.as_ref().and_then(|kept| {
-            Some(Kept {
+        seen_until,
+        node_copy: stored.immutable.as_ref().and_then(|kept| {
+            Some(NodeCopy {
                 uid: kept.uid.as_str().into(),
                 digest: comparable(&kept.digest, key).ok()?,
             })

@@ -9,7 +9,7 @@ use crate::core::history::record::Record;
 use crate::core::index::{Affected, Index};
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::state::managed::Managed;
-use crate::core::state::policies::PolicyMeta;
+use crate::core::state::policy_status::PolicyMeta;
 use crate::core::time::Mono;
 use crate::kinds::WorkloadId;
 

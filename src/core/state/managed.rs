@@ -120,12 +120,12 @@ impl Managed {
         decision: Decision,
         pods: Vec<PodFacts>,
         now: Mono,
-        settled: Option<Moment>,
+        watched_until: Option<Moment>,
     ) -> bool {
         if decision.reason == Reason::InSync {
             self.record.contest.removals = 0;
             if !pods.iter().any(|pod| pod.refreshed) {
-                self.record.note_in_sync(settled);
+                self.record.note_in_sync(watched_until);
             }
         }
         let news = self.is_news(&decision);

@@ -10,6 +10,7 @@ mod changes;
 mod managed;
 mod plans;
 mod policies;
+mod policy_status;
 mod projections;
 mod sources;
 mod step;
@@ -17,7 +18,8 @@ mod summary;
 
 pub use changes::{Settings, State};
 pub use managed::{REPORT_INTERVAL, RETIRE_AFTER, ROLLOUT_INTERVAL};
-pub use policies::{POLICIES_INTERVAL, PolicyMeta};
+pub use policies::POLICIES_INTERVAL;
+pub use policy_status::PolicyMeta;
 pub use projections::Pace;
 pub use step::{
     Order, Planned, PolicyStep, ProjectionStep, ProjectionWrite, SourceStep, WorkloadStep,

@@ -17,9 +17,9 @@ use crate::kinds::{SourceId, WorkloadId};
 // === impl State ===
 
 impl State {
-    /// Plans one workload. `settled` is a moment before which everything has been seen
+    /// Plans one workload. `watched_until` is a moment before which everything has been seen
     /// for sure.
-    pub fn plan(&mut self, id: &WorkloadId, now: Moment, settled: Option<Moment>) -> Planned {
+    pub fn plan(&mut self, id: &WorkloadId, now: Moment, watched_until: Option<Moment>) -> Planned {
         let Some(view) = self.index.view(id) else {
             self.refused.remove(id);
             return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
@@ -49,7 +49,7 @@ impl State {
             key: &self.settings.key,
             now,
         });
-        let news = managed.decide(decision.clone(), pods, now.mono, settled);
+        let news = managed.decide(decision.clone(), pods, now.mono, watched_until);
         Planned {
             step: managed.step(&decision, view.workload, now.mono),
             decision,

@@ -1,41 +1,18 @@
-//! Policies: what the status of each should say.
+//! Policies: whose status is to be written.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::api::conditions::{ACCEPTED, Statement, set};
 use crate::api::policy::PolicyStatus;
-use crate::api::reasons::Reason;
 use crate::core::plan::Tally;
-use crate::core::policy::{PolicyError, PolicyId, Selected};
+use crate::core::policy::{PolicyId, Selected};
 use crate::core::state::changes::State;
+use crate::core::state::policy_status::PolicyCounts;
 use crate::core::state::step::PolicyStep;
-use crate::core::time::{Moment, ServerTime};
+use crate::core::time::Moment;
 
 /// The least time between two looks at the policies' status: it counts all workloads.
 pub const POLICIES_INTERVAL: Duration = Duration::from_secs(5);
-
-/// What the watch told of a policy besides its spec.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PolicyMeta {
-    /// `metadata.generation`.
-    pub generation: i64,
-    /// Its status as last seen or written.
-    pub status: PolicyStatus,
-}
-
-/// Counts for a policy's status.
-#[derive(Clone, Copy, Debug, Default)]
-struct PolicyCounts {
-    /// Workloads that it is in force for.
-    workloads: u32,
-    /// Workloads that it selects, but that another policy is in force for.
-    overridden: u32,
-    /// Pods of the workloads that it is in force for.
-    pods: u32,
-    /// Those of them that are `Stale`.
-    stale: u32,
-}
 
 // === impl State ===
 
@@ -105,42 +82,5 @@ impl State {
             }
         }
         counts
-    }
-}
-
-// === impl PolicyMeta ===
-
-impl PolicyMeta {
-    /// What its status should be.
-    fn status(
-        &self,
-        counts: PolicyCounts,
-        valid: Result<(), &PolicyError>,
-        now: ServerTime,
-    ) -> PolicyStatus {
-        let (accepted, reason, message) = match valid {
-            Ok(()) => (true, Reason::Accepted, "The policy is in force.".to_owned()),
-            Err(error) => (false, error.reason(), error.to_string()),
-        };
-        let mut conditions = self.status.conditions.clone();
-        set(
-            &mut conditions,
-            Statement {
-                type_: ACCEPTED,
-                status: Some(accepted),
-                reason,
-                message,
-                observed_generation: Some(self.generation),
-            },
-            now,
-        );
-        PolicyStatus {
-            observed_generation: Some(self.generation),
-            workloads: counts.workloads,
-            overridden: counts.overridden,
-            pods: counts.pods,
-            stale_pods: counts.stale,
-            conditions,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Sources: which have to be read, and what was read of them.
 
 use crate::core::content::SourceContent;
-use crate::core::history::record::{Arrival, Observed, TrackKey, Version};
+use crate::core::history::record::{Answer, TrackKey, Version};
 use crate::core::state::changes::State;
 use crate::core::state::step::SourceStep;
 use crate::core::time::Moment;
@@ -21,7 +21,7 @@ impl State {
             (true, false) => SourceStep::Read { shown: shown.rv },
             (true, true) => SourceStep::Plan(self.take_in(id, &SourceContent::Absent, now)),
             (false, _) => {
-                self.index.settle_source(id, shown.rv);
+                self.index.forget_events(id, shown.rv);
                 SourceStep::Plan(self.index.users(id))
             }
         }
@@ -58,12 +58,13 @@ impl State {
         answered: Moment,
     ) -> Vec<WorkloadId> {
         let source = self.index.source(id);
-        let arrival = Arrival {
+        let event = source.and_then(|source| source.events.first());
+        let answer = Answer {
+            content,
+            source,
             date: answered.server,
+            received: event.map_or(answered.mono, |event| event.received),
             listed: None,
-            now: source
-                .and_then(|source| source.marks.first())
-                .map_or(answered.mono, |mark| mark.received),
             comparable: self.settings.comparable,
         };
         let users = self.index.users(id);
@@ -73,9 +74,9 @@ impl State {
             else {
                 continue;
             };
-            let arrival = Arrival {
+            let answer = Answer {
                 listed: view.newest_listed(),
-                ..arrival
+                ..answer
             };
             let references = view.references.iter();
             for reference in references
@@ -85,19 +86,12 @@ impl State {
                 let Some(track) = managed.record.tracks.get_mut(&key) else {
                     continue;
                 };
-                let observed = track.observe(
-                    &id.namespace,
-                    reference,
-                    source,
-                    content,
-                    &self.settings.key,
-                    arrival,
-                );
-                managed.record.restated |= observed == Observed::Restated;
+                managed.record.restated |=
+                    track.observe(&id.namespace, reference, &answer, &self.settings.key);
             }
         }
         self.index
-            .settle_source(id, Version::of_content(content).rv);
+            .forget_events(id, Version::of_content(content).rv);
         users
     }
 }

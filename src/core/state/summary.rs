@@ -48,7 +48,7 @@ impl State {
                             .tracks
                             .iter()
                             .filter(|(key, _)| key.source == (id.kind, id.name.clone()))
-                            .all(|(_, track)| track.seen.as_ref() == Some(&version))
+                            .all(|(_, track)| track.read.as_ref() == Some(&version))
                     })
                 });
                 let value = serde_json::json!({

@@ -411,11 +411,11 @@ impl World {
     pub(crate) fn planned(&mut self) -> Planned {
         let now = self.moment();
         let lag = Duration::from_secs(3);
-        let settled = Moment {
+        let watched_until = Moment {
             mono: Mono(now.mono.0 - lag),
             server: at((self.clock - lag).as_secs()),
         };
-        self.state.plan(&Self::id(), now, Some(settled))
+        self.state.plan(&Self::id(), now, Some(watched_until))
     }
 
     /// What is to be done about the Projection.

@@ -679,18 +679,21 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
     let reference = reference("app", Class::Frozen, false);
     let key = world.key.clone();
     let mut track = world.track().clone();
-    let arrival = Arrival {
-        date: crate::core::testing::at(500),
-        listed: None,
-        now: Mono::default(),
-        comparable: true,
-    };
     let mut observe = |source: &Source, content: &SourceContent| {
-        track.observe("shop", &reference, Some(source), content, &key, arrival)
+        let answer = Answer {
+            content,
+            source: Some(source),
+            date: crate::core::testing::at(500),
+            received: Mono::default(),
+            listed: None,
+            comparable: true,
+        };
+        track.observe("shop", &reference, &answer, &key);
+        track.timeline.as_ref().unwrap().entries().len()
     };
-    assert_eq!(observe(&source, &after), Observed::Same);
+    assert_eq!(observe(&source, &after), 2);
     // The events come, and it is read again.
-    source.marks = source_after.marks;
+    source.events = source_after.events;
     observe(&source, &after);
     let timeline = track.timeline.as_ref().unwrap();
     let missing: Vec<bool> = timeline

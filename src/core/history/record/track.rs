@@ -4,20 +4,20 @@
 use std::sync::Arc;
 
 use crate::core::content::digest::{
-    Digest, DigestKey, Missing, ProjectedKeys, changed_keys, reference_digest,
+    Digest, DigestKey, Missing, Projected, ProjectedKeys, changed_keys, reference_digest,
 };
 use crate::core::content::{Reading, SourceContent};
-use crate::core::history::record::KEYS;
-use crate::core::history::timeline::{
-    Content, Mark, MarkKind, Observation, Timeline, second_before,
-};
-use crate::core::object::source::Source;
+use crate::core::history::timeline::{Absence, Content, Observation, Timeline, second_before};
+use crate::core::object::source::{Source, SourceEvent, SourceEventKind};
 use crate::core::project::reference::{Fingerprint, Reference};
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Rv;
 
+/// How many keys of a reference are remembered, so that changed ones can be named.
+pub const KEYS: usize = 64;
+
 /// Seconds within which a watch brings what happened.
-const SETTLED: i64 = 5;
+const WATCH_LAG: i64 = 5;
 
 /// One reference: its timeline and the version that it was last taken from.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,27 +27,27 @@ pub struct Track {
     /// What was in force when; `None` until the source is read.
     pub timeline: Option<Timeline>,
     /// The version of the source that was last taken in.
-    pub seen: Option<Version>,
+    pub read: Option<Version>,
     /// The projected keys that the newest content has; the first [`KEYS`] by name.
     pub keys: ProjectedKeys,
     /// What is required and missing now.
     pub missing: Option<Missing>,
     /// The last second of the server's of which all was seen.
-    pub date: ServerTime,
+    pub seen_until: ServerTime,
     /// Whether older Pods can't be told, rather than being outdated, when the
     /// timeline starts.
     pub open: bool,
     /// How far to trust `timeline`.
     pub origin: Origin,
     /// What nodes may keep of an object that was immutable.
-    pub kept: Option<Kept>,
+    pub node_copy: Option<NodeCopy>,
 }
 
 /// What an immutable object held: the kubelet doesn't watch it, so as long as a Pod of
 /// a node uses its name new ones may get that, whatever has taken its place. See
 /// <https://github.com/kubernetes/kubernetes/issues/119733>.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct NodeCopy {
     /// Its `metadata.uid`.
     pub uid: Arc<str>,
     /// What the reference projected of it.
@@ -74,16 +74,20 @@ pub struct Version {
     pub rv: Option<Rv>,
 }
 
-/// How a reading reached us.
+/// The answer to a read of a source, and how it reached us.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival {
-    /// The `Date` of the API response.
+pub struct Answer<'a> {
+    /// What it brought.
+    pub content: &'a SourceContent,
+    /// The source, as the watch has shown it.
+    pub source: Option<&'a Source>,
+    /// Its `Date`.
     pub date: ServerTime,
+    /// When the operator learned of the change.
+    pub received: Mono,
     /// The newest creation among the workload's Pods that a list has shown: all of them
     /// were there before, though a clock that was set back may say otherwise.
     pub listed: Option<ServerTime>,
-    /// The operator's clock.
-    pub now: Mono,
     /// Whether resourceVersions of sources and Pods can be compared.
     pub comparable: bool,
 }
@@ -109,7 +113,7 @@ impl Version {
             SourceContent::Absent => Self::default(),
             SourceContent::Present(reading) => Self {
                 uid: Some(reading.uid.clone()),
-                rv: Rv::parse(&reading.resource_version),
+                rv: reading.rv(),
             },
         }
     }
@@ -124,49 +128,49 @@ impl Track {
         Self {
             fingerprint,
             timeline: None,
-            seen: None,
+            read: None,
             keys: ProjectedKeys::new(),
             missing: None,
-            date: ServerTime::MIN,
+            seen_until: ServerTime::MIN,
             open,
             origin: Origin::Followed,
-            kept: None,
+            node_copy: None,
         }
     }
 
     /// Whether something of its source still has to be taken in: a version to be
-    /// read, or one that went by.
+    /// read, or what happened before it.
     #[must_use]
     pub fn lags(&self, source: Option<&Source>) -> bool {
-        let (Some(timeline), Some(seen)) = (&self.timeline, &self.seen) else {
+        let (Some(timeline), Some(read)) = (&self.timeline, &self.read) else {
             return true;
         };
         // What is missing is not stored.
         let stored_missing = self.origin == Origin::Stored && timeline.newest().missing;
-        let went_by = |source: &Source| source.marks.iter().any(|mark| Some(mark.rv) != seen.rv);
+        let is_unread = |event: &SourceEvent| Some(event.rv) != read.rv;
         self.origin == Origin::Foreign
             || stored_missing
-            || *seen != Version::of_source(source)
-            || source.is_some_and(went_by)
+            || *read != Version::of_source(source)
+            || source.is_some_and(|source| source.events.iter().any(is_unread))
     }
 
     /// Up to when every Pod's creation is known to be seen, while the newest
     /// content is in force.
-    pub(super) fn covered_until(&self, settled: Option<Moment>) -> Option<ServerTime> {
+    pub(super) fn covered_until(&self, watched_until: Option<Moment>) -> Option<ServerTime> {
         let newest = self.timeline.as_ref()?.newest();
         if !matches!(newest.content, Content::Known(_)) {
             return None;
         }
         // Read so long after the edit that no Pod from before it is unseen.
         let old = self
-            .date
+            .seen_until
             .as_second()
             .saturating_sub(newest.since.time.as_second())
-            >= SETTLED;
-        let read = old.then_some(self.date);
-        let watched = settled
-            .filter(|settled| newest.received <= settled.mono)
-            .map(|settled| settled.server);
+            >= WATCH_LAG;
+        let read = old.then_some(self.seen_until);
+        let watched = watched_until
+            .filter(|moment| newest.received <= moment.mono)
+            .map(|moment| moment.server);
         read.max(watched)
     }
 
@@ -174,12 +178,12 @@ impl Track {
     /// that of an immutable object in place of which there is another now.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
-        let (Some(kept), Some(timeline)) = (&self.kept, &self.timeline) else {
+        let (Some(copy), Some(timeline)) = (&self.node_copy, &self.timeline) else {
             return false;
         };
-        let uid = self.seen.as_ref().and_then(|seen| seen.uid.as_ref());
-        uid.is_some_and(|uid| *uid != kept.uid)
-            && timeline.newest().content != Content::Known(kept.digest)
+        let uid = self.read.as_ref().and_then(|read| read.uid.as_ref());
+        uid.is_some_and(|uid| *uid != copy.uid)
+            && timeline.newest().content != Content::Known(copy.digest)
     }
 
     /// Takes in that its source is still as stored, so that nothing happened.
@@ -189,137 +193,136 @@ impl Track {
         }
     }
 
-    /// Takes in what was read of its source, or that it is absent.
+    /// Takes in what was read of its source, or that it is absent. Returns whether its
+    /// digests were lost or unknown, and were made anew.
     pub fn observe(
         &mut self,
         namespace: &str,
         reference: &Reference,
-        source: Option<&Source>,
-        content: &SourceContent,
+        answer: &Answer<'_>,
         key: &DigestKey,
-        arrival: Arrival,
-    ) -> Observed {
-        let projected = reference_digest(namespace, reference, content, key);
+    ) -> bool {
+        let projected = reference_digest(namespace, reference, answer.content, key);
         let absent = reference_digest(namespace, reference, &SourceContent::Absent, key);
-        let absent = (absent.digest, absent.missing.is_some());
-        let version = Version::of_content(content);
-        let reading = match content {
-            SourceContent::Present(reading) => Some(reading),
-            SourceContent::Absent => None,
+        let absent = Absence {
+            digest: absent.digest,
+            missing: absent.missing.is_some(),
         };
-        let marks = source.map_or(&[][..], |source| &source.marks);
-        let known = self.timeline.is_some() && self.origin != Origin::Foreign;
-        let rv = match reading {
-            Some(_) => version.rv,
-            None => deleted(marks),
-        };
-        let seen = Observation {
-            digest: projected.digest,
-            missing: projected.missing.is_some(),
-            rv: rv.filter(|_| arrival.comparable),
-            edited: edited(source, reading).filter(|_| arrival.comparable),
-            required: reference.uses.iter().all(|one| !one.optional) && reading.is_some(),
-            created: reading.map(|reading| reading.created),
-            data_time: reading.and_then(|reading| reading.data_time),
-            date: arrival
-                .listed
-                .map_or(arrival.date, |listed| listed.max(arrival.date)),
-            received: arrival.now,
-            changed: if known {
-                changed(&self.keys, &projected.keys)
-            } else {
-                Vec::new()
-            },
-            unnamed: remembered(&self.keys).is_some(),
-            key_went: known && key_went(&self.keys, &projected.keys),
-        };
-        let before = self.seen.take().unwrap_or_default();
-        let gap = source.is_some_and(|source| source.gap)
-            || self.origin == Origin::Stored
-            || !arrival.comparable;
-        let mut observed = Observed::Same;
-        match &mut self.timeline {
-            Some(timeline) if self.origin == Origin::Foreign => {
-                observed = Observed::Restated;
-                self.timeline = Some(if before == version {
-                    timeline.restate(seen.digest)
-                } else {
-                    Timeline::new(&seen, true)
-                });
-            }
-            Some(timeline) if gap => {
-                let marks = if arrival.comparable { marks } else { &[] };
-                let news = before != version || !marks.is_empty();
-                if news && timeline.observe_after(self.date, marks, absent, &seen) {
-                    observed = Observed::Changed;
-                }
-            }
-            Some(timeline) => {
-                // An absent source has no version but that of its deletion.
-                let reached = before.rv.max(timeline.newest().since.rv);
-                let after = marks.partition_point(|mark| Some(mark.rv) <= reached);
-                let (late, new) = marks.split_at(after);
-                for mark in late {
-                    timeline.late(mark, before.rv, absent, &seen);
-                }
-                if timeline.observe(new, absent, &seen) {
-                    observed = Observed::Changed;
-                }
-            }
-            None => {
-                let born = source.and_then(|source| source.created);
-                let born = born.is_some() && born == seen.edited;
-                self.timeline = Some(if born {
-                    Timeline::born(absent, self.open, &seen)
-                } else {
-                    Timeline::new(&seen, self.open)
-                });
-                observed = Observed::Changed;
-            }
-        }
+        let version = Version::of_content(answer.content);
+        let observation = self.observation(reference, answer, &projected, absent);
+        let restated = self.join(&version, &observation, answer);
         self.origin = Origin::Followed;
-        self.seen = Some(version);
-        if let Some(reading) = reading.filter(|reading| reading.immutable)
+        self.read = Some(version);
+        if let Some(reading) = answer.content.reading()
+            && reading.immutable
             && !self.is_doubtful()
         {
-            self.kept = Some(Kept {
+            self.node_copy = Some(NodeCopy {
                 uid: reading.uid.clone(),
                 digest: projected.digest,
             });
         }
         self.missing = projected.missing;
-        let present = projected.keys.iter().filter(|(_, digest)| digest.is_some());
-        let present = present.take(KEYS);
-        self.keys = ProjectedKeys::with_capacity(present.clone().count());
-        self.keys
-            .extend(present.map(|(name, digest)| (Arc::clone(name), *digest)));
+        self.keys = remembered(&projected.keys);
         // What followed the answer within its second is not seen.
-        self.date = second_before(arrival.date);
-        observed
+        self.seen_until = second_before(answer.date);
+        restated
+    }
+
+    /// What an answer says of the reference.
+    fn observation<'a>(
+        &self,
+        reference: &Reference,
+        answer: &Answer<'a>,
+        projected: &Projected,
+        absent: Absence,
+    ) -> Observation<'a> {
+        let reading = answer.content.reading();
+        let events = answer.source.map_or(&[][..], |source| &source.events);
+        let unread = match answer.comparable {
+            true => events,
+            false => &[],
+        };
+        let rv = match reading {
+            Some(reading) => reading.rv(),
+            None => deletion(events),
+        };
+        let edited = edited(answer.source, reading).filter(|_| answer.comparable);
+        let created = answer.source.and_then(|source| source.created);
+        let is_known = self.timeline.is_some() && self.origin != Origin::Foreign;
+        Observation {
+            digest: projected.digest,
+            missing: projected.missing.is_some(),
+            absent,
+            unread,
+            after: self.read.as_ref().and_then(|read| read.rv),
+            rv: rv.filter(|_| answer.comparable),
+            edited,
+            born: created.is_some() && created == edited,
+            required: reference.uses.iter().all(|one| !one.optional) && reading.is_some(),
+            created: reading.map(|reading| reading.created),
+            data_time: reading.and_then(|reading| reading.data_time),
+            date: answer.date.max(answer.listed.unwrap_or(answer.date)),
+            received: answer.received,
+            changed: match is_known {
+                true => changed(&self.keys, &projected.keys),
+                false => Vec::new(),
+            },
+            unnamed: told_up_to(&self.keys).is_some(),
+            key_went: is_known && key_went(&self.keys, &projected.keys),
+        }
+    }
+
+    /// Joins an observation to the timeline, by what is known of the time before it.
+    /// Returns whether digests were restated.
+    fn join(&mut self, version: &Version, seen: &Observation<'_>, answer: &Answer<'_>) -> bool {
+        let same_version = self.read.as_ref().unwrap_or(&Version::default()) == version;
+        let unwatched = self.origin == Origin::Stored
+            || answer.source.is_some_and(|source| source.gap)
+            || !answer.comparable;
+        match &mut self.timeline {
+            None => self.timeline = Some(Timeline::new(seen, self.open)),
+            Some(timeline) if self.origin == Origin::Foreign => {
+                *timeline = match same_version {
+                    true => timeline.restate(seen.digest),
+                    false => Timeline::new(
+                        &Observation {
+                            born: false,
+                            ..seen.clone()
+                        },
+                        true,
+                    ),
+                };
+                return true;
+            }
+            Some(_) if unwatched && same_version && seen.unread.is_empty() => {}
+            Some(timeline) if unwatched => timeline.observe_after(self.seen_until, seen),
+            Some(timeline) => timeline.observe(seen),
+        }
+        false
     }
 }
 
-/// What a reading brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Observed {
-    /// The content in force is the same.
-    Same,
-    /// It is another.
-    Changed,
-    /// Its digests were lost or unknown, and were made anew.
-    Restated,
+/// The version of the last deletion.
+fn deletion(events: &[SourceEvent]) -> Option<Rv> {
+    let is_deletion = |event: &&SourceEvent| event.kind == SourceEventKind::Deleted;
+    events.iter().rev().find(is_deletion).map(|event| event.rv)
 }
 
-/// The version of the last DELETED event that went by.
-fn deleted(marks: &[Mark]) -> Option<Rv> {
-    let deleted = |mark: &&Mark| mark.kind == MarkKind::Deleted;
-    marks.iter().rev().find(deleted).map(|mark| mark.rv)
+/// The keys that are remembered: the first [`KEYS`] of those that are there.
+fn remembered(keys: &ProjectedKeys) -> ProjectedKeys {
+    let present = keys.iter().filter(|(_, digest)| digest.is_some());
+    let present = present.take(KEYS);
+    // They are kept, so there is no more room than for them.
+    let mut remembered = ProjectedKeys::with_capacity(present.clone().count());
+    remembered.extend(present.map(|(name, digest)| (Arc::clone(name), *digest)));
+    remembered
 }
 
 /// The changed keys, as far as `old` remembers keys.
 fn changed(old: &ProjectedKeys, new: &ProjectedKeys) -> Vec<Arc<str>> {
     let mut changed = changed_keys(old, new);
-    if let Some(last) = remembered(old) {
+    if let Some(last) = told_up_to(old) {
         changed.retain(|name| name <= last);
     }
     changed
@@ -330,11 +333,11 @@ pub(super) fn key_went(old: &ProjectedKeys, new: &ProjectedKeys) -> bool {
     let gone = |(name, digest): (&Arc<str>, &Option<_>)| {
         digest.is_some() && new.get(name).copied().flatten().is_none()
     };
-    remembered(old).is_some() || old.iter().any(gone)
+    told_up_to(old).is_some() || old.iter().any(gone)
 }
 
 /// The last key up to which `keys` tells all; `None` where it tells all keys.
-fn remembered(keys: &ProjectedKeys) -> Option<&Arc<str>> {
+fn told_up_to(keys: &ProjectedKeys) -> Option<&Arc<str>> {
     let full = keys.len() >= KEYS;
     full.then(|| keys.last().map(|(name, _)| name)).flatten()
 }
@@ -344,6 +347,7 @@ fn remembered(keys: &ProjectedKeys) -> Option<&Arc<str>> {
 fn edited(source: Option<&Source>, reading: Option<&Reading>) -> Option<Rv> {
     let source = source?;
     let meta = source.meta.as_ref()?;
-    let read = Rv::parse(&reading?.resource_version);
-    (meta.rv == read).then_some(source.edited).flatten()
+    (meta.rv == reading?.rv())
+        .then_some(source.edited)
+        .flatten()
 }

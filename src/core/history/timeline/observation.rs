@@ -1,25 +1,37 @@
-//! What is seen of a source, on its way into a timeline.
+//! What a reading says of a reference, on its way into a timeline.
 
 use std::sync::Arc;
 
 use crate::core::content::digest::Digest;
-use crate::core::history::timeline::{CHANGED_LIMIT, Content, Entry, Since, second_before};
+use crate::core::history::timeline::entry::{
+    Absence, CHANGED_LIMIT, Content, Entry, Since, second_before,
+};
+use crate::core::object::source::SourceEvent;
 use crate::core::time::{Mono, ServerTime};
 use crate::kinds::Rv;
 
 /// What one reading of a source says of a reference.
 #[derive(Clone, Debug)]
-pub struct Observation {
+pub struct Observation<'a> {
     /// The digest of what is projected.
     pub digest: Digest,
     /// Whether something required is missing.
     pub missing: bool,
+    /// What the reference has while the source is absent.
+    pub absent: Absence,
+    /// What happened to the source since the reading before, and was not read; oldest
+    /// first.
+    pub unread: &'a [SourceEvent],
+    /// The version of the reading before.
+    pub after: Option<Rv>,
     /// `metadata.resourceVersion` of the object that was read; of the DELETED
     /// event, if one was seen, for an absent one.
     pub rv: Option<Rv>,
     /// The version that last changed the data, where the watch saw it live and
     /// had reached `rv`: the content is in force since then.
     pub edited: Option<Rv>,
+    /// Whether the watch saw the object appear in that version: before, it was absent.
+    pub born: bool,
     /// Whether no container can start without it.
     pub required: bool,
     /// `metadata.creationTimestamp`, `None` for an absent source.
@@ -39,29 +51,33 @@ pub struct Observation {
     pub key_went: bool,
 }
 
-/// A version of a source that went by between two readings of a reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Its resourceVersion.
-    pub rv: Rv,
-    /// What happened in it.
-    pub kind: MarkKind,
-    /// When the operator learned of it.
-    pub received: Mono,
-}
-
-/// What happened in a version of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkKind {
-    /// Its data may have changed.
-    Edited,
-    /// It was deleted.
-    Deleted,
-}
-
 // === impl Observation ===
 
-impl Observation {
+impl Observation<'_> {
+    /// Since when the content is in force, where a version tells.
+    pub(super) fn version(&self) -> Option<Rv> {
+        self.edited.or(self.rv)
+    }
+
+    /// What was before the object appeared.
+    pub(super) fn before_birth(&self) -> Self {
+        Self {
+            digest: self.absent.digest,
+            missing: self.absent.missing,
+            unread: &[],
+            rv: None,
+            edited: None,
+            born: false,
+            required: false,
+            created: None,
+            data_time: None,
+            changed: Vec::new(),
+            unnamed: false,
+            key_went: false,
+            ..*self
+        }
+    }
+
     pub(super) fn entry(&self, since: Since) -> Entry {
         Entry {
             content: Content::Known(self.digest),
@@ -89,34 +105,10 @@ impl Observation {
 /// The time of a first reading. Content that came with its object, within the
 /// same second, and that no container can start without, counts from before that
 /// second: whatever started in it has it.
-pub(super) fn first_time(created: ServerTime, seen: &Observation) -> ServerTime {
+pub(super) fn first_time(created: ServerTime, seen: &Observation<'_>) -> ServerTime {
     let edited = seen.data_time.unwrap_or(seen.date);
     if seen.required && edited == created {
         return second_before(created);
     }
     edited
-}
-
-// === impl Mark ===
-
-impl Mark {
-    pub(super) fn entry(&self, absent: (Digest, bool), time: ServerTime) -> Entry {
-        let (content, missing) = match self.kind {
-            MarkKind::Edited => (Content::Unread, false),
-            MarkKind::Deleted => (Content::Known(absent.0), absent.1),
-        };
-        Entry {
-            content,
-            since: Since {
-                rv: Some(self.rv),
-                exact: true,
-                time,
-            },
-            missing,
-            changed: Vec::new(),
-            unnamed: false,
-            received: self.received,
-            synced: None,
-        }
-    }
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::history::timeline::{
-    CHANGED_LIMIT, Content, Entry, LIMIT, Since, Standing, Timeline,
-};
+use crate::core::history::timeline::entry::{CHANGED_LIMIT, Content, Entry, Since};
+use crate::core::history::timeline::{LIMIT, Timeline};
 use crate::core::object::pod::{Container, ContainerStart, Start};
 use crate::core::time::ServerTime;
 use crate::kinds::Class;
@@ -14,6 +13,22 @@ use crate::kinds::Class;
 /// How far apart a node's clock and the API server's may be where nothing but their
 /// times can order a container's start.
 const CLOCK_MARGIN: Duration = Duration::from_secs(10);
+
+/// What a Pod has of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// No container that sees it has started: it will have the newest content.
+    NotStarted,
+    /// It has the newest content.
+    Current,
+    /// Can't be told.
+    Unknown,
+    /// It has other content than the newest.
+    Outdated {
+        /// Index of the first entry of those that it lacks.
+        lacks: usize,
+    },
+}
 
 /// Where in a timeline a container started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +94,7 @@ impl Since {
     /// Whether a Pod started after this. Two resourceVersions are compared;
     /// else times, where within the same second the Pod counts as older.
     #[must_use]
-    pub fn before_pod(&self, start: &Start) -> bool {
+    pub fn precedes(&self, start: &Start) -> bool {
         if let Some(content) = self.rv {
             if start.at_least.is_some_and(|version| version >= content) {
                 return true;
@@ -98,7 +113,7 @@ impl Since {
     /// content, or, for a listed Pod, beyond a margin. `lag` is what the kubelet
     /// may take to bring new content to the container's files.
     #[must_use]
-    fn before_container(&self, start: &ContainerStart, lag: Duration) -> bool {
+    fn precedes_container(&self, start: &ContainerStart, lag: Duration) -> bool {
         let margin = match (start.shown, self.rv) {
             (Some(event), Some(content)) if event <= content => return false,
             (Some(_), _) => lag,
@@ -112,7 +127,7 @@ impl Since {
     /// container that starts as soon as what it waited for appears may well show a
     /// time before that, or an event before the version in which a list brought it.
     #[must_use]
-    fn after_container(&self, start: &ContainerStart) -> bool {
+    fn follows_container(&self, start: &ContainerStart) -> bool {
         match (start.shown, self.rv) {
             (Some(event), Some(content)) if self.exact && event <= content => true,
             _ => seconds_between(start.at, self.time)
@@ -227,7 +242,7 @@ impl Timeline {
             let index = self.entries.iter().rposition(holds);
             index.map_or(Position::Before, Position::At)
         };
-        let by_start = newest(&|entry| entry.since.before_pod(start));
+        let by_start = newest(&|entry| entry.since.precedes(start));
         // A Pod that can't be told can't be told after a restart either.
         let untold = match by_start {
             Position::Before => self.open,
@@ -261,7 +276,7 @@ impl Timeline {
         let start = container.map(|container| container.started);
         let (own, latest) = match start {
             Some(Some(start)) => (
-                newest(&|entry| entry.since.before_container(&start, lag)),
+                newest(&|entry| entry.since.precedes_container(&start, lag)),
                 newest(&|entry| entry.may_be_before(&start)),
             ),
             // No status yet, or an owner of Pods that reports none.
@@ -272,7 +287,9 @@ impl Timeline {
             Position::At(index) => {
                 let ran_before = |at: usize| {
                     let since = &self.entries[at].since;
-                    start.flatten().is_some_and(|at| since.after_container(&at))
+                    start
+                        .flatten()
+                        .is_some_and(|at| since.follows_container(&at))
                 };
                 match (index..self.entries.len()).find(startable) {
                     // What ran before it appeared has something older.

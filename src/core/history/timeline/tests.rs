@@ -1,13 +1,15 @@
 //! Rules on what a Pod has, as far as one timeline tells: each test is named after
 //! the numbered rule of the design.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::core::content::digest::KeyId;
 use crate::core::object::pod::{Container, ContainerStart, Start};
 use crate::core::testing::at;
-use crate::kinds::Class;
+use crate::core::time::Mono;
+use crate::kinds::{Class, Rv};
 
 const LAG: Duration = Duration::from_secs(120);
 const A: u8 = 1;
@@ -15,24 +17,29 @@ const B: u8 = 2;
 const C: u8 = 3;
 const NOTHING: u8 = 0;
 
-fn digest(content: u8) -> Digest {
+const fn digest(content: u8) -> Digest {
     Digest {
         key_id: KeyId([0; 4]),
         bytes: [content; 16],
     }
 }
 
-fn absent() -> (Digest, bool) {
-    (digest(NOTHING), true)
-}
+const ABSENT: Absence = Absence {
+    digest: digest(NOTHING),
+    missing: true,
+};
 
 /// Content that was edited in version and second `rv`, and read at once.
-fn read(content: u8, rv: u64) -> Observation {
+fn read(content: u8, rv: u64) -> Observation<'static> {
     Observation {
         digest: digest(content),
         missing: false,
+        absent: ABSENT,
+        unread: &[],
+        after: None,
         rv: Some(Rv(rv)),
         edited: Some(Rv(rv)),
+        born: false,
         required: false,
         created: Some(at(1)),
         data_time: Some(at(rv)),
@@ -45,7 +52,7 @@ fn read(content: u8, rv: u64) -> Observation {
 }
 
 /// The same, listed rather than seen live.
-fn listed(content: u8, rv: u64) -> Observation {
+fn listed(content: u8, rv: u64) -> Observation<'static> {
     Observation {
         edited: None,
         ..read(content, rv)
@@ -53,7 +60,7 @@ fn listed(content: u8, rv: u64) -> Observation {
 }
 
 /// The required source is absent, by its DELETED event of that version.
-fn gone(rv: Option<u64>, date: u64) -> Observation {
+fn gone(rv: Option<u64>, date: u64) -> Observation<'static> {
     Observation {
         digest: digest(NOTHING),
         missing: true,
@@ -66,17 +73,17 @@ fn gone(rv: Option<u64>, date: u64) -> Observation {
     }
 }
 
-fn edited(rv: u64) -> Mark {
-    Mark {
+fn edited(rv: u64) -> SourceEvent {
+    SourceEvent {
         rv: Rv(rv),
-        kind: MarkKind::Edited,
+        kind: SourceEventKind::Edited,
         received: Mono(Duration::from_secs(rv)),
     }
 }
 
-fn deleted(rv: u64) -> Mark {
-    Mark {
-        kind: MarkKind::Deleted,
+fn deleted(rv: u64) -> SourceEvent {
+    SourceEvent {
+        kind: SourceEventKind::Deleted,
         ..edited(rv)
     }
 }
@@ -86,7 +93,7 @@ fn timeline(contents: &[(u8, u64)]) -> Timeline {
     let (first, rest) = contents.split_first().unwrap();
     let mut timeline = Timeline::new(&read(first.0, first.1), false);
     for (content, rv) in rest {
-        timeline.observe(&[], absent(), &read(*content, *rv));
+        timeline.observe(&read(*content, *rv));
     }
     timeline
 }
@@ -143,7 +150,7 @@ fn rule_01_since_is_the_version_of_the_edit() {
         edited: Some(Rv(20)),
         ..read(B, 25)
     };
-    assert!(line.observe(&[], absent(), &later));
+    line.observe(&later);
     assert_eq!(standing(&line, live(19, 99)), lacks(1));
     assert_eq!(standing(&line, live(20, 5)), Standing::Current);
     assert_eq!(standing(&line, live(22, 5)), Standing::Current);
@@ -152,7 +159,7 @@ fn rule_01_since_is_the_version_of_the_edit() {
 #[test]
 fn rule_01_a_read_ahead_of_the_watch_is_exact() {
     let mut line = timeline(&[(A, 10)]);
-    line.observe(&[], absent(), &listed(B, 20));
+    line.observe(&listed(B, 20));
     assert!(line.newest().since.exact);
     assert_eq!(standing(&line, live(19, 99)), lacks(1));
     assert_eq!(standing(&line, live(20, 5)), Standing::Current);
@@ -161,8 +168,8 @@ fn rule_01_a_read_ahead_of_the_watch_is_exact() {
 #[test]
 fn rule_01_absence_is_since_the_deleted_event() {
     let mut line = timeline(&[(A, 10)]);
-    line.observe(&[], absent(), &gone(Some(20), 30));
-    line.observe(&[], absent(), &read(B, 40));
+    line.observe(&gone(Some(20), 30));
+    line.observe(&read(B, 40));
     assert_eq!(standing(&line, live(19, 50)), lacks(1));
     // It could not start before the source appeared.
     assert_eq!(standing(&line, live(20, 15)), Standing::Current);
@@ -178,7 +185,7 @@ fn rule_01_the_time_is_that_of_managed_fields() {
             date: at(30),
             ..read(B, 20)
         };
-        line.observe(&[], absent(), &seen);
+        line.observe(&seen);
         line.newest().since.time
     };
     assert_eq!(data_time(Some(at(20)), false), at(20));
@@ -285,7 +292,7 @@ fn rule_03_without_comparable_versions_times_decide() {
     };
     let mut line = Timeline::new(&untold(A, 10), false);
     let gap = at(10);
-    assert!(line.observe_after(gap, &[], absent(), &untold(B, 20)));
+    line.observe_after(gap, &untold(B, 20));
     assert_eq!(standing(&line, live(1, 21)), Standing::Current);
     assert_eq!(standing(&line, live(999, 20)), lacks(2));
 }
@@ -305,7 +312,10 @@ fn rule_04_a_roll_is_evidence() {
 fn rule_05_an_unread_version_equals_nothing() {
     let mut line = timeline(&[(A, 10)]);
     // Set to something in 20 and back in 30.
-    assert!(!line.observe(&[edited(20), edited(30)], absent(), &read(A, 30)));
+    line.observe(&Observation {
+        unread: &[edited(20), edited(30)],
+        ..read(A, 30)
+    });
     assert_eq!(standing(&line, live(15, 15)), Standing::Current);
     assert_eq!(standing(&line, live(25, 25)), lacks(2));
     assert_eq!(standing(&line, live(30, 30)), Standing::Current);
@@ -314,11 +324,14 @@ fn rule_05_an_unread_version_equals_nothing() {
 #[test]
 fn rule_05_a_deletion_and_what_followed_may_go_by_unread() {
     let mut line = timeline(&[(A, 10)]);
-    line.observe(
-        &[deleted(20), edited(25), edited(30)],
-        (digest(NOTHING), false),
-        &read(B, 30),
-    );
+    line.observe(&Observation {
+        absent: Absence {
+            missing: false,
+            ..ABSENT
+        },
+        unread: &[deleted(20), edited(25), edited(30)],
+        ..read(B, 30)
+    });
     let contents: Vec<Content> = line.entries().iter().map(|entry| entry.content).collect();
     let known = |content| Content::Known(digest(content));
     assert_eq!(
@@ -331,18 +344,24 @@ fn rule_05_a_deletion_and_what_followed_may_go_by_unread() {
 fn rule_05_a_version_that_is_told_of_late_is_put_in() {
     // Read in 30 ahead of the watch, which then brings 20.
     let mut line = timeline(&[(A, 10)]);
-    line.observe(&[], absent(), &listed(B, 30));
-    let again = listed(B, 30);
+    line.observe(&listed(B, 30));
+    let late = |line: &mut Timeline, rv| {
+        line.observe(&Observation {
+            unread: &[edited(rv)],
+            after: Some(Rv(30)),
+            ..listed(B, 30)
+        });
+    };
     for _ in 0..2 {
-        line.late(&edited(20), Some(Rv(30)), absent(), &again);
+        late(&mut line, 20);
         assert_eq!(line.entries().len(), 3, "once");
     }
     assert_eq!(standing(&line, live(15, 15)), lacks(1));
     assert_eq!(standing(&line, live(25, 25)), lacks(2));
     assert_eq!(standing(&line, live(30, 30)), Standing::Current);
     // The version that was read, and what was before the first, are no news.
-    line.late(&edited(30), Some(Rv(30)), absent(), &again);
-    line.late(&edited(5), Some(Rv(30)), absent(), &again);
+    late(&mut line, 30);
+    late(&mut line, 5);
     assert_eq!(line.entries().len(), 3);
 }
 
@@ -350,15 +369,20 @@ fn rule_05_a_version_that_is_told_of_late_is_put_in() {
 fn rule_05_a_late_version_counts_where_the_content_came_back() {
     // A in 10 and again in 30, where it was read; what was in 20 and 25 wasn't.
     let mut line = timeline(&[(A, 10)]);
-    let again = listed(A, 30);
-    for mark in [edited(20), edited(25)] {
-        line.late(&mark, Some(Rv(30)), absent(), &again);
-    }
+    let late = |line: &mut Timeline, rv| {
+        line.observe(&Observation {
+            unread: &[edited(rv)],
+            after: Some(Rv(30)),
+            ..listed(A, 30)
+        });
+    };
+    late(&mut line, 20);
+    late(&mut line, 25);
     assert_eq!(standing(&line, live(15, 15)), Standing::Current);
     assert_eq!(standing(&line, live(22, 22)), lacks(2));
     assert_eq!(standing(&line, live(27, 27)), lacks(3));
     assert_eq!(standing(&line, live(30, 30)), Standing::Current);
-    line.late(&edited(30), Some(Rv(30)), absent(), &again);
+    late(&mut line, 30);
     assert_eq!(line.entries().len(), 4);
 }
 
@@ -373,7 +397,7 @@ fn rule_06_what_changed_in_a_gap_counts_from_its_time() {
             date: at(100),
             ..listed(B, 70)
         };
-        assert!(line.observe_after(gap, &[], absent(), &seen));
+        line.observe_after(gap, &seen);
         line
     };
     let line = observed(Some(at(70)), false);
@@ -394,13 +418,13 @@ fn rule_06_what_changed_in_a_gap_counts_from_its_time() {
 fn rule_06_equal_content_may_hide_an_edit() {
     let gap = at(50);
     let mut line = timeline(&[(A, 10)]);
-    assert!(!line.observe_after(gap, &[], absent(), &listed(A, 70)));
+    line.observe_after(gap, &listed(A, 70));
     assert_eq!(standing(&line, old(50)), Standing::Current);
     assert_eq!(standing(&line, old(51)), Standing::Unknown);
     assert_eq!(standing(&line, old(70)), Standing::Unknown);
     assert_eq!(standing(&line, old(71)), Standing::Current);
     // Once it moves on they are outdated like all others.
-    line.observe(&[], absent(), &read(B, 80));
+    line.observe(&read(B, 80));
     assert_eq!(standing(&line, old(51)), lacks(3));
 
     // A label was changed: its data did not move in the gap.
@@ -409,7 +433,7 @@ fn rule_06_equal_content_may_hide_an_edit() {
         data_time: Some(at(10)),
         ..listed(A, 70)
     };
-    assert!(!line.observe_after(gap, &[], absent(), &labelled));
+    line.observe_after(gap, &labelled);
     assert_eq!(line.entries().len(), 1);
 }
 
@@ -422,14 +446,14 @@ fn rule_06_a_gap_begins_where_all_was_last_seen() {
         data_time: Some(at(30)),
         ..listed(B, 70)
     };
-    assert!(!line.observe_after(gap, &[], absent(), &labelled));
+    line.observe_after(gap, &labelled);
     assert_eq!(standing(&line, old(25)), lacks(1));
     assert_eq!(standing(&line, old(31)), Standing::Current);
 
     // A source that was read long ago, and watched until its watch broke.
     let mut line = timeline(&[(A, 10)]);
     line.mark_synced(at(60));
-    line.observe_after(gap, &[], absent(), &listed(A, 70));
+    line.observe_after(gap, &listed(A, 70));
     assert_eq!(standing(&line, live(40, 40)), Standing::Current);
     assert_eq!(standing(&line, live(65, 65)), Standing::Unknown);
 }
@@ -438,7 +462,11 @@ fn rule_06_a_gap_begins_where_all_was_last_seen() {
 fn rule_06_edits_after_a_gap_count() {
     let gap = at(50);
     let mut line = timeline(&[(A, 10)]);
-    line.observe_after(gap, &[edited(60), edited(70)], absent(), &read(A, 70));
+    let seen = Observation {
+        unread: &[edited(60), edited(70)],
+        ..read(A, 70)
+    };
+    line.observe_after(gap, &seen);
     assert_eq!(standing(&line, old(50)), Standing::Current);
     assert_eq!(standing(&line, live(55, 55)), Standing::Unknown);
     assert!(matches!(
@@ -454,9 +482,9 @@ fn rule_07_at_first_sight_older_pods_are_unknown() {
     assert_eq!(standing(&line, old(9)), Standing::Unknown);
     assert_eq!(standing(&line, old(11)), Standing::Current);
     // They count as having the first content that is known.
-    line.observe(&[], absent(), &read(B, 20));
+    line.observe(&read(B, 20));
     assert_eq!(standing(&line, old(9)), lacks(1));
-    line.observe(&[], absent(), &read(A, 30));
+    line.observe(&read(A, 30));
     assert_eq!(standing(&line, old(9)), Standing::Unknown);
 }
 
@@ -498,9 +526,9 @@ fn rule_08_a_pod_born_in_absence_has_what_then_appears() {
         standing_of(&line, live(7, 7), &waiting),
         Standing::NotStarted
     );
-    line.observe(&[], absent(), &read(A, 10));
+    line.observe(&read(A, 10));
     assert_eq!(standing(&line, live(7, 7)), Standing::Current);
-    line.observe(&[], absent(), &read(B, 20));
+    line.observe(&read(B, 20));
     assert_eq!(standing(&line, live(7, 7)), lacks(2));
 }
 
@@ -513,7 +541,7 @@ fn rule_08_what_runs_in_absence_has_something_else() {
     assert_eq!(standing_of(&line, old(3), &runs(7)), lacks(0));
     // Started again after it was gone, with files that were mounted before.
     let mut line = timeline(&[(A, 10)]);
-    line.observe(&[], absent(), &gone(Some(20), 20));
+    line.observe(&gone(Some(20), 20));
     assert_eq!(standing_of(&line, live(15, 15), &runs(25)), lacks(1));
 }
 
@@ -521,7 +549,7 @@ fn rule_08_what_runs_in_absence_has_something_else() {
 fn rule_08_what_waited_is_not_older_for_a_clock_that_is_behind() {
     // It appears in second 100; the Pod was created in 50.
     let mut line = Timeline::new(&gone(Some(5), 5), true);
-    line.observe(&[], absent(), &read(A, 100));
+    line.observe(&read(A, 100));
     let standing_at = |second, shown| {
         let started = [container("app", Some((second, shown)))];
         let pod = shown.map_or(old(50), |_| live(50, 50));
@@ -546,7 +574,7 @@ fn rule_08_what_waited_is_not_older_for_a_clock_that_is_behind() {
 fn rule_08_what_waited_is_not_older_for_a_version_that_a_list_brought() {
     // It appeared in second 100, had a label in 110, and was listed then.
     let mut line = Timeline::new(&gone(Some(5), 5), true);
-    line.observe(&[], absent(), &read(A, 110));
+    line.observe(&read(A, 110));
     let since = &mut line.entries[1].since;
     (since.exact, since.time) = (false, at(100));
     let standing_at = |line: &Timeline, second, shown| {
@@ -567,7 +595,7 @@ fn rule_08_an_absent_optional_source_is_content() {
     };
     let mut line = Timeline::new(&absence, true);
     assert_eq!(standing(&line, old(7)), Standing::Current);
-    line.observe(&[], absent(), &read(A, 10));
+    line.observe(&read(A, 10));
     assert_eq!(standing(&line, old(7)), lacks(1));
 }
 
@@ -590,7 +618,7 @@ fn rule_09_what_could_not_be_told_still_can_not() {
     assert_eq!(standing(&line, old(9)), Standing::Unknown);
     assert_eq!(standing(&line, old(11)), Standing::Current);
     let gap = at(50);
-    line.observe_after(gap, &[], absent(), &listed(A, 70));
+    line.observe_after(gap, &listed(A, 70));
     line.mark_synced(at(90));
     assert_eq!(standing(&line, old(60)), Standing::Unknown);
     assert_eq!(standing(&line, old(9)), Standing::Unknown);
@@ -608,7 +636,7 @@ fn rule_09_only_starts_that_a_second_cannot_order_are_kept() {
         date: at(45),
         ..read(C, 40)
     };
-    line.observe(&[], absent(), &late);
+    line.observe(&late);
     assert!(line.needs_version(&live(41, 43)));
     line.mark_synced(at(45));
     assert!(!line.needs_version(&live(41, 43)));
@@ -654,9 +682,9 @@ fn rule_11_limit() {
 fn rule_11_what_counts_for_an_unsure_pod_is_kept() {
     let gap = at(15);
     let mut line = timeline(&[(1, 10)]);
-    line.observe_after(gap, &[], absent(), &listed(1, 20));
+    line.observe_after(gap, &listed(1, 20));
     for n in 2..12 {
-        line.observe(&[], absent(), &read(n, u64::from(n) * 20));
+        line.observe(&read(n, u64::from(n) * 20));
     }
     let pod = old(17);
     line.prune([(pod, &[][..])].into_iter());
@@ -667,18 +695,18 @@ fn rule_11_what_counts_for_an_unsure_pod_is_kept() {
 fn rule_11_an_open_timeline_that_loses_its_begin_is_closed() {
     let mut line = Timeline::new(&listed(1, 10), true);
     for n in 2..=9 {
-        line.observe(&[], absent(), &read(n, u64::from(n) * 10));
+        line.observe(&read(n, u64::from(n) * 10));
     }
     line.prune([(old(5), &[][..])].into_iter());
     assert!(line.is_open(), "a Pod lives by its first entry");
-    line.observe(&[], absent(), &read(10, 100));
+    line.observe(&read(10, 100));
     line.prune([].into_iter());
     assert!(!line.is_open());
     assert_eq!(standing(&line, old(5)), lacks(0));
 }
 
-fn joint(from: u64, date: u64) -> Joint {
-    Joint {
+fn handover(from: u64, date: u64) -> Handover {
+    Handover {
         from: at(from),
         date: at(date),
         key_went: false,
@@ -693,9 +721,9 @@ fn contents(line: &Timeline) -> Vec<Content> {
 fn rule_12_handover_puts_what_the_other_saw_in_front() {
     let stored = timeline(&[(A, 10), (B, 20)]);
     let mut own = Timeline::new(&listed(B, 20), true);
-    own.observe(&[], absent(), &read(C, 30));
+    own.observe(&read(C, 30));
     for _ in 0..2 {
-        own.merge(&stored, joint(25, 28));
+        own.merge(&stored, handover(25, 28));
         let known = |content| Content::Known(digest(content));
         assert_eq!(contents(&own), [known(A), known(B), known(C)]);
         assert!(!own.is_open());
@@ -711,7 +739,7 @@ fn rule_12_handover_over_a_span_that_nobody_watched() {
     let known = |content| Content::Known(digest(content));
     // Changed in between.
     let mut own = Timeline::new(&listed(B, 30), true);
-    own.merge(&stored, joint(25, 40));
+    own.merge(&stored, handover(25, 40));
     assert_eq!(contents(&own), [known(A), known(B)]);
     assert_eq!(standing(&own, old(30)), lacks(1));
     assert_eq!(standing(&own, old(31)), Standing::Current);
@@ -719,25 +747,25 @@ fn rule_12_handover_over_a_span_that_nobody_watched() {
     let mut own = Timeline::new(&listed(B, 30), true);
     own.merge(
         &stored,
-        Joint {
+        Handover {
             key_went: true,
-            ..joint(25, 40)
+            ..handover(25, 40)
         },
     );
     assert_eq!(standing(&own, old(40)), lacks(1));
     // It went as a whole.
     let mut own = Timeline::new(&gone(None, 35), true);
-    own.merge(&stored, joint(25, 40));
-    own.observe(&[], absent(), &read(A, 50));
+    own.merge(&stored, handover(25, 40));
+    own.observe(&read(A, 50));
     assert_eq!(contents(&own), [known(A), known(NOTHING), known(A)]);
     let mut optional = gone(None, 35);
     optional.missing = false;
     let mut own = Timeline::new(&optional, true);
-    own.merge(&stored, joint(25, 40));
+    own.merge(&stored, handover(25, 40));
     assert_eq!(standing(&own, old(40)), lacks(1));
     // The same content, but its data moved.
     let mut own = Timeline::new(&listed(A, 30), true);
-    own.merge(&stored, joint(25, 40));
+    own.merge(&stored, handover(25, 40));
     assert_eq!(standing(&own, old(20)), Standing::Current);
     assert_eq!(standing(&own, old(27)), Standing::Unknown);
     assert_eq!(standing(&own, old(31)), Standing::Current);
@@ -747,7 +775,7 @@ fn rule_12_handover_over_a_span_that_nobody_watched() {
 fn rule_12_handover_keeps_what_we_know_longer() {
     let own = timeline(&[(A, 10), (B, 20)]);
     let mut merged = own.clone();
-    merged.merge(&timeline(&[(B, 20)]), joint(25, 30));
+    merged.merge(&timeline(&[(B, 20)]), handover(25, 30));
     assert_eq!(merged, own);
 }
 
@@ -784,10 +812,10 @@ fn a_pod_has_what_differs_only_in_covered_keys() {
         ..read(content, rv)
     };
     let covered = |key: &str| key == "covered";
-    let index = |seen: &[Observation]| {
+    let index = |seen: &[Observation<'_>]| {
         let mut timeline = timeline(&[(A, 10)]);
         for seen in seen {
-            timeline.observe(&[], absent(), seen);
+            timeline.observe(seen);
         }
         timeline.alike(covered)
     };
@@ -809,11 +837,14 @@ fn a_pod_has_what_differs_only_in_covered_keys() {
         timeline.standing(&start, &[], Class::Frozen, &["app".into()], LAG, alike)
     };
     let mut timeline = timeline(&[(A, 10)]);
-    timeline.observe(&[edited(15)], absent(), &change(B, 20, "covered"));
+    timeline.observe(&Observation {
+        unread: &[edited(15)],
+        ..change(B, 20, "covered")
+    });
     assert_eq!(has(&timeline, live(12, 12)), Standing::Current);
     // Of what was never read nobody knows what else it had.
     assert_eq!(has(&timeline, live(16, 16)), lacks(2));
-    timeline.observe(&[], absent(), &change(C, 30, "seen"));
+    timeline.observe(&change(C, 30, "seen"));
     assert_eq!(has(&timeline, live(12, 12)), lacks(1));
 }
 
@@ -825,7 +856,7 @@ fn a_covered_key_that_changed_in_a_gap_outdates_nobody() {
         changed: vec!["covered".into()],
         ..listed(B, 30)
     };
-    timeline.observe_after(at(20), &[], absent(), &seen);
+    timeline.observe_after(at(20), &seen);
     let alike = timeline.alike(covered);
     let has = |start| timeline.standing(&start, &[], Class::Frozen, &["app".into()], LAG, alike);
     assert_eq!(has(old(15)), Standing::Current);

@@ -8,7 +8,7 @@ use crate::api::policy::Strategy;
 use crate::api::reasons::Reason;
 use crate::core::content::digest::{Digest, DigestKey, KeyId, Missing};
 use crate::core::history::record::{Record, Roll, Track, TrackKey};
-use crate::core::history::timeline::{Observation, Timeline};
+use crate::core::history::timeline::{Absence, Observation, Timeline};
 use crate::core::index::{SourceName, View};
 use crate::core::object::workload::{Update, Workload};
 use crate::core::plan::act::roll;
@@ -48,15 +48,23 @@ pub(super) fn the_reference() -> Reference {
     reference("app", Class::Frozen, false)
 }
 
-pub(super) fn observation(content: u8, second: u64) -> Observation {
+pub(super) fn observation(content: u8, second: u64) -> Observation<'static> {
+    let digest = |content| Digest {
+        key_id: KeyId([0; 4]),
+        bytes: [content; 16],
+    };
     Observation {
-        digest: Digest {
-            key_id: KeyId([0; 4]),
-            bytes: [content; 16],
-        },
+        digest: digest(content),
         missing: false,
+        absent: Absence {
+            digest: digest(0),
+            missing: true,
+        },
+        unread: &[],
+        after: None,
         rv: Some(Rv(second)),
         edited: Some(Rv(second)),
+        born: false,
         required: true,
         created: Some(at(1)),
         data_time: Some(at(second)),
@@ -89,7 +97,7 @@ impl Case {
     /// nothing in the way of a roll.
     pub(super) fn new() -> Self {
         let mut timeline = Timeline::new(&observation(1, 50), false);
-        timeline.observe(&[], (observation(0, 0).digest, true), &observation(2, 100));
+        timeline.observe(&observation(2, 100));
         let mut track = Track::new(the_reference().fingerprint(), false);
         track.timeline = Some(timeline);
         let mut record = Record::new("web-uid".into());

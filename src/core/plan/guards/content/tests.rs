@@ -22,7 +22,7 @@ fn what_is_missing_is_announced_once_it_outlasts_settle() {
         .unwrap();
     gone.missing = Some(Missing::Key("b".into()));
     let timeline = gone.timeline.as_mut().unwrap();
-    timeline.observe(&[], (observation(0, 0).digest, true), &again);
+    timeline.observe(&again);
     case.now = seconds(201);
     let decision = case.decide();
     assert_eq!(decision.verdict, Verdict::Hold);

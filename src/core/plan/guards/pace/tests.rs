@@ -39,8 +39,7 @@ fn a_content_without_a_version_is_rolled_in_a_later_second() {
                 ..observation(content, second)
             };
             let mut timeline = Timeline::new(&unversioned(1, 50), false);
-            let absent = (observation(0, 0).digest, true);
-            timeline.observe(&[], absent, &unversioned(2, 100));
+            timeline.observe(&unversioned(2, 100));
             case.track().timeline = Some(timeline);
             case.now = seconds(now);
         });
@@ -68,8 +67,7 @@ fn contested_only_for_the_content_that_was_removed() {
         &|case| case.record.contest.removals = REMOVALS - 1
     ));
     assert!(!contested(&|case| {
-        let digest = (observation(0, 0).digest, true);
         let timeline = case.track().timeline.as_mut().unwrap();
-        timeline.observe(&[], digest, &observation(3, 200));
+        timeline.observe(&observation(3, 200));
     }));
 }

@@ -1,0 +1,82 @@
+//! Our rolls of a workload, and whether somebody undoes them.
+
+use std::sync::Arc;
+
+use crate::core::object::workload::Template;
+use crate::core::time::ServerTime;
+use crate::kinds::Rv;
+
+/// How many rolls are remembered.
+pub const ROLLS: usize = 5;
+
+/// One roll that we made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roll {
+    /// The value of `projsync.dev/revision` that was written.
+    pub revision: Arc<str>,
+    /// When, by the API server.
+    pub time: ServerTime,
+    /// The workload's version that it gave: Pods that carry the revision started
+    /// after it.
+    pub rv: Option<Rv>,
+    /// `ConfigMap/app: key1, key2`, one a source.
+    pub causes: Vec<String>,
+}
+
+/// Counts how often somebody else removed our annotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contest {
+    /// The revision that we last wrote.
+    pub revision: Option<Arc<str>>,
+    /// Whether the template was seen with it.
+    pub present: bool,
+    /// How often it was seen to go while nothing else of the template changed.
+    pub removals: u32,
+    /// The value that took its place when it was last seen to go: by our own next
+    /// roll, if the watch brings that before the answer to the patch.
+    pub replaced_by: Option<Arc<str>>,
+}
+
+/// The digest in a revision, without the counter that may follow it.
+#[must_use]
+pub fn base_of(revision: &str) -> &str {
+    // v1.<key id>.<digest>[.<n>]
+    match revision.match_indices('.').nth(2) {
+        Some((at, _)) => &revision[..at],
+        None => revision,
+    }
+}
+
+// === impl Contest ===
+
+impl Contest {
+    /// Takes in another template.
+    pub(super) fn see(&mut self, template: &Template, otherwise_same: bool) {
+        if !otherwise_same {
+            *self = Self::default();
+            return;
+        }
+        let ours = self.revision.is_some() && template.revision == self.revision;
+        if self.present && !ours {
+            self.removals = self.removals.saturating_add(1);
+            self.replaced_by = template.revision.clone();
+        }
+        self.present = ours;
+    }
+
+    /// Notes our own roll to `revision`, whose digest is `base`. The watch may have shown
+    /// it already, in `template`.
+    pub(super) fn rolled(&mut self, revision: &Arc<str>, base: &str, template: Option<&Template>) {
+        let ours = self.revision.as_deref();
+        let same_content = ours.is_some_and(|ours| base_of(ours) == base);
+        let by_us = self.replaced_by.take().as_ref() == Some(revision);
+        if !same_content {
+            self.removals = 0;
+        } else if by_us {
+            self.removals = self.removals.saturating_sub(1);
+        }
+        self.present =
+            template.is_some_and(|template| template.revision.as_ref() == Some(revision));
+        self.revision = Some(revision.clone());
+    }
+}

@@ -1,0 +1,66 @@
+//! The status of one policy.
+
+use crate::api::conditions::{ACCEPTED, Statement, set};
+use crate::api::policy::PolicyStatus;
+use crate::api::reasons::Reason;
+use crate::core::policy::PolicyError;
+use crate::core::time::ServerTime;
+
+/// What the watch told of a policy besides its spec.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyMeta {
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Its status as last seen or written.
+    pub status: PolicyStatus,
+}
+
+/// Counts for a policy's status.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PolicyCounts {
+    /// Workloads that it is in force for.
+    pub(super) workloads: u32,
+    /// Workloads that it selects, but that another policy is in force for.
+    pub(super) overridden: u32,
+    /// Pods of the workloads that it is in force for.
+    pub(super) pods: u32,
+    /// Those of them that are `Stale`.
+    pub(super) stale: u32,
+}
+
+// === impl PolicyMeta ===
+
+impl PolicyMeta {
+    /// What its status should be.
+    pub(super) fn status(
+        &self,
+        counts: PolicyCounts,
+        valid: Result<(), &PolicyError>,
+        now: ServerTime,
+    ) -> PolicyStatus {
+        let (accepted, reason, message) = match valid {
+            Ok(()) => (true, Reason::Accepted, "The policy is in force.".to_owned()),
+            Err(error) => (false, error.reason(), error.to_string()),
+        };
+        let mut conditions = self.status.conditions.clone();
+        set(
+            &mut conditions,
+            Statement {
+                type_: ACCEPTED,
+                status: Some(accepted),
+                reason,
+                message,
+                observed_generation: Some(self.generation),
+            },
+            now,
+        );
+        PolicyStatus {
+            observed_generation: Some(self.generation),
+            workloads: counts.workloads,
+            overridden: counts.overridden,
+            pods: counts.pods,
+            stale_pods: counts.stale,
+            conditions,
+        }
+    }
+}
