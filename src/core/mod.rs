@@ -7,6 +7,8 @@
 //! index: who projects what, and which Pods are whose                 projection ◀┘
 //! ```
 //!
+//! [`state`] holds all of this together: events in, steps out. [`history`] has a glossary.
+//!
 //! Nothing in here does I/O, reads a clock, draws a random number or logs:
 //! time, keys and identity are arguments.
 
