@@ -8,6 +8,7 @@ pub mod names;
 pub mod policy;
 pub mod projection;
 pub mod reasons;
+pub mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -10,44 +10,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::duration::Duration;
+use crate::api::rules::Rules;
 use crate::api::schema;
 use crate::kinds::{SourceKind, WorkloadKind};
-
-/// Default of `settle`.
-pub const DEFAULT_SETTLE: Duration = Duration::from_secs(2);
-
-/// Maximum of `settle`.
-pub const MAX_SETTLE: Duration = Duration::from_secs(10 * 60);
-
-/// Default of `minInterval`.
-pub const DEFAULT_MIN_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Maximum of `minInterval`.
-pub const MAX_MIN_INTERVAL: Duration = Duration::from_secs(60 * 60);
-
-/// How outdated Pods are handled.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-pub enum Strategy {
-    /// The workload is rolled.
-    #[default]
-    Rollout,
-    /// Outdated Pods are only reported.
-    Observe,
-}
 
 /// Selects workloads by kind and label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -99,7 +64,7 @@ pub struct Sources {
 }
 
 /// The fields that both kinds of policy have.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyCommon {
     /// Workloads to manage, by kind and label. Default: all.
@@ -110,30 +75,9 @@ pub struct PolicyCommon {
     #[serde(default)]
     pub sources: Sources,
 
-    /// How outdated Pods are handled. Rollout: their workload is rolled. Observe: they are only
-    /// reported.
-    #[serde(default)]
-    pub strategy: Strategy,
-
-    /// Time for which edits are collected into one roll, from the first edit on: 0s to 10m.
-    #[serde(default = "default_settle")]
-    #[x_kube(validation = (
-        "duration(self) >= duration('0s') && duration(self) <= duration('10m')",
-        "settle must be between 0s and 10m"
-    ))]
-    pub settle: Duration,
-
-    /// Minimum time between two rolls of one workload: 0s to 1h.
-    #[serde(default = "default_min_interval")]
-    #[x_kube(validation = (
-        "duration(self) >= duration('0s') && duration(self) <= duration('1h')",
-        "minInterval must be between 0s and 1h"
-    ))]
-    pub min_interval: Duration,
-
-    /// If true, nothing is rolled until it is false again. Outdated Pods are then replaced.
-    #[serde(default)]
-    pub suspend: bool,
+    /// How outdated Pods are handled, and when.
+    #[serde(flatten)]
+    pub rules: Rules,
 
     /// If several policies of the same kind select a workload, the one with the highest priority
     /// is in force. If they are equal, it is the first by name.
@@ -255,14 +199,6 @@ fn all_kinds() -> Vec<WorkloadKind> {
     WorkloadKind::all().collect()
 }
 
-fn default_settle() -> Duration {
-    DEFAULT_SETTLE
-}
-
-fn default_min_interval() -> Duration {
-    DEFAULT_MIN_INTERVAL
-}
-
 fn namespaces(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "array",
@@ -279,35 +215,6 @@ impl Default for Workloads {
         Self {
             kinds: all_kinds(),
             selector: None,
-        }
-    }
-}
-
-// === impl PolicyCommon ===
-
-impl Default for PolicyCommon {
-    fn default() -> Self {
-        Self {
-            workloads: Workloads::default(),
-            sources: Sources::default(),
-            strategy: Strategy::default(),
-            settle: DEFAULT_SETTLE,
-            min_interval: DEFAULT_MIN_INTERVAL,
-            suspend: false,
-            priority: 0,
-        }
-    }
-}
-
-// === impl Strategy ===
-
-impl Strategy {
-    /// The spelling in `strategy` fields.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rollout => "Rollout",
-            Self::Observe => "Observe",
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::api::projection::{
     ImmutableRecord, PodRecord, PodState, Pods, ProjectionSpec, ProjectionStatus, ReferenceRecord,
     Since, TimelineEntry, WorkloadRef,
 };
+use crate::api::rules::Rules;
 use crate::api::{ClusterSyncPolicy, Projection, SyncPolicy, crd, names};
 use crate::kinds::Class;
 use crate::kinds::{SourceKind, WorkloadKind};
@@ -102,15 +103,20 @@ fn every_schema_is_structural() {
 fn whatever_has_rules_is_bounded() {
     for crd in crd::all() {
         let mut bounded = |path: &str, schema: &Value| {
+            let has_rules = !schema["x-kubernetes-validations"].is_null();
+            // A status has lists without bounds, in which no rule may be.
             let in_status = path.contains(".status");
+            assert!(
+                !(in_status && has_rules && path.contains(".items")),
+                "{path}"
+            );
             match schema["type"].as_str().unwrap() {
                 "array" if !in_status => assert!(schema["maxItems"].is_u64(), "{path}"),
-                "string" if !in_status => assert!(
+                "string" if !in_status || has_rules => assert!(
                     schema["maxLength"].is_u64() || schema["enum"].is_array(),
                     "{path}"
                 ),
-                _ if in_status => assert!(schema["x-kubernetes-validations"].is_null(), "{path}"),
-                _ => {}
+                _ => assert!(!(in_status && has_rules), "{path}"),
             }
         };
         each(
@@ -235,6 +241,20 @@ fn defaults_are_in_the_schema() {
         serde_json::to_value(SyncPolicySpec::default()).unwrap(),
         serde_json::to_value(serde_json::from_value::<SyncPolicySpec>(json!({})).unwrap()).unwrap()
     );
+}
+
+#[test]
+fn bounds_are_told_as_they_are() {
+    let schema = schema(&crd("SyncPolicy"));
+    for (_, bounds) in Rules::default().durations() {
+        let field = &schema["properties"]["spec"]["properties"][bounds.field];
+        let told = field["description"].as_str().unwrap();
+        assert!(
+            told.ends_with(&format!(": 0s to {}.", bounds.max)),
+            "{told}"
+        );
+        assert_eq!(field["default"], bounds.default.to_string());
+    }
 }
 
 /// Runs the rules of the CRD as it is installed.

@@ -103,8 +103,7 @@ fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
     workload.record(uses)?;
     let policy = workload.status()?.policy.as_ref()?;
     let selected = Selected::Managed(Arc::new(Effective {
-        strategy: policy.strategy,
-        suspend: policy.suspend,
+        rules: policy.rules.clone(),
         ..Effective::defaults()
     }));
     let object = Arc::new(workload.object.clone());

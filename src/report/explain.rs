@@ -13,7 +13,6 @@ use super::undo::Undo;
 use super::uses::{OneUse, SelfRefreshing};
 use super::words;
 use crate::api::Reason;
-use crate::api::policy::Strategy;
 use crate::api::projection::{DecisionRecord, PolicyInForce, ProjectionStatus, RollRecord, State};
 use crate::core::plan::Tally;
 
@@ -221,16 +220,8 @@ fn in_force(policy: &PolicyInForce) -> Page {
         (Some(kind), Some(name)) => format!("{}/{name}", kind.as_str()),
         _ => "the defaults".to_owned(),
     };
-    let strategy = match policy.strategy {
-        Strategy::Rollout => "Rollout",
-        Strategy::Observe => "Observe",
-    };
-    let (settle, min_interval) = (policy.settle, policy.min_interval);
-    let mut line = Line::of(Tone::Strong, name).beside(
-        Tone::Plain,
-        format!("strategy {strategy}, settle {settle}, minInterval {min_interval}"),
-    );
-    if policy.suspend {
+    let mut line = Line::of(Tone::Strong, name).beside(Tone::Plain, &policy.rules);
+    if policy.rules.suspend {
         line = line.beside(Tone::Bad, "suspended");
     }
     [line, Line::plain(&policy.why)].into_iter().collect()

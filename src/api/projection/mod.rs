@@ -17,8 +17,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::duration::Duration;
-use crate::api::policy::Strategy;
+use crate::api::rules::Rules;
 use crate::api::schema;
 use crate::kinds::WorkloadKind;
 
@@ -220,14 +219,9 @@ pub struct PolicyInForce {
     /// Why this policy is in force, as a sentence.
     #[schemars(length(max = 1024))]
     pub why: String,
-    /// How outdated Pods are handled.
-    pub strategy: Strategy,
-    /// Time for which edits are collected into one roll.
-    pub settle: Duration,
-    /// Minimum time between two rolls.
-    pub min_interval: Duration,
-    /// True if nothing is rolled for now.
-    pub suspend: bool,
+    /// How outdated Pods are handled, and when.
+    #[serde(flatten)]
+    pub rules: Rules,
 }
 
 /// Kind of a policy: SyncPolicy or ClusterSyncPolicy.

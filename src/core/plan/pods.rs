@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::api::policy::Strategy;
 use crate::api::projection::{PodState, Pods};
+use crate::api::rules::Strategy;
 use crate::core::history::record::{Record, TrackKey};
 use crate::core::history::timeline::Standing;
 use crate::core::index::View;
@@ -65,7 +65,7 @@ pub struct Tally {
 pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec<PodFacts> {
     let observe = matches!(
         view.selected,
-        Selected::Managed(policy) if policy.strategy == Strategy::Observe
+        Selected::Managed(policy) if policy.rules.strategy == Strategy::Observe
     );
     let references = view.references.iter();
     let alike: Vec<usize> = references

@@ -10,10 +10,7 @@ use super::error::PolicyError;
 use super::id::PolicyId;
 use super::selector::compile_selector;
 use super::sources::SourceFilter;
-use crate::api::Duration;
-use crate::api::policy::{
-    ClusterSyncPolicySpec, MAX_MIN_INTERVAL, MAX_SETTLE, PolicyCommon, SyncPolicySpec,
-};
+use crate::api::policy::{ClusterSyncPolicySpec, PolicyCommon, SyncPolicySpec};
 use crate::kinds::WorkloadKind;
 
 /// A valid policy.
@@ -81,15 +78,14 @@ impl CompiledPolicy {
             .map(|selector| compile_selector("spec.workloads.selector", selector))
             .transpose()?
             .unwrap_or_default();
-        bounded("spec.settle", common.settle, MAX_SETTLE)?;
-        bounded("spec.minInterval", common.min_interval, MAX_MIN_INTERVAL)?;
+        let mut durations = common.rules.durations().into_iter();
+        if let Some((value, bounds)) = durations.find(|(value, bounds)| *value > bounds.max) {
+            return Err(PolicyError::Duration { value, bounds });
+        }
         let selecting = Effective {
             policy: Some(id.clone()),
             why: format!("{id} selects the workload."),
-            strategy: common.strategy,
-            settle: common.settle.get(),
-            min_interval: common.min_interval.get(),
-            suspend: common.suspend,
+            rules: common.rules.clone(),
             sources: SourceFilter::compile(&common.sources)?,
         };
         let named = Effective {
@@ -120,13 +116,6 @@ impl CompiledPolicy {
                 .is_none_or(|namespaces| namespaces.contain(workload))
             && self.selector.matches(workload.labels)
     }
-}
-
-fn bounded(field: &'static str, value: Duration, max: Duration) -> Result<(), PolicyError> {
-    if value > max {
-        return Err(PolicyError::Duration { field, value, max });
-    }
-    Ok(())
 }
 
 // === impl Namespaces ===

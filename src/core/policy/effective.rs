@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::id::PolicyId;
 use super::sources::SourceFilter;
 use crate::api::Reason;
-use crate::api::policy::{DEFAULT_MIN_INTERVAL, DEFAULT_SETTLE, Strategy};
+use crate::api::rules::Rules;
 use crate::kinds::WorkloadKind;
 
 /// A workload for which the policy in force is sought.
@@ -50,14 +49,8 @@ pub struct Effective {
     pub policy: Option<PolicyId>,
     /// Why this policy is in force, as a sentence.
     pub why: String,
-    /// How outdated Pods are handled.
-    pub strategy: Strategy,
-    /// Time for which edits are collected into one roll.
-    pub settle: Duration,
-    /// Minimum time between two rolls.
-    pub min_interval: Duration,
-    /// True if nothing is rolled for now.
-    pub suspend: bool,
+    /// How outdated Pods are handled, and when.
+    pub rules: Rules,
     /// The sources that count.
     pub sources: SourceFilter,
 }
@@ -72,10 +65,7 @@ impl Effective {
             policy: None,
             why: "The workload asks to be managed and no policy selects it: the defaults apply."
                 .to_owned(),
-            strategy: Strategy::default(),
-            settle: DEFAULT_SETTLE.get(),
-            min_interval: DEFAULT_MIN_INTERVAL.get(),
-            suspend: false,
+            rules: Rules::default(),
             sources: SourceFilter::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::api::rules::Bounds;
 use crate::api::{Duration, Reason};
 
 /// Reason why a policy is invalid and selects nothing. Each message says what to do.
@@ -26,14 +27,12 @@ pub enum PolicyError {
         problem: String,
     },
     /// A duration is too long.
-    #[error("{field}: {value} is too long: write at most {max}")]
+    #[error("spec.{}: {value} is too long: write at most {}", .bounds.field, .bounds.max)]
     Duration {
-        /// Path of the field in the policy.
-        field: &'static str,
         /// The duration.
         value: Duration,
-        /// Its maximum.
-        max: Duration,
+        /// Its field and maximum.
+        bounds: Bounds,
     },
     /// The object doesn't fit the schema of this version.
     #[error("can't be decoded: {0}: install the CustomResourceDefinitions of this version")]

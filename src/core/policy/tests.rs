@@ -1,14 +1,14 @@
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use proptest::prelude::{BoxedStrategy, Just, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as _;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::Duration;
 use crate::api::Reason;
-use crate::api::policy::Strategy;
 use crate::api::projection::PolicyKind;
+use crate::api::rules::Strategy;
 use crate::kinds::{SourceKind, WorkloadKind};
 
 static NO_LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
@@ -321,16 +321,16 @@ fn a_policy_says_what_is_in_force() {
     let Selected::Managed(effective) = all.select(&web()) else {
         panic!("not managed");
     };
-    assert_eq!(effective.strategy, Strategy::Observe);
-    assert_eq!(effective.settle, Duration::from_secs(5));
-    assert_eq!(effective.min_interval, Duration::from_secs(3600));
-    assert!(effective.suspend);
+    assert_eq!(effective.rules.strategy, Strategy::Observe);
+    assert_eq!(effective.rules.settle, Duration::from_secs(5));
+    assert_eq!(effective.rules.min_interval, Duration::from_secs(3600));
+    assert!(effective.rules.suspend);
 
     let defaults = Effective::defaults();
-    assert_eq!(defaults.strategy, Strategy::Rollout);
-    assert_eq!(defaults.settle, Duration::from_secs(2));
-    assert_eq!(defaults.min_interval, Duration::from_secs(30));
-    assert!(!defaults.suspend);
+    assert_eq!(defaults.rules.strategy, Strategy::Rollout);
+    assert_eq!(defaults.rules.settle, Duration::from_secs(2));
+    assert_eq!(defaults.rules.min_interval, Duration::from_secs(30));
+    assert!(!defaults.rules.suspend);
 }
 
 #[test]

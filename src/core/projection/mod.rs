@@ -4,7 +4,6 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
-use crate::api::duration::Duration;
 use crate::api::projection::{
     ContestedRecord, DecisionRecord, MAX_NOT_FRESH, PodRecord, PodState, Pods, PolicyInForce,
     ProjectionSpec, ProjectionStatus, State, Summary, WorkloadRef,
@@ -118,10 +117,7 @@ fn in_force(policy: &Effective) -> PolicyInForce {
         kind: policy.policy.as_ref().map(|id| id.kind()),
         name: policy.policy.as_ref().map(|id| id.name().to_string()),
         why: policy.why.clone(),
-        strategy: policy.strategy,
-        settle: Duration::from(policy.settle),
-        min_interval: Duration::from(policy.min_interval),
-        suspend: policy.suspend,
+        rules: policy.rules.clone(),
     }
 }
 

@@ -30,7 +30,7 @@ fn missing(
     let mut tracks = facts.record.tracks.iter();
     let (what, track) =
         tracks.find_map(|(key, track)| Some((name(key, track.missing.as_ref()?)?, track)))?;
-    let announced = missing_since(track)? + facts.policy.settle;
+    let announced = missing_since(track)? + facts.policy.rules.settle.get();
     let verdict = match facts.now.mono < announced {
         true => Verdict::Wait(Some(announced)),
         false => Verdict::Hold,

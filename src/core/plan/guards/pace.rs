@@ -18,9 +18,8 @@ const UNTIL_LATER_SECOND: Duration = Duration::from_secs(2);
 
 /// Collects edits into one roll, from the first edit.
 pub(in crate::core::plan) fn settling(facts: &ManagedFacts<'_>) -> Option<Answer> {
-    let settle = facts.policy.settle;
-    let until = (first_edit(facts)? + settle).max(second_is_over(facts));
-    let settle = crate::api::Duration::from(settle);
+    let settle = facts.policy.rules.settle;
+    let until = (first_edit(facts)? + settle.get()).max(second_is_over(facts));
     Answer::until(
         facts,
         until,
@@ -54,9 +53,8 @@ fn second_is_over(facts: &ManagedFacts<'_>) -> Mono {
 }
 
 pub(in crate::core::plan) fn minimum_interval(facts: &ManagedFacts<'_>) -> Option<Answer> {
-    let interval = facts.policy.min_interval;
-    let until = facts.record.last_roll? + interval;
-    let interval = crate::api::Duration::from(interval);
+    let interval = facts.policy.rules.min_interval;
+    let until = facts.record.last_roll? + interval.get();
     Answer::until(
         facts,
         until,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::policy::Strategy;
 use crate::api::reasons::Reason;
+use crate::api::rules::{Rules, Strategy};
 use crate::core::content::digest::{Digest, DigestKey, KeyId, Missing};
 use crate::core::history::record::{Record, Roll, Track, TrackKey};
 use crate::core::history::timeline::{Absence, Observation, Timeline};
@@ -32,9 +32,6 @@ pub(super) struct Case {
     pub(super) unread: Option<SourceName>,
     pub(super) now: Mono,
 }
-
-const SETTLE: Duration = Duration::from_secs(2);
-const INTERVAL: Duration = Duration::from_secs(30);
 
 pub(super) fn seconds(seconds: u64) -> Mono {
     Mono(Duration::from_secs(seconds))
@@ -107,10 +104,7 @@ impl Case {
             selected: Selected::Managed(Arc::new(Effective {
                 policy: None,
                 why: String::new(),
-                strategy: Strategy::Rollout,
-                settle: SETTLE,
-                min_interval: INTERVAL,
-                suspend: false,
+                rules: Rules::default(),
                 sources: SourceFilter::default(),
             })),
             workload: World::new([the_reference()]).workload,
@@ -298,11 +292,11 @@ fn partition(case: &mut Case) {
 }
 
 fn suspend(case: &mut Case) {
-    case.policy(|policy| policy.suspend = true);
+    case.policy(|policy| policy.rules.suspend = true);
 }
 
 pub(super) fn observe(case: &mut Case) {
-    case.policy(|policy| policy.strategy = Strategy::Observe);
+    case.policy(|policy| policy.rules.strategy = Strategy::Observe);
 }
 
 fn pause(case: &mut Case) {

@@ -1,7 +1,7 @@
 //! What somebody wishes of the workload.
 
-use crate::api::policy::Strategy;
 use crate::api::projection::PodState;
+use crate::api::rules::Strategy;
 use crate::core::plan::decision::{Answer, Verdict};
 use crate::core::plan::facts::ManagedFacts;
 use crate::core::plan::pods::PodFacts;
@@ -13,12 +13,12 @@ pub(in crate::core::plan) fn terminating(facts: &ManagedFacts<'_>) -> Option<Ans
 }
 
 pub(in crate::core::plan) fn suspended(facts: &ManagedFacts<'_>) -> Option<Answer> {
-    (facts.policy.suspend).then(|| Answer::hold(facts, "the policy is suspended."))
+    (facts.policy.rules.suspend).then(|| Answer::hold(facts, "the policy is suspended."))
 }
 
 /// What the kubelet refreshes by itself is waited for; the rest needs somebody.
 pub(in crate::core::plan) fn observe_only(facts: &ManagedFacts<'_>) -> Option<Answer> {
-    (facts.policy.strategy == Strategy::Observe).then(|| {
+    (facts.policy.rules.strategy == Strategy::Observe).then(|| {
         let refreshed = |pod: &PodFacts| pod.until.filter(|_| pod.state != PodState::Stale);
         let times: Option<Vec<Mono>> = facts.outdated().map(refreshed).collect();
         let verdict = match times.and_then(|times| times.into_iter().min()) {

@@ -1,8 +1,8 @@
 //! How soon and how often a workload is rolled.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::api::Duration;
 use crate::api::reasons::Reason;
 use crate::core::history::timeline::{Observation, Timeline};
 use crate::core::plan::guards::pace::REMOVALS;
@@ -22,7 +22,7 @@ fn settle_and_interval_end_on_time() {
     }
     // What a restart took up has been received long ago.
     let case = Case::new().with(|case| {
-        case.policy(|policy| policy.settle = Duration::ZERO);
+        case.policy(|policy| policy.rules.settle = Duration::default());
         case.now = seconds(100);
     });
     assert!(matches!(case.decide().verdict, Verdict::Act(Act::Roll(_))));
@@ -32,7 +32,7 @@ fn settle_and_interval_end_on_time() {
 fn a_content_without_a_version_is_rolled_in_a_later_second() {
     for (now, settling) in [(100, true), (101, true), (102, false)] {
         let case = Case::new().with(|case| {
-            case.policy(|policy| policy.settle = Duration::ZERO);
+            case.policy(|policy| policy.rules.settle = Duration::default());
             let unversioned = |content, second| Observation {
                 rv: None,
                 edited: None,
