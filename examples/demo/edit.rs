@@ -1,120 +1,61 @@
 //! Changes of ConfigMaps and Secrets.
 
-use std::fmt::Debug;
-
-use anyhow::{Context as _, Result};
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use anyhow::Result;
 use serde_json::{Value, json};
-
-/// The namespace of everything in the demo.
-pub(crate) const NAMESPACE: &str = "shop";
+use testkit::{Edit, Source, Space, config_map, secret};
 
 /// A change that was made.
 #[derive(Clone, Debug)]
-pub(crate) struct Edit {
-    /// `ConfigMap` or `Secret`.
-    pub(crate) kind: String,
-    /// Its name.
-    pub(crate) name: String,
+pub(crate) struct Change {
+    /// What was written.
+    pub(crate) edit: Edit,
     /// The keys that changed.
     pub(crate) keys: Vec<String>,
-    /// Its resourceVersion afterwards; `None` where it was deleted.
-    pub(crate) version: Option<u64>,
 }
 
-/// Makes changes.
-#[derive(Clone)]
-pub(crate) struct Editor {
-    /// An administrator's.
-    pub(crate) client: Client,
-}
+/// Makes changes in a namespace.
+pub(crate) struct Editor<'a>(pub(crate) &'a Space);
 
-impl Editor {
+impl Editor<'_> {
     /// Sets a key of a ConfigMap.
-    pub(crate) async fn config(&self, name: &str, key: &str, value: &str) -> Result<Edit> {
-        let patch = json!({"data": {key: value}});
-        self.patch::<ConfigMap>(name, &[key], &patch).await
+    pub(crate) async fn config(&self, name: &str, key: &str, value: &str) -> Result<Change> {
+        Ok(change(
+            self.0.set(&config_map(name), key, value).await?,
+            &[key],
+        ))
     }
 
     /// Removes a key of a ConfigMap.
-    pub(crate) async fn remove(&self, name: &str, key: &str) -> Result<Edit> {
-        let patch = json!({"data": {key: null}});
-        self.patch::<ConfigMap>(name, &[key], &patch).await
+    pub(crate) async fn remove(&self, name: &str, key: &str) -> Result<Change> {
+        Ok(change(self.0.unset(&config_map(name), key).await?, &[key]))
     }
 
     /// Labels a ConfigMap.
-    pub(crate) async fn label(&self, name: &str, label: &str, value: &str) -> Result<Edit> {
+    pub(crate) async fn label(&self, name: &str, label: &str, value: &str) -> Result<Change> {
         let patch = json!({"metadata": {"labels": {label: value}}});
-        self.patch::<ConfigMap>(name, &[], &patch).await
+        Ok(change(self.0.merge(&config_map(name), patch).await?, &[]))
     }
 
     /// Sets a key of a Secret.
-    pub(crate) async fn secret(&self, name: &str, key: &str, value: &str) -> Result<Edit> {
-        let patch = json!({"stringData": {key: value}});
-        self.patch::<Secret>(name, &[key], &patch).await
+    pub(crate) async fn secret(&self, name: &str, key: &str, value: &str) -> Result<Change> {
+        Ok(change(self.0.set(&secret(name), key, value).await?, &[key]))
     }
 
     /// Deletes a ConfigMap. Returns what it was.
-    pub(crate) async fn delete(&self, name: &str) -> Result<(ConfigMap, Edit)> {
-        let api = self.api::<ConfigMap>();
-        let old = api.get(name).await?;
-        api.delete(name, &DeleteParams::default()).await?;
-        let keys = old.data.iter().flatten().map(|(key, _)| key.clone());
-        let edit = Edit {
-            kind: "ConfigMap".to_owned(),
-            name: name.to_owned(),
-            keys: keys.collect(),
-            version: None,
-        };
-        Ok((old, edit))
-    }
-
-    /// Creates a ConfigMap with another's name and content.
-    pub(crate) async fn recreate(&self, old: &ConfigMap) -> Result<Edit> {
-        let mut new = ConfigMap {
-            data: old.data.clone(),
-            ..ConfigMap::default()
-        };
-        new.metadata.name = old.metadata.name.clone();
-        let keys = old.data.iter().flatten().map(|(key, _)| key.as_str());
-        let keys: Vec<&str> = keys.collect();
-        edit(
-            &self.api().create(&PostParams::default(), &new).await?,
-            &keys,
-        )
-    }
-
-    async fn patch<K>(&self, name: &str, keys: &[&str], patch: &Value) -> Result<Edit>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-        K: Clone + Debug + DeserializeOwned,
-    {
-        let params = PatchParams::default();
-        let object: K = self
-            .api()
-            .patch(name, &params, &Patch::Merge(patch))
-            .await?;
-        edit(&object, keys)
-    }
-
-    fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-    {
-        Api::namespaced(self.client.clone(), NAMESPACE)
+    pub(crate) async fn delete(&self, name: &str) -> Result<(Source, Change)> {
+        let data = self.0.get(&config_map(name)).await?["data"].take();
+        let data = data.as_object().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let old = data.iter().fold(config_map(name), |source, (key, value)| {
+            source.data(key, &text(value))
+        });
+        let keys: Vec<&str> = data.keys().map(String::as_str).collect();
+        let deleted = change(self.0.delete(&old).await?, &keys);
+        Ok((old, deleted))
     }
 }
 
-fn edit<K: Resource<DynamicType = ()>>(object: &K, keys: &[&str]) -> Result<Edit> {
-    let version = object.resource_version().context("no resourceVersion")?;
-    Ok(Edit {
-        kind: K::kind(&()).into_owned(),
-        name: object.name_any(),
-        keys: keys.iter().map(|&key| key.to_owned()).collect(),
-        version: Some(version.parse()?),
-    })
+fn change(edit: Edit, keys: &[&str]) -> Change {
+    let keys = keys.iter().map(|&key| key.to_owned()).collect();
+    Change { edit, keys }
 }

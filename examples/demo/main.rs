@@ -5,18 +5,16 @@
 //! says. With `KEEP=1` everything stays for exploring, until Ctrl-C.
 
 mod edit;
-mod operator;
 mod shop;
 mod stage;
 mod steps;
 mod terminal;
-mod wait;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
-use controlplane::{ControlPlane, Options};
+use testkit::Cluster;
 
 use crate::stage::Stage;
 use crate::terminal::Terminal;
@@ -40,27 +38,27 @@ async fn demo(terminal: &Terminal) -> Result<()> {
         .map_err(|_| anyhow!("another crypto provider is installed"))?;
     let began = Instant::now();
     terminal.heading("A control plane");
-    // It blocks; nothing else runs yet, and it ends with this variable.
-    let plane = ControlPlane::start(&Options::default())?;
+    let cluster = Cluster::start().await?;
     terminal.say(&format!(
         "etcd, kube-apiserver, kube-controller-manager, kube-scheduler; kwok plays the nodes ({:.0} s)",
         began.elapsed().as_secs_f64()
     ));
     let (mut stage, result) = tokio::select! {
-        result = perform(terminal, &plane) => result?,
+        result = perform(terminal, &cluster) => result?,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
     if result.is_ok() {
-        stage.summary(began)?;
+        stage.summary(began).await?;
     }
     if std::env::var("KEEP").is_ok_and(|value| !value.is_empty() && value != "0") {
         if let Err(error) = &result {
             terminal.failure(&format!("{error:#}"));
         }
-        stage.explore();
+        stage.explore()?;
         tokio::signal::ctrl_c().await?;
     } else if result.is_err() {
-        stage.operator.print_log();
+        // Its end shows the operator's log.
+        return result;
     }
     stage.operator.stop().await?;
     result
@@ -69,9 +67,9 @@ async fn demo(terminal: &Terminal) -> Result<()> {
 /// Sets the stage and makes all steps.
 async fn perform<'a>(
     terminal: &'a Terminal,
-    plane: &'a ControlPlane,
+    cluster: &'a Cluster,
 ) -> Result<(Stage<'a>, Result<()>)> {
-    let mut stage = Stage::new(terminal, plane).await?;
+    let mut stage = Stage::new(terminal, cluster).await?;
     let result = steps::all(&mut stage).await;
     Ok((stage, result))
 }

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Api, Client};
 use projsync::api::Projection;
 use projsync::api::names::SYNC_ANNOTATION;
+use testkit::{Object as _, Space, WorkloadKind, object, rollout_lacks};
 
-use crate::edit::{Edit, NAMESPACE};
+use crate::edit::Change;
+
+/// The namespace of everything in the demo.
+pub(crate) const NAMESPACE: &str = "shop";
 
 /// By `<kind>/<name>`, in lower case as kubectl has it.
 pub(crate) type ByName<T> = BTreeMap<String, T>;
@@ -28,105 +29,40 @@ pub(crate) struct Workload {
 }
 
 /// All workloads.
-pub(crate) async fn workloads(client: &Client) -> Result<ByName<Workload>> {
+pub(crate) async fn workloads(space: &Space) -> Result<ByName<Workload>> {
     let mut found = BTreeMap::new();
-    let mut add = |kind: &str,
-                   meta: ObjectMeta,
-                   observed: Option<i64>,
-                   [wanted, updated, ready]: [i32; 3]| {
-        let generation = meta.generation.unwrap_or_default();
-        let opted_out = meta
-            .annotations
-            .unwrap_or_default()
-            .contains_key(SYNC_ANNOTATION);
-        let workload = Workload {
-            generation,
-            rolled_out: observed == Some(generation) && wanted == updated && wanted == ready,
-            opted_out,
-        };
-        found.insert(
-            format!("{kind}/{}", meta.name.unwrap_or_default()),
-            workload,
-        );
-    };
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), NAMESPACE);
-    for one in deployments.list(&Default::default()).await? {
-        let (spec, status) = (one.spec.unwrap_or_default(), one.status.unwrap_or_default());
-        let wanted = spec.replicas.unwrap_or(1);
-        let updated = status.updated_replicas.unwrap_or_default();
-        // Old ones that are still there count too.
-        let others = status.replicas.unwrap_or_default() - updated;
-        let ready = status.ready_replicas.unwrap_or_default() - others;
-        add(
-            "deployment",
-            one.metadata,
-            status.observed_generation,
-            [wanted, updated, ready],
-        );
-    }
-    let stateful_sets: Api<StatefulSet> = Api::namespaced(client.clone(), NAMESPACE);
-    for one in stateful_sets.list(&Default::default()).await? {
-        let (spec, status) = (one.spec.unwrap_or_default(), one.status.unwrap_or_default());
-        let done = status.current_revision == status.update_revision;
-        let wanted = spec.replicas.unwrap_or(1);
-        let updated = if done {
-            wanted
-        } else {
-            status.updated_replicas.unwrap_or_default()
-        };
-        let ready = status.ready_replicas.unwrap_or_default();
-        add(
-            "statefulset",
-            one.metadata,
-            status.observed_generation,
-            [wanted, updated, ready],
-        );
-    }
-    let daemon_sets: Api<DaemonSet> = Api::namespaced(client.clone(), NAMESPACE);
-    for one in daemon_sets.list(&Default::default()).await? {
-        let status = one.status.unwrap_or_default();
-        let wanted = status.desired_number_scheduled;
-        let updated = status.updated_number_scheduled.unwrap_or_default();
-        add(
-            "daemonset",
-            one.metadata,
-            status.observed_generation,
-            [wanted, updated, status.number_ready],
-        );
+    for kind in WorkloadKind::ALL {
+        for one in space.all(&object("apps/v1", kind.as_str(), "")).await? {
+            let workload = Workload {
+                generation: one["metadata"]["generation"].as_i64().unwrap_or_default(),
+                rolled_out: rollout_lacks(&one).is_empty(),
+                opted_out: !one["metadata"]["annotations"][SYNC_ANNOTATION].is_null(),
+            };
+            let name = format!("{}/{}", kind.as_str().to_lowercase(), one.name());
+            found.insert(name, workload);
+        }
     }
     Ok(found)
 }
 
 /// All Projections, by their workload.
-pub(crate) async fn projections(client: &Client) -> Result<ByName<Projection>> {
-    let api: Api<Projection> = Api::namespaced(client.clone(), NAMESPACE);
+pub(crate) async fn projections(space: &Space) -> Result<ByName<Projection>> {
     let named = |one: Projection| {
         let workload = &one.spec.workload;
-        (
-            format!(
-                "{}/{}",
-                workload.kind.to_string().to_lowercase(),
-                workload.name
-            ),
-            one,
-        )
+        let kind = workload.kind.to_string().to_lowercase();
+        (format!("{kind}/{}", workload.name), one)
     };
-    Ok(api
-        .list(&Default::default())
-        .await?
-        .into_iter()
-        .map(named)
-        .collect())
+    let all = space.list::<Projection>().await?;
+    Ok(all.into_iter().map(named).collect())
 }
 
 /// The newest note that Projsync has left on a workload since `since`.
 pub(crate) async fn event(
-    client: &Client,
+    space: &Space,
     workload: &str,
     since: Timestamp,
 ) -> Result<Option<String>> {
-    let api: Api<Event> = Api::namespaced(client.clone(), NAMESPACE);
-    let events = api.list(&Default::default()).await?;
+    let events = space.list::<Event>().await?;
     let ours = events.into_iter().filter(|event| {
         let about = event.regarding.as_ref().and_then(|about| {
             let kind = about.kind.as_ref()?.to_lowercase();
@@ -144,24 +80,24 @@ pub(crate) async fn event(
 }
 
 /// Why these changes did not roll a workload.
-pub(crate) fn why_not(projection: &Projection, edits: &[Edit]) -> String {
+pub(crate) fn why_not(projection: &Projection, changes: &[Change]) -> String {
     let status = projection.status.clone().unwrap_or_default();
     let decided = status
         .decision
         .map(|decision| format!("{}: {}", decision.reason, decision.message))
         .unwrap_or_default();
     let mut elsewhere: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for edit in edits {
-        let of_it = status.references.iter().filter(|reference| {
-            reference.kind.as_str() == edit.kind && reference.name == edit.name
-        });
-        for reference in of_it {
-            if edit.keys.iter().any(|key| reference.keys.contains(key)) {
+    for Change { edit, keys } in changes {
+        for reference in &status.references {
+            let source = format!("{} {NAMESPACE}/{}", reference.kind, reference.name);
+            if source != edit.key {
+                continue;
+            }
+            if keys.iter().any(|key| reference.keys.contains(key)) {
                 return decided;
             }
-            let source = format!("{}/{}", edit.kind, edit.name);
             elsewhere
-                .entry(source)
+                .entry(format!("{}/{}", reference.kind, reference.name))
                 .or_default()
                 .extend(reference.keys.clone());
         }
@@ -170,7 +106,7 @@ pub(crate) fn why_not(projection: &Projection, edits: &[Edit]) -> String {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         format!("projects only {} of {source}", keys.join(", "))
     });
-    match (edits.is_empty(), elsewhere.is_empty()) {
+    match (changes.is_empty(), elsewhere.is_empty()) {
         (true, _) => decided,
         (false, true) => "projects nothing that changed".to_owned(),
         (false, false) => only.collect::<Vec<_>>().join("; "),

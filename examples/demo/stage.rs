@@ -1,23 +1,21 @@
 //! The scene: a cluster with the shop, the operator, and steps that change things.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use controlplane::ControlPlane;
+use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use projsync::api::Projection;
 use projsync::api::projection::ProjectionStatus;
+use testkit::{
+    Cluster, DEFINITIONS, Edit, HOME, Operator, RIGHTS, Space, binary, eventually, output,
+};
+use tokio::process::Command;
 
-use crate::edit::{Edit, Editor, NAMESPACE};
-use crate::operator::{self, Operator};
-use crate::shop::{self, ByName, Workload};
+use crate::edit::{Change, Editor};
+use crate::shop::{self, ByName, NAMESPACE, Workload};
 use crate::terminal::{Colour, Terminal};
-use crate::wait::{Probe, until};
 
 /// The reasons of decisions with which a workload is at rest.
 const AT_REST: [&str; 4] = ["InSync", "ObserveOnly", "SourceMissing", "KeyMissing"];
@@ -26,11 +24,11 @@ const AT_REST: [&str; 4] = ["InSync", "ObserveOnly", "SourceMissing", "KeyMissin
 pub(crate) struct Stage<'a> {
     /// Where to print.
     pub(crate) terminal: &'a Terminal,
-    /// Makes changes.
-    pub(crate) editor: Editor,
+    /// The shop's namespace.
+    pub(crate) space: Space,
     /// The operator.
     pub(crate) operator: Operator,
-    plane: &'a ControlPlane,
+    cluster: &'a Cluster,
     steps: u32,
     rolls: i64,
     /// What this step has told of already.
@@ -45,48 +43,47 @@ pub(crate) struct Before {
 
 impl<'a> Stage<'a> {
     /// Installs what a cluster needs, and the shop. The operator does not run yet.
-    pub(crate) async fn new(terminal: &'a Terminal, plane: &'a ControlPlane) -> Result<Self> {
-        let kubeconfig = Kubeconfig::read_from(plane.kubeconfig())?;
-        let options = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        let client = Client::try_from(config)?;
+    pub(crate) async fn new(terminal: &'a Terminal, cluster: &'a Cluster) -> Result<Self> {
         terminal.heading("Projsync's resources and rights, and a shop");
-        let kubectl = |arguments: &[&str]| {
+        let kubectl = async |arguments: &[&str]| {
             terminal.command(&format!("kubectl {}", arguments.join(" ")));
-            run_kubectl(plane, arguments)
+            cluster.kubectl().run(arguments).await
         };
-        kubectl(&["apply", "-k", "config/crd"])?;
-        kubectl(&["wait", "--for=condition=Established", "crd", "--all"])?;
-        kubectl(&["create", "namespace", "projsync-system"])?;
-        kubectl(&["apply", "-k", "config/rbac"])?;
-        kubectl(&["apply", "-k", "config/admission"])?;
-        kubectl(&["apply", "-f", "examples/shop/10-sources.yaml"])?;
+        for arguments in DEFINITIONS.into_iter().chain(RIGHTS) {
+            kubectl(arguments).await?;
+        }
+        kubectl(&["apply", "-f", "examples/shop/10-sources.yaml"]).await?;
+        let space = cluster.space(NAMESPACE).await?;
         // Times of objects are whole seconds: only Pods of a later one are surely younger
         // than what they project to an operator that comes later.
-        until("the next second", async || {
-            let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
-            let list = secrets.list(&Default::default()).await?;
-            let newest = list
+        eventually("the next second", async || {
+            let secrets = space.list::<Secret>().await?;
+            let made = secrets
                 .iter()
                 .filter_map(|one| one.metadata.creation_timestamp.as_ref());
-            let newest = newest
-                .map(|time| time.0.as_second())
-                .max()
-                .context("no Secrets")?;
-            let passed = Timestamp::now().as_second() > newest;
-            Ok(Probe::of(passed.then_some(()), "it is the same"))
+            let newest = made.map(|time| time.0.as_second()).max();
+            let passed = Timestamp::now().as_second() > newest.context("no Secrets")?;
+            Ok(passed.then_some(()))
         })
         .await?;
-        kubectl(&["apply", "-f", "examples/shop"])?;
-        let token = run_kubectl(
-            plane,
-            &["create", "token", "projsync", "-n", "projsync-system"],
+        kubectl(&["apply", "-f", "examples/shop"]).await?;
+        let operator = Operator::new(
+            binary()?,
+            cluster.plane().data(),
+            "operator",
+            &cluster.access(HOME).await?,
+            vec![space.clone()],
+            &[
+                &format!("--operator-namespace={HOME}"),
+                "--log-format=text",
+                "--log-level=info,projsync=debug",
+            ],
         )?;
         let stage = Self {
             terminal,
-            editor: Editor { client },
-            operator: Operator::new(plane, token.trim())?,
-            plane,
+            space,
+            operator,
+            cluster,
             steps: 0,
             rolls: 0,
             told: Vec::new(),
@@ -99,6 +96,11 @@ impl<'a> Stage<'a> {
         Ok(stage)
     }
 
+    /// Makes changes in the shop.
+    pub(crate) fn editor(&self) -> Editor<'_> {
+        Editor(&self.space)
+    }
+
     /// Begins a step: its title, and what is going to change.
     pub(crate) async fn begin(&mut self, title: &str, lines: &[&str]) -> Result<Before> {
         self.steps += 1;
@@ -108,7 +110,7 @@ impl<'a> Stage<'a> {
             self.terminal.say(line);
         }
         Ok(Before {
-            workloads: shop::workloads(&self.editor.client).await?,
+            workloads: shop::workloads(&self.space).await?,
             time: Timestamp::now(),
         })
     }
@@ -125,13 +127,13 @@ impl<'a> Stage<'a> {
     pub(crate) async fn end(
         &mut self,
         before: Before,
-        edits: &[Edit],
+        changes: &[Change],
         rolled: &[&str],
         most: i64,
     ) -> Result<()> {
-        self.at_rest(edits).await?;
+        self.at_rest(changes).await?;
         let after = self.rolled_out().await?;
-        self.at_rest(edits).await?;
+        self.at_rest(changes).await?;
         let mut unmoved: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, workload) in &after {
             let old = before.workloads.get(name).map_or(0, |old| old.generation);
@@ -147,7 +149,7 @@ impl<'a> Stage<'a> {
                 // Its row says why it was kept.
             } else if rolls == 0 {
                 let projection = self.projection(name, "be written", |_| true).await?;
-                let why = shop::why_not(&projection, edits);
+                let why = shop::why_not(&projection, changes);
                 unmoved.entry(why).or_default().push(name.clone());
             } else {
                 let times = if rolls == 1 {
@@ -184,45 +186,27 @@ impl<'a> Stage<'a> {
 
     /// Waits until the operator has seen these changes, has nothing to do, and no
     /// workload waits for a time.
-    pub(crate) async fn at_rest(&self, edits: &[Edit]) -> Result<()> {
-        until("the operator to come to rest", async || {
-            // In this order: what follows from what the index has seen is queued by then.
-            let index = self.operator.index().await?;
-            for edit in edits {
-                let source = &index["sources"][format!("{} {NAMESPACE}/{}", edit.kind, edit.name)];
-                let seen = source["resourceVersion"].as_u64();
-                let read = source.is_null() || source["read"] == true || source["workloads"] == 0;
-                if !read || seen.is_some() != edit.version.is_some() || seen < edit.version {
-                    return Ok(Probe::NotYet(format!("{edit:?} is not seen: {source}")));
-                }
+    pub(crate) async fn at_rest(&self, changes: &[Change]) -> Result<()> {
+        let edits: Vec<&Edit> = changes.iter().map(|change| &change.edit).collect();
+        eventually("the operator to come to rest", async || {
+            self.operator.seen(&edits).await?;
+            for (name, workload) in self.operator.index().await?.workloads {
+                let reason = workload.reason.as_deref().unwrap_or_default();
+                ensure!(AT_REST.contains(&reason), "{name} is {workload:?}");
             }
-            let queues = self.operator.queues().await?;
-            if queues["sources"]["idle"] != true || queues["workloads"]["idle"] != true {
-                return Ok(Probe::NotYet(format!("it works: {queues}")));
-            }
-            let index = self.operator.index().await?;
-            for (name, workload) in index["workloads"].as_object().into_iter().flatten() {
-                let reason = workload["reason"].as_str().unwrap_or_default();
-                if !AT_REST.contains(&reason) {
-                    return Ok(Probe::NotYet(format!("{name} is {workload}")));
-                }
-            }
-            Ok(Probe::Done(()))
+            Ok(Some(()))
         })
         .await
     }
 
     /// Waits until every workload has been rolled out.
     pub(crate) async fn rolled_out(&self) -> Result<ByName<Workload>> {
-        until("all rollouts to complete", async || {
-            let all = shop::workloads(&self.editor.client).await?;
-            let waiting: Vec<&String> = all
-                .iter()
-                .filter(|(_, one)| !one.rolled_out)
-                .map(|(name, _)| name)
-                .collect();
-            let problem = format!("{waiting:?}");
-            Ok(Probe::of(waiting.is_empty().then_some(all), &problem))
+        eventually("all rollouts to complete", async || {
+            let all = shop::workloads(&self.space).await?;
+            let mut waiting = all.iter().filter(|(_, one)| !one.rolled_out);
+            let next = waiting.next().map(|(name, _)| name);
+            ensure!(next.is_none(), "{next:?} is not rolled out");
+            Ok(Some(all))
         })
         .await
     }
@@ -233,19 +217,15 @@ impl<'a> Stage<'a> {
         workload: &str,
         what: &str,
         wanted: impl Fn(&ProjectionStatus) -> bool,
-    ) -> Result<projsync::api::Projection> {
-        until(
-            &format!("the Projection of {workload} to {what}"),
+    ) -> Result<Projection> {
+        eventually(
+            format!("the Projection of {workload} to {what}"),
             async || {
-                let projection = shop::projections(&self.editor.client)
-                    .await?
-                    .remove(workload);
-                let status = projection.as_ref().and_then(|one| one.status.as_ref());
-                let problem = status.map_or("there is none".to_owned(), |status| {
-                    format!("{:?}, {:?}", status.pods, status.decision)
-                });
-                let found = status.is_some_and(&wanted);
-                Ok(Probe::of(projection.filter(|_| found), &problem))
+                let found = shop::projections(&self.space).await?.remove(workload);
+                let projection = found.context("there is none")?;
+                let status = projection.status.as_ref().context("it has no status")?;
+                ensure!(wanted(status), "{:?}, {:?}", status.pods, status.decision);
+                Ok(Some(projection))
             },
         )
         .await
@@ -253,35 +233,28 @@ impl<'a> Stage<'a> {
 
     /// Waits for a note of Projsync on a workload.
     pub(crate) async fn note(&self, workload: &str, since: Timestamp) -> Result<String> {
-        until(&format!("an Event on {workload}"), async || {
-            let note = shop::event(&self.editor.client, workload, since).await?;
-            Ok(Probe::of(note, "there is none"))
+        eventually(format!("an Event on {workload}"), async || {
+            shop::event(&self.space, workload, since).await
         })
         .await
     }
 
     /// Shows what `projsync` prints, run as a user would.
-    pub(crate) fn projsync(&self, arguments: &[&str]) -> Result<()> {
+    pub(crate) async fn projsync(&self, arguments: &[&str]) -> Result<()> {
         self.terminal
             .command(&format!("projsync {}", arguments.join(" ")));
-        let output = Command::new(operator::binary()?)
-            .args(arguments)
-            .env("KUBECONFIG", self.plane.kubeconfig())
-            .output()?;
-        if !output.status.success() {
-            let problem = String::from_utf8_lossy(&output.stderr);
-            bail!("projsync {}: {}", arguments.join(" "), problem.trim());
-        }
-        for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let mut command = Command::new(binary()?);
+        command.env("KUBECONFIG", self.cluster.plane().kubeconfig());
+        for line in output(command.args(arguments), "").await?.lines() {
             self.terminal.say(line);
         }
         Ok(())
     }
 
     /// Shows where everything stands at the end.
-    pub(crate) fn summary(&self, began: Instant) -> Result<()> {
+    pub(crate) async fn summary(&self, began: Instant) -> Result<()> {
         self.terminal.heading("In the end");
-        self.projsync(&["status", "-n", NAMESPACE])?;
+        self.projsync(&["status", "-n", NAMESPACE]).await?;
         println!();
         self.terminal.say(&format!(
             "{} steps as expected, {} rolls in all, in {:.0} s.",
@@ -293,13 +266,13 @@ impl<'a> Stage<'a> {
     }
 
     /// Tells how to go on by hand.
-    pub(crate) fn explore(&self) {
-        let kubectl = self.plane.kubectl();
-        let projsync = operator::binary().unwrap_or_default();
+    pub(crate) fn explore(&self) -> Result<()> {
+        let plane = self.cluster.plane();
+        let (kubectl, projsync) = (plane.kubectl(), binary()?);
         self.terminal
             .heading("All this stays until you press Ctrl-C");
         for line in [
-            format!("export KUBECONFIG={}", self.plane.kubeconfig().display()),
+            format!("export KUBECONFIG={}", plane.kubeconfig().display()),
             format!("alias kubectl={}", kubectl.display()),
             format!("alias projsync={}", projsync.display()),
             format!("projsync status -n {NAMESPACE} --watch"),
@@ -309,22 +282,8 @@ impl<'a> Stage<'a> {
         ] {
             self.terminal.command(&line);
         }
+        Ok(())
     }
-}
-
-/// Runs kubectl from the repository's root and returns what it prints.
-fn run_kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(plane.kubectl())
-        .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .env("KUBECONFIG", plane.kubeconfig())
-        .env("KUBECACHEDIR", plane.data().join("kubectl"))
-        .output()?;
-    if !output.status.success() {
-        let problem = String::from_utf8_lossy(&output.stderr);
-        bail!("kubectl {}: {}", arguments.join(" "), problem.trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A workload without its kind.

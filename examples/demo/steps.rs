@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use projsync::api::SyncPolicy;
+use anyhow::{Context as _, Result, bail};
 use projsync::api::projection::{ProjectionStatus, State};
 use serde_json::json;
+use testkit::{eventually, policy};
 use tokio::time::interval;
 
-use crate::edit::{Edit, NAMESPACE};
-use crate::shop;
+use crate::edit::Change;
+use crate::shop::{self, NAMESPACE};
 use crate::stage::Stage;
-use crate::wait::{Probe, until};
 
 const CATALOG: &str = "deployment/catalog";
 const CHECKOUT: &str = "deployment/checkout";
@@ -51,14 +48,16 @@ async fn first_sight(stage: &mut Stage<'_>) -> Result<()> {
         stage.projection(name, "be in sync", in_sync).await?;
     }
     stage.end(before, &[], &[], 0).await?;
-    stage.projsync(&["tree", "-n", NAMESPACE, "configmap/shop"])
+    stage
+        .projsync(&["tree", "-n", NAMESPACE, "configmap/shop"])
+        .await
 }
 
 async fn shared_key(stage: &mut Stage<'_>) -> Result<()> {
     let lines =
         ["ConfigMap/shop: currency becomes USD. Exactly the workloads that project this key roll."];
     let before = stage.begin("A key that several share", &lines).await?;
-    let edit = stage.editor.config("shop", "currency", "USD").await?;
+    let edit = stage.editor().config("shop", "currency", "USD").await?;
     stage
         .end(before, &[edit], &[CHECKOUT, ORDERS, STOREFRONT], 1)
         .await
@@ -69,10 +68,10 @@ async fn nothing_projected(stage: &mut Stage<'_>) -> Result<()> {
     let before = stage.begin("What nobody projects", &lines).await?;
     let edits = [
         stage
-            .editor
+            .editor()
             .config("shop", "notes", "Still nobody.")
             .await?,
-        stage.editor.label("shop", "reviewed", "yes").await?,
+        stage.editor().label("shop", "reviewed", "yes").await?,
     ];
     stage.end(before, &edits, &[], 0).await
 }
@@ -85,10 +84,10 @@ async fn two_sources(stage: &mut Stage<'_>) -> Result<()> {
         .await?;
     let edits = [
         stage
-            .editor
+            .editor()
             .secret("database", "password", "rotated")
             .await?,
-        stage.editor.config("shop", "features.json", "{}").await?,
+        stage.editor().config("shop", "features.json", "{}").await?,
     ];
     stage
         .end(before, &edits, &[CATALOG, CHECKOUT, ORDERS], 1)
@@ -107,7 +106,7 @@ async fn burst(stage: &mut Stage<'_>) -> Result<()> {
     for number in 1..=count {
         pace.tick().await;
         let value = format!("level=debug{number}");
-        last = Some(stage.editor.config("logging", "log.conf", &value).await?);
+        last = Some(stage.editor().config("logging", "log.conf", &value).await?);
     }
     let edits = [last.context("no edits")?];
     stage.end(before, &edits, &[LOG_AGENT, STOREFRONT], 2).await
@@ -119,8 +118,8 @@ async fn set_back(stage: &mut Stage<'_>) -> Result<()> {
     ];
     let before = stage.begin("A mistake, put right at once", &lines).await?;
     let edits = [
-        stage.editor.config("shop", "currency", "GBP").await?,
-        stage.editor.config("shop", "currency", "USD").await?,
+        stage.editor().config("shop", "currency", "GBP").await?,
+        stage.editor().config("shop", "currency", "USD").await?,
     ];
     stage.end(before, &edits, &[], 0).await
 }
@@ -132,10 +131,13 @@ async fn observe(stage: &mut Stage<'_>) -> Result<()> {
     let before = stage.begin("Only observed", &lines).await?;
     let edits = [
         stage
-            .editor
+            .editor()
             .config("mail", "host", "smtp2.example.com")
             .await?,
-        stage.editor.config("mail", "welcome.txt", "Hello!").await?,
+        stage
+            .editor()
+            .config("mail", "welcome.txt", "Hello!")
+            .await?,
     ];
     let stale = |status: &ProjectionStatus| status.pods.stale == status.pods.total;
     let refreshing = |status: &ProjectionStatus| status.pods.refreshing == status.pods.total;
@@ -156,11 +158,8 @@ async fn observe(stage: &mut Stage<'_>) -> Result<()> {
 
     let lines = ["SyncPolicy/mail: strategy becomes Rollout, which releases what waited."];
     let before = stage.begin("Observed no longer", &lines).await?;
-    let policies: Api<SyncPolicy> = Api::namespaced(stage.editor.client.clone(), NAMESPACE);
-    let patch = Patch::Merge(json!({"spec": {"strategy": "Rollout"}}));
-    policies
-        .patch("mail", &PatchParams::default(), &patch)
-        .await?;
+    let patch = json!({"spec": {"strategy": "Rollout"}});
+    stage.space.merge(&policy("mail"), patch).await?;
     rolled(stage, &[MAILER, NEWSLETTER]).await?;
     stage.end(before, &[], &[MAILER, NEWSLETTER], 1).await
 }
@@ -172,10 +171,13 @@ async fn hold(stage: &mut Stage<'_>) -> Result<()> {
     ];
     let before = stage.begin("Something required is missing", &lines).await?;
     let time = jiff::Timestamp::now();
-    let (old, deleted) = stage.editor.delete("reports").await?;
+    let (old, deleted) = stage.editor().delete("reports").await?;
     let edits = [
-        deleted,
-        stage.editor.secret("warehouse", "token", "rotated").await?,
+        deleted.clone(),
+        stage
+            .editor()
+            .secret("warehouse", "token", "rotated")
+            .await?,
     ];
     stage
         .projection(REPORTS, "be held", |status| {
@@ -188,8 +190,11 @@ async fn hold(stage: &mut Stage<'_>) -> Result<()> {
 
     let lines = ["ConfigMap/reports is created as it was. What remains is the new token."];
     let before = stage.begin("It is back", &lines).await?;
-    let edit = stage.editor.recreate(&old).await?;
-    stage.end(before, &[edit], &[REPORTS], 1).await
+    let edit = stage.space.create(&old).await?;
+    let keys = deleted.keys.clone();
+    stage
+        .end(before, &[Change { edit, keys }], &[REPORTS], 1)
+        .await
 }
 
 async fn while_down(stage: &mut Stage<'_>) -> Result<()> {
@@ -199,24 +204,22 @@ async fn while_down(stage: &mut Stage<'_>) -> Result<()> {
     ];
     let before = stage.begin("While the operator is down", &lines).await?;
     stage.operator.stop().await?;
-    let edits: Vec<Edit> = vec![stage.editor.remove("payment", "RETRIES").await?];
+    let edits = [stage.editor().remove("payment", "RETRIES").await?];
     stage.operator.start().await?;
     stage.end(before, &edits, &[CHECKOUT], 1).await
 }
 
 /// Waits until these have been rolled since the step began: their Pods are old.
 async fn rolled(stage: &Stage<'_>, names: &[&str]) -> Result<()> {
-    until("a roll", async || {
-        let all = shop::projections(&stage.editor.client).await?;
-        let old = names.iter().find(|&&name| {
-            let status = all.get(name).and_then(|one| one.status.as_ref());
-            status.is_none_or(|status| status.rolls.is_empty())
-        });
-        ensure!(!names.is_empty(), "nothing to wait for");
-        Ok(Probe::of(
-            old.is_none().then_some(()),
-            &format!("{old:?} was not rolled"),
-        ))
+    eventually("a roll", async || {
+        let all = shop::projections(&stage.space).await?;
+        for name in names {
+            let status = all.get(*name).and_then(|one| one.status.as_ref());
+            if status.is_none_or(|status| status.rolls.is_empty()) {
+                bail!("{name} was not rolled");
+            }
+        }
+        Ok(Some(()))
     })
     .await
 }

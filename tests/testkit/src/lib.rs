@@ -32,7 +32,7 @@ pub use objects::{
 };
 pub use operator::{Index, Operator, Queue, SourceView, WorkloadView, binary};
 pub use process::Process;
-pub use space::{Edit, Space, dynamic, owned_by};
+pub use space::{Edit, Space, owned_by, rollout_lacks};
 pub use tools::{Kubectl, output};
 pub use wait::{eventually, until, within};
 pub use workload::{Use, Workload, daemon_set, deployment, projected, stateful_set};

@@ -24,6 +24,17 @@ use crate::{Kubectl, Object, Result, Source, SourceKind, Workload, WorkloadKind,
 /// The field manager of what a test writes.
 const MANAGER: &str = "test";
 
+/// The kinds of objects that have no namespace.
+const CLUSTER_WIDE: [&str; 7] = [
+    "ClusterSyncPolicy",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Namespace",
+    "Node",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+];
+
 /// A namespace in an administrator's hands.
 #[derive(Clone)]
 pub struct Space {
@@ -306,7 +317,7 @@ impl Space {
     pub async fn rolled_out(&self, workload: &Workload) -> Result {
         let key = self.key(workload);
         until(format!("{key} rolled out"), String::new(), async || {
-            Ok(rollout_problem(&self.get(workload).await?))
+            Ok(rollout_lacks(&self.get(workload).await?))
         })
         .await
     }
@@ -333,7 +344,7 @@ impl Space {
 
     /// What a workload's rollout still lacks; empty where nothing.
     pub async fn rolled_out_now(&self, workload: &Workload) -> Result<String> {
-        Ok(rollout_problem(&self.get(workload).await?))
+        Ok(rollout_lacks(&self.get(workload).await?))
     }
 
     /// Runs kubectl as an administrator, in this namespace.
@@ -352,8 +363,15 @@ impl Space {
         )
     }
 
+    /// The API of a manifest's kind.
     fn dynamic(&self, manifest: &Value) -> Result<Api<DynamicObject>> {
-        dynamic(&self.client, Some(&self.namespace), manifest)
+        let types: TypeMeta = serde_json::from_value(manifest.clone())?;
+        let gvk = GroupVersionKind::try_from(&types)?;
+        let (client, resource) = (self.client.clone(), ApiResource::from_gvk(&gvk));
+        Ok(match CLUSTER_WIDE.contains(&gvk.kind.as_str()) {
+            true => Api::all_with(client, &resource),
+            false => Api::namespaced_with(client, &self.namespace, &resource),
+        })
     }
 }
 
@@ -368,7 +386,7 @@ pub(crate) fn wanted_pods(workload: &Value) -> u64 {
 }
 
 /// What a rollout still lacks, by the rules of `kubectl rollout status`; empty where nothing.
-fn rollout_problem(workload: &Value) -> String {
+pub fn rollout_lacks(workload: &Value) -> String {
     let status = &workload["status"];
     let count = |field: &str| status[field].as_u64().unwrap_or(0);
     let daemon = workload["kind"] == "DaemonSet";
@@ -399,32 +417,6 @@ fn rollout_problem(workload: &Value) -> String {
         return format!("{wanted} wanted, {all} there, {updated} updated, {ready} ready");
     }
     String::new()
-}
-
-/// The API of a manifest's kind.
-pub fn dynamic(
-    client: &Client,
-    namespace: Option<&str>,
-    manifest: &Value,
-) -> Result<Api<DynamicObject>> {
-    let types: TypeMeta = serde_json::from_value(manifest.clone())?;
-    let gvk = GroupVersionKind::try_from(&types)?;
-    let resource = ApiResource::from_gvk(&gvk);
-    let cluster = [
-        "ClusterSyncPolicy",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "Namespace",
-        "Node",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-    ];
-    Ok(match namespace {
-        Some(namespace) if !cluster.contains(&gvk.kind.as_str()) => {
-            Api::namespaced_with(client.clone(), namespace, &resource)
-        }
-        _ => Api::all_with(client.clone(), &resource),
-    })
 }
 
 fn written() -> PostParams {
