@@ -2,47 +2,37 @@
 //! installed Projsync, with real kubelets and real containers.
 //!
 //! ```ignore
-//! #[test]
-//! fn a_changed_variable_rolls() -> Result<()> {
-//!     let namespace = Namespace::create("variable")?;
-//!     namespace.policy(json!({"settle": "1s"}))?;
-//!     let app = namespace.config_map("app", json!({"key": "old"}))?;
-//!     let web = namespace.deployment("web", 2, pod(json!({"env": [app.env("KEY", "key")]})))?;
-//!     web.in_sync()?;                           // all Pods ready, and Fresh by the Projection
+//! #[tokio::test]
+//! async fn a_changed_variable_rolls() -> Result {
+//!     let namespace = Namespace::create("variable").await?;
+//!     namespace.policy(json!({"settle": "1s"})).await?;
+//!     let app = namespace.config_map("app", json!({"key": "old"})).await?;
+//!     let web = namespace.deployment("web", 2, pod(json!({"env": [env(&app, "KEY", "key")]}))).await?;
+//!     web.in_sync().await?;                     // all Pods ready, and Fresh by the Projection
 //!
-//!     app.set("key", "new")?;
-//!     web.rolled(1)?;                           // again, of another template
-//!     for report in web.reports()? {            // what the processes see
+//!     namespace.set(&app, "key", "new").await?;
+//!     web.rolled(2).await?;                     // again, of another template
+//!     for report in web.reports().await? {      // what the processes see
 //!         assert_eq!(report.env["KEY"], "new");
 //!     }
-//!     namespace.done()
+//!     namespace.done().await
 //! }
 //! ```
 //!
 //! The containers run a program of ours, `e2e/workload`. Tests of `tests/parallel` share the
 //! operator and run at the same time; those of `tests/serial` break or replace it, one by one.
 
-mod account;
-mod cluster;
 mod namespace;
 mod node;
 mod operator;
 mod pod;
-mod source;
 mod tools;
-mod wait;
 mod workload;
 
-pub use account::account;
-pub use cluster::{Cluster, path};
 pub use namespace::Namespace;
 pub use node::Node;
 pub use operator::Operator;
-pub use pod::{Report, pod, workload_image};
-pub use source::Source;
-pub use tools::{kubectl, make, output, projsync};
-pub use wait::{eventually, until};
+pub use pod::{Report, env, env_from, pod, volume, workload_image};
+pub use testkit::{Result, eventually, object};
+pub use tools::{helm, kubectl, make, projsync};
 pub use workload::Workload;
-
-/// What a test returns.
-pub type Result<T = ()> = anyhow::Result<T>;

@@ -1,188 +1,141 @@
 //! A namespace of a test's own.
 
-use anyhow::ensure;
-use serde_json::{Value, json};
+use std::ops::Deref;
+use std::time::Duration;
 
-use crate::{Cluster, Result, Source, Workload, path};
+use anyhow::ensure;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use testkit::{Edit, Kubectl, Result, Source, Space, config_map, object, secret};
+
+use crate::Workload;
+
+/// The most that an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A namespace of a test's own. One of a failed test stays, to be looked at.
-#[derive(Clone, Debug)]
-pub struct Namespace {
-    name: String,
-    cluster: &'static Cluster,
+#[derive(Clone)]
+pub struct Namespace(Space);
+
+impl Deref for Namespace {
+    type Target = Space;
+
+    fn deref(&self) -> &Space {
+        &self.0
+    }
+}
+
+/// A namespace of the cluster of `$KUBECONFIG`, in the hands of an administrator or of
+/// another user.
+pub(crate) async fn space(namespace: &str, as_user: Option<Kubeconfig>) -> Result<Space> {
+    let mut config = match as_user {
+        Some(user) => Config::from_custom_kubeconfig(user, &KubeConfigOptions::default()).await?,
+        None => Config::infer().await?,
+    };
+    // A condition is looked at again anyway.
+    config.default_retry = false;
+    config.read_timeout = Some(TIMEOUT);
+    Ok(Space {
+        client: Client::try_from(config)?,
+        namespace: namespace.to_owned(),
+        kubectl: Kubectl::in_path(),
+    })
 }
 
 impl Namespace {
     /// Creates one that is named after the case.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn create(case: &str) -> Result<Self> {
-        let cluster = Cluster::get()?;
+    pub async fn create(case: &str) -> Result<Self> {
         let name = format!("e2e-{case}-{}", std::process::id());
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        cluster.create("/api/v1/namespaces", &object)?;
-        Ok(Self { name, cluster })
+        let space = space(&name, None).await?;
+        space.create(&object("v1", "Namespace", &name)).await?;
+        Ok(Self(space))
     }
 
-    /// `metadata.name`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Creates an object of this namespace.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn add(&self, object: &Value) -> Result<()> {
-        let kind = object["kind"].as_str().unwrap_or_default();
-        self.cluster.create(&path(&self.name, kind, ""), object)?;
-        Ok(())
+    /// The same in the hands of somebody else.
+    pub fn of(&self, user: &Space) -> Space {
+        Space {
+            client: user.client.clone(),
+            ..self.0.clone()
+        }
     }
 
     /// Creates a SyncPolicy `policy` for every workload, with this spec.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn policy(&self, spec: &Value) -> Result<()> {
-        self.add(&json!({
+    pub async fn policy(&self, spec: Value) -> Result<Edit> {
+        let policy = json!({
             "apiVersion": "projsync.dev/v1alpha1", "kind": "SyncPolicy",
             "metadata": {"name": "policy"}, "spec": spec,
-        }))
+        });
+        self.0.create(&policy).await
     }
 
     /// Creates a ConfigMap with this data.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn config_map(&self, name: &str, data: &Value) -> Result<Source> {
-        Source::create(self, "ConfigMap", name, data)
+    pub async fn config_map(&self, name: &str, data: Value) -> Result<Source> {
+        self.source(config_map(name), &data).await
     }
 
     /// Creates a Secret with this data, in the clear.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn secret(&self, name: &str, data: &Value) -> Result<Source> {
-        Source::create(self, "Secret", name, data)
+    pub async fn secret(&self, name: &str, data: Value) -> Result<Source> {
+        self.source(secret(name), &data).await
+    }
+
+    async fn source(&self, empty: Source, data: &Value) -> Result<Source> {
+        let data = data.as_object().into_iter().flatten();
+        let source = data.fold(empty, |source, (key, value)| {
+            source.data(key, value.as_str().unwrap_or_default())
+        });
+        self.0.create(&source).await?;
+        Ok(source)
     }
 
     /// Creates a Deployment, which surges so that it never has too few Pods.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn deployment(&self, name: &str, replicas: usize, pod: &Value) -> Result<Workload> {
+    pub async fn deployment(&self, name: &str, replicas: usize, pod: &Value) -> Result<Workload> {
         let more = json!({"replicas": replicas, "strategy":
             {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}});
-        Workload::create(self, "Deployment", name, replicas, pod, more)
+        Workload::create(self, "Deployment", name, replicas, pod, more).await
     }
 
     /// Creates a StatefulSet, which replaces one Pod after the other.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn stateful_set(&self, name: &str, replicas: usize, pod: &Value) -> Result<Workload> {
+    pub async fn stateful_set(&self, name: &str, replicas: usize, pod: &Value) -> Result<Workload> {
         let more = json!({"replicas": replicas, "serviceName": name});
-        Workload::create(self, "StatefulSet", name, replicas, pod, more)
+        Workload::create(self, "StatefulSet", name, replicas, pod, more).await
     }
 
     /// Creates a DaemonSet.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn daemon_set(&self, name: &str, pod: &Value) -> Result<Workload> {
-        let nodes = self.cluster.read("/api/v1/nodes")?["items"].clone();
-        let nodes = nodes.as_array().map_or(0, Vec::len);
-        Workload::create(self, "DaemonSet", name, nodes, pod, json!({}))
-    }
-
-    /// An object.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn get(&self, kind: &str, name: &str) -> Result<Value> {
-        self.cluster.read(&path(&self.name, kind, name))
-    }
-
-    /// All objects of a kind with this label `app`.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn list(&self, kind: &str, app: &str) -> Result<Vec<Value>> {
-        self.cluster.list(&self.name, kind, &format!("app={app}"))
-    }
-
-    /// Merges into an object (a JSON merge patch).
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn merge(&self, kind: &str, name: &str, patch: &Value) -> Result<()> {
-        self.cluster.merge(&path(&self.name, kind, name), patch)?;
-        Ok(())
-    }
-
-    /// Deletes an object.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn delete(&self, kind: &str, name: &str) -> Result<()> {
-        self.cluster.delete(&path(&self.name, kind, name))
-    }
-
-    /// The operator's Events about an object, as `<reason>: <note>`.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn events(&self, kind: &str, name: &str) -> Result<Vec<String>> {
-        let events = self.cluster.list(&self.name, "Event", "")?;
-        let ours = |event: &&Value| {
-            event["reportingController"] == "projsync.dev/projsync"
-                && event["regarding"]["kind"] == kind
-                && event["regarding"]["name"] == name
-        };
-        let text = |event: &Value| {
-            let [reason, note] = ["reason", "note"].map(|field| event[field].as_str());
-            format!(
-                "{}: {}",
-                reason.unwrap_or_default(),
-                note.unwrap_or_default()
-            )
-        };
-        Ok(events.iter().filter(ours).map(text).collect())
+    pub async fn daemon_set(&self, name: &str, pod: &Value) -> Result<Workload> {
+        let nodes = self.all(&object("v1", "Node", "")).await?.len();
+        Workload::create(self, "DaemonSet", name, nodes, pod, json!({})).await
     }
 
     /// What a Pod's server answers at `<port>/proxy/<path>`, through the API server.
-    ///
-    /// # Errors
-    /// Of the API server or the Pod's.
-    pub fn ask(&self, pod: &str, port: u16, what: &str) -> Result<String> {
-        let pod = path(&self.name, "Pod", &format!("{pod}:{port}"));
-        self.cluster.text(&format!("{pod}/proxy/{what}"))
+    pub async fn ask(&self, pod: &str, port: u16, what: &str) -> Result<String> {
+        ask(self, pod, port, what).await
     }
 
     /// Makes the container of a Pod that serves this port fail.
-    ///
-    /// # Errors
-    /// Where the Pod can't be reached.
-    pub fn crash(&self, pod: &str, port: u16) -> Result<()> {
-        let pod = path(&self.name, "Pod", &format!("{pod}:{port}"));
-        let request = http::Request::post(format!("{pod}/proxy/crash")).body(Vec::new())?;
+    pub async fn crash(&self, pod: &str, port: u16) -> Result {
+        let path = format!("{}/proxy/crash", pod_path(self, pod, port));
+        let request = http::Request::post(path).body(Vec::new())?;
         // It ends without an answer, which the proxy calls a bad gateway.
-        let answer = self.cluster.request(request);
-        ensure!(
-            answer.is_err(),
-            "the Pod answered in place of failing: {answer:?}"
-        );
+        let answer = self.client.request_text(request).await;
+        ensure!(answer.is_err(), "the Pod answered in place of failing");
         Ok(())
     }
 
     /// The case has passed: deletes it, without waiting for that.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn done(self) -> Result<()> {
-        let path = format!("/api/v1/namespaces/{}", self.name);
-        self.cluster.delete(&path)
+    pub async fn done(self) -> Result {
+        let namespace = object("v1", "Namespace", &self.namespace);
+        self.0.delete(&namespace).await.map(drop)
     }
+}
+
+/// What a Pod's server answers, through the API server.
+pub(crate) async fn ask(space: &Space, pod: &str, port: u16, what: &str) -> Result<String> {
+    let path = format!("{}/proxy/{what}", pod_path(space, pod, port));
+    let request = http::Request::get(path).body(Vec::new())?;
+    Ok(space.client.request_text(request).await?)
+}
+
+fn pod_path(space: &Space, pod: &str, port: u16) -> String {
+    format!("/api/v1/namespaces/{}/pods/{pod}:{port}", space.namespace)
 }

@@ -1,11 +1,9 @@
 //! The node of a kind cluster, which is a container of this machine.
 
-use std::process::Command;
-
 use anyhow::Context as _;
 use serde_json::Value;
-
-use crate::{Result, output};
+use testkit::{Result, output};
+use tokio::process::Command;
 
 /// The node of a kind cluster.
 #[derive(Clone, Debug)]
@@ -15,7 +13,6 @@ pub struct Node {
 
 impl Node {
     /// The node, where the cluster is of kind.
-    #[must_use]
     pub fn of_kind() -> Option<Self> {
         let cluster = std::env::var("KIND_CLUSTER").ok()?;
         let container = format!("{cluster}-control-plane");
@@ -23,19 +20,13 @@ impl Node {
     }
 
     /// What a command prints on the node.
-    ///
-    /// # Errors
-    /// Where it fails.
-    pub fn run(&self, command: &[&str]) -> Result<String> {
+    pub async fn run(&self, command: &[&str]) -> Result<String> {
         let mut docker = Command::new("docker");
-        output(docker.arg("exec").arg(&self.container).args(command), "")
+        output(docker.arg("exec").arg(&self.container).args(command), "").await
     }
 
     /// Kills the process of a Pod's first container (SIGKILL), which the kubelet then restarts.
-    ///
-    /// # Errors
-    /// Where it can't.
-    pub fn kill(&self, pod: &Value) -> Result<()> {
+    pub async fn kill(&self, pod: &Value) -> Result {
         let id = pod["status"]["containerStatuses"][0]["containerID"].as_str();
         let id = id.and_then(|id| id.strip_prefix("containerd://"));
         let id = id.context("a container that runs in containerd")?;
@@ -47,7 +38,6 @@ impl Node {
             "--signal=SIGKILL",
             id,
         ];
-        self.run(&kill)?;
-        Ok(())
+        self.run(&kill).await.map(drop)
     }
 }

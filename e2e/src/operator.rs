@@ -1,52 +1,41 @@
 //! The operator as it is installed.
 
 use anyhow::{Context as _, bail, ensure};
-use serde_json::Value;
+use kube::config::Kubeconfig;
+use serde_json::{Value, json};
+use testkit::{ACCOUNT, HOME, Result, Space, eventually, object};
 
-use crate::{Cluster, Result, eventually, make, path};
+use crate::namespace::{ask, space};
+use crate::{kubectl, make};
 
-/// The operator's installation in a namespace.
-#[derive(Clone, Copy, Debug)]
+/// What `make deploy` installs.
 pub struct Operator {
-    namespace: &'static str,
+    /// Its namespace.
+    pub space: Space,
 }
 
 impl Operator {
-    /// The one that `make deploy` installs.
-    pub const INSTALLED: Self = Self {
-        namespace: "projsync-system",
-    };
-
-    /// Its namespace.
-    #[must_use]
-    pub const fn namespace(self) -> &'static str {
-        self.namespace
+    /// The one that is installed, or will be.
+    pub async fn installed() -> Result<Self> {
+        let space = space(HOME, None).await?;
+        Ok(Self { space })
     }
 
     /// The image that is tested.
-    ///
-    /// # Errors
-    /// Where `$IMG` doesn't name it.
     pub fn image() -> Result<String> {
         std::env::var("IMG").context("IMG names the operator's image")
     }
 
     /// Installs an image as `make deploy` does, and waits until it works.
-    ///
-    /// # Errors
-    /// Where it doesn't.
-    pub fn deploy(self, image: &str) -> Result<()> {
-        make(&["deploy", &format!("IMG={image}")])?;
-        self.ready(2)
+    pub async fn deploy(&self, image: &str) -> Result {
+        make(&["deploy", &format!("IMG={image}")]).await?;
+        self.ready(2).await
     }
 
     /// Waits until it has so many Pods, all of them of its template and ready, and one leads.
-    ///
-    /// # Errors
-    /// Where it doesn't.
-    pub fn ready(self, replicas: usize) -> Result<()> {
-        eventually("the operator is ready", || {
-            let deployment = self.deployment()?;
+    pub async fn ready(&self, replicas: usize) -> Result {
+        eventually("the operator is ready", async || {
+            let deployment = self.deployment().await?;
             let status = &deployment["status"];
             let observed = status["observedGeneration"] == deployment["metadata"]["generation"];
             let complete = ["replicas", "updatedReplicas", "readyReplicas"]
@@ -54,57 +43,46 @@ impl Operator {
                 .all(|count| status[count] == replicas);
             ensure!(observed && complete, "{status}");
             Ok(Some(()))
-        })?;
-        self.leader()?;
-        Ok(())
+        })
+        .await?;
+        self.leader().await.map(drop)
     }
 
     /// Its Deployment.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn deployment(self) -> Result<Value> {
-        Cluster::get()?.read(&path(self.namespace, "Deployment", "projsync"))
+    pub async fn deployment(&self) -> Result<Value> {
+        self.space
+            .get(&object("apps/v1", "Deployment", "projsync"))
+            .await
     }
 
     /// Its Pods that are not going.
-    ///
-    /// # Errors
-    /// Of the API server.
-    pub fn pods(self) -> Result<Vec<Value>> {
+    pub async fn pods(&self) -> Result<Vec<Value>> {
         let selector = "app.kubernetes.io/name=projsync";
-        let mut pods = Cluster::get()?.list(self.namespace, "Pod", selector)?;
+        let mut pods = self
+            .space
+            .labelled(&object("v1", "Pod", ""), selector)
+            .await?;
         pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         Ok(pods)
     }
 
     /// The log of one of its Pods.
-    ///
-    /// # Errors
-    /// Where it can't be had.
-    pub fn log(self, pod: &str) -> Result<String> {
-        Cluster::get()?.text(&format!("{}/log", path(self.namespace, "Pod", pod)))
+    pub async fn log(&self, pod: &str) -> Result<String> {
+        self.space.kubectl(&["logs", pod]).await
     }
 
     /// The metrics of one of its Pods.
-    ///
-    /// # Errors
-    /// Where they can't be had.
-    pub fn metrics(self, pod: &str) -> Result<String> {
-        let pod = path(self.namespace, "Pod", &format!("{pod}:8080"));
-        Cluster::get()?.text(&format!("{pod}/proxy/metrics"))
+    pub async fn metrics(&self, pod: &str) -> Result<String> {
+        ask(&self.space, pod, 8080, "metrics").await
     }
 
     /// Waits until one of its Pods leads, by its own metrics, and returns that one's name.
-    ///
-    /// # Errors
-    /// Where none does, or several.
-    pub fn leader(self) -> Result<String> {
-        eventually("one leader", || {
+    pub async fn leader(&self) -> Result<String> {
+        eventually("one leader", async || {
             let mut leaders = Vec::new();
-            for pod in self.pods()? {
+            for pod in self.pods().await? {
                 let name = pod["metadata"]["name"].as_str().context("a name")?;
-                let metrics = self.metrics(name)?;
+                let metrics = self.metrics(name).await?;
                 if metrics.lines().any(|line| line == "projsync_leader 1.0") {
                     leaders.push(name.to_owned());
                 }
@@ -115,5 +93,15 @@ impl Operator {
                 _ => bail!("{leaders:?} lead"),
             }
         })
+        .await
+    }
+
+    /// Its namespace in the hands of its service account, with a token of its own.
+    pub async fn account(&self) -> Result<Space> {
+        let token = self.space.kubectl(&["create", "token", ACCOUNT]).await?;
+        let view = ["config", "view", "--raw", "--minify", "--output=json"];
+        let mut config: Value = serde_json::from_str(&kubectl(&view).await?)?;
+        config["users"][0]["user"] = json!({"token": token.trim()});
+        space(HOME, Some(Kubeconfig::from_yaml(&config.to_string())?)).await
     }
 }

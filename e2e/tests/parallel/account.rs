@@ -1,7 +1,7 @@
 //! What the operator's account may do to workloads, with its own token: set one annotation.
 
-use anyhow::{Result, bail, ensure};
-use e2e::{Namespace, Operator, account, path, pod};
+use anyhow::{bail, ensure};
+use e2e::{Namespace, Operator, Result, object, pod};
 use serde_json::{Value, json};
 
 /// Changes that are refused, and why.
@@ -32,7 +32,7 @@ const REFUSED: [(&str, &str); 6] = [
     ),
 ];
 
-fn refused<T>(what: &str, answer: Result<T>, why: &str) -> Result<()> {
+fn refused<T>(what: &str, answer: Result<T>, why: &str) -> Result {
     let Err(error) = answer else {
         bail!("allowed: {what}");
     };
@@ -40,34 +40,36 @@ fn refused<T>(what: &str, answer: Result<T>, why: &str) -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn it_may_change_nothing_of_a_workload_but_the_annotation() -> Result<()> {
-    let namespace = Namespace::create("account")?;
-    let web = namespace.deployment("web", 1, &pod(&json!({})))?;
-    web.rolled_out()?;
-    let account = account(Operator::INSTALLED)?;
-    let at = |kind: &str, name: &str| path(namespace.name(), kind, name);
-    let deployment = at("Deployment", "web");
+#[tokio::test]
+async fn it_may_change_nothing_of_a_workload_but_the_annotation() -> Result {
+    let namespace = Namespace::create("account").await?;
+    let web = namespace.deployment("web", 1, &pod(json!({}))).await?;
+    web.rolled_out().await?;
+    let account = namespace.of(&Operator::installed().await?.account().await?);
+    let deployment = object("apps/v1", "Deployment", "web");
 
     for (change, why) in REFUSED {
         let patch: Value = serde_json::from_str(change)?;
-        refused(change, account.merge(&deployment, &patch), why)?;
+        refused(change, account.merge(&deployment, patch).await, why)?;
     }
     let none = json!({"spec": {"replicas": 0}});
-    let scale = format!("{deployment}/scale");
-    refused("to scale", account.merge(&scale, &none), "forbidden")?;
-    refused("to delete", account.delete(&deployment), "forbidden")?;
-    let pod = at("Pod", &web.pod_names()?[0]);
-    refused("to delete a Pod", account.delete(&pod), "forbidden")?;
+    let scale = account.merge_into(&deployment, Some("scale"), none).await;
+    refused("to scale", scale, "forbidden")?;
+    refused("to delete", account.delete(&deployment).await, "forbidden")?;
+    let pod = object("v1", "Pod", &web.pod_names().await?[0]);
+    refused("to delete a Pod", account.delete(&pod).await, "forbidden")?;
     let own = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}});
-    let create = account.create(&at("ConfigMap", ""), &own);
-    refused("to create a ConfigMap", create, "forbidden")?;
-    assert_eq!(web.object()?["metadata"]["generation"], 1);
+    refused(
+        "to create a ConfigMap",
+        account.create(&own).await,
+        "forbidden",
+    )?;
+    assert_eq!(web.object().await?["metadata"]["generation"], 1);
 
     let allowed = json!({"projsync.dev/revision": "v1.a"});
     let patch = json!({"spec": {"template": {"metadata": {"annotations": allowed}}}});
-    account.merge(&deployment, &patch)?;
-    web.rolled_out()?;
-    assert_eq!(web.templates()?, 2);
-    namespace.done()
+    account.merge(&deployment, patch).await?;
+    web.rolled_out().await?;
+    assert_eq!(web.templates().await?, 2);
+    namespace.done().await
 }

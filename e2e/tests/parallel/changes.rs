@@ -1,124 +1,157 @@
 //! What is a change, and how many rolls it is.
 
-use e2e::{Namespace, Result, eventually, pod};
+use e2e::{Namespace, Result, env, eventually, pod};
 use serde_json::json;
 
-#[test]
-fn another_key_and_metadata_roll_nothing() -> Result<()> {
-    let namespace = Namespace::create("other")?;
-    namespace.policy(&json!({"settle": "100ms", "minInterval": "0s"}))?;
-    let app = namespace.config_map("app", &json!({"key": "old", "other": "old"}))?;
-    let web = namespace.deployment("web", 1, &pod(&json!({"env": [app.env("KEY", "key")]})))?;
-    let other =
-        namespace.deployment("other", 1, &pod(&json!({"env": [app.env("KEY", "other")]})))?;
-    web.in_sync()?;
-    other.in_sync()?;
-    assert_eq!(web.templates()?, 1, "nothing rolls at first sight");
+#[tokio::test]
+async fn another_key_and_metadata_roll_nothing() -> Result {
+    let namespace = Namespace::create("other").await?;
+    namespace
+        .policy(json!({"settle": "100ms", "minInterval": "0s"}))
+        .await?;
+    let app = namespace
+        .config_map("app", json!({"key": "old", "other": "old"}))
+        .await?;
+    let web = namespace
+        .deployment("web", 1, &pod(json!({"env": [env(&app, "KEY", "key")]})))
+        .await?;
+    let other = namespace
+        .deployment(
+            "other",
+            1,
+            &pod(json!({"env": [env(&app, "KEY", "other")]})),
+        )
+        .await?;
+    web.in_sync().await?;
+    other.in_sync().await?;
+    assert_eq!(web.templates().await?, 1, "nothing rolls at first sight");
 
-    app.merge(&json!({"metadata": {"labels": {"a": "b"}, "annotations": {"a": "b"}}}))?;
-    app.set("other", "new")?;
+    namespace
+        .merge(
+            &app,
+            json!({"metadata": {"labels": {"a": "b"}, "annotations": {"a": "b"}}}),
+        )
+        .await?;
+    namespace.set(&app, "other", "new").await?;
     // All edits are known by then, and would have rolled it as soon.
-    other.rolled(2)?;
-    web.in_sync()?;
-    assert_eq!(web.templates()?, 1);
+    other.rolled(2).await?;
+    web.in_sync().await?;
+    assert_eq!(web.templates().await?, 1);
 
-    app.set("key", "new")?;
-    web.rolled(2)?;
-    assert_eq!(web.reports()?[0].env["KEY"], "new");
-    assert_eq!(other.templates()?, 2);
-    namespace.done()
+    namespace.set(&app, "key", "new").await?;
+    web.rolled(2).await?;
+    assert_eq!(web.reports().await?[0].env["KEY"], "new");
+    assert_eq!(other.templates().await?, 2);
+    namespace.done().await
 }
 
-#[test]
-fn edits_in_quick_succession_are_one_roll() -> Result<()> {
-    let namespace = Namespace::create("settle")?;
-    namespace.policy(&json!({"settle": "5s", "minInterval": "0s"}))?;
-    let app = namespace.config_map("app", &json!({"key": "0"}))?;
-    let web = namespace.deployment("web", 2, &pod(&json!({"env": [app.env("KEY", "key")]})))?;
-    web.in_sync()?;
+#[tokio::test]
+async fn edits_in_quick_succession_are_one_roll() -> Result {
+    let namespace = Namespace::create("settle").await?;
+    namespace
+        .policy(json!({"settle": "5s", "minInterval": "0s"}))
+        .await?;
+    let app = namespace.config_map("app", json!({"key": "0"})).await?;
+    let web = namespace
+        .deployment("web", 2, &pod(json!({"env": [env(&app, "KEY", "key")]})))
+        .await?;
+    web.in_sync().await?;
     for value in ["1", "2", "3", "4", "5"] {
-        app.set("key", value)?;
+        namespace.set(&app, "key", value).await?;
     }
-    web.rolled(2)?;
-    for report in web.reports()? {
+    web.rolled(2).await?;
+    for report in web.reports().await? {
         assert_eq!(report.env["KEY"], "5");
     }
-    namespace.done()
+    namespace.done().await
 }
 
-#[test]
-fn a_value_that_is_set_back_in_time_rolls_nothing() -> Result<()> {
-    let namespace = Namespace::create("back")?;
-    namespace.policy(&json!({"settle": "60s", "minInterval": "0s"}))?;
-    let app = namespace.config_map("app", &json!({"key": "old"}))?;
-    let web = namespace.deployment("web", 1, &pod(&json!({"env": [app.env("KEY", "key")]})))?;
-    web.in_sync()?;
-    app.set("key", "new")?;
-    web.decided("Settling")?;
-    app.set("key", "old")?;
-    web.decided("InSync")?;
-    web.in_sync()?;
-    assert_eq!(web.templates()?, 1);
-    namespace.done()
+#[tokio::test]
+async fn a_value_that_is_set_back_in_time_rolls_nothing() -> Result {
+    let namespace = Namespace::create("back").await?;
+    namespace
+        .policy(json!({"settle": "60s", "minInterval": "0s"}))
+        .await?;
+    let app = namespace.config_map("app", json!({"key": "old"})).await?;
+    let web = namespace
+        .deployment("web", 1, &pod(json!({"env": [env(&app, "KEY", "key")]})))
+        .await?;
+    web.in_sync().await?;
+    namespace.set(&app, "key", "new").await?;
+    web.decided("Settling").await?;
+    namespace.set(&app, "key", "old").await?;
+    web.decided("InSync").await?;
+    web.in_sync().await?;
+    assert_eq!(web.templates().await?, 1);
+    namespace.done().await
 }
 
-#[test]
-fn a_config_map_and_then_the_deployment_are_one_rollout() -> Result<()> {
-    let namespace = Namespace::create("both")?;
-    namespace.policy(&json!({"settle": "5s", "minInterval": "0s"}))?;
-    let app = namespace.config_map("app", &json!({"key": "old"}))?;
+#[tokio::test]
+async fn a_config_map_and_then_the_deployment_are_one_rollout() -> Result {
+    let namespace = Namespace::create("both").await?;
+    namespace
+        .policy(json!({"settle": "5s", "minInterval": "0s"}))
+        .await?;
+    let app = namespace.config_map("app", json!({"key": "old"})).await?;
     let main =
-        |version| json!({"env": [app.env("KEY", "key"), {"name": "VERSION", "value": version}]});
-    let change = |version| json!({"spec": {"template": {"spec": pod(&main(version))}}});
-    let web = namespace.deployment("web", 2, &pod(&main("1")))?;
-    web.in_sync()?;
+        |version| json!({"env": [env(&app, "KEY", "key"), {"name": "VERSION", "value": version}]});
+    let change = |version| json!({"spec": {"template": {"spec": pod(main(version))}}});
+    let web = namespace.deployment("web", 2, &pod(main("1"))).await?;
+    web.in_sync().await?;
 
-    app.set("key", "new")?;
-    web.merge(&change("2"))?;
-    web.rolled(2)?;
-    for report in web.reports()? {
+    namespace.set(&app, "key", "new").await?;
+    web.merge(change("2")).await?;
+    web.rolled(2).await?;
+    for report in web.reports().await? {
         assert_eq!((&*report.env["KEY"], &*report.env["VERSION"]), ("new", "2"));
     }
 
     // The other way round the first new Pods may have the old value: at most one roll more.
-    web.merge(&change("3"))?;
-    app.set("key", "newer")?;
-    eventually("the third version", || {
-        Ok((web.templates()? >= 3).then_some(()))
-    })?;
-    web.in_sync()?;
-    assert!((3..=4).contains(&web.templates()?));
-    for report in web.reports()? {
+    web.merge(change("3")).await?;
+    namespace.set(&app, "key", "newer").await?;
+    eventually("the third version", async || {
+        Ok((web.templates().await? >= 3).then_some(()))
+    })
+    .await?;
+    web.in_sync().await?;
+    assert!((3..=4).contains(&web.templates().await?));
+    for report in web.reports().await? {
         assert_eq!(
             (&*report.env["KEY"], &*report.env["VERSION"]),
             ("newer", "3")
         );
     }
-    namespace.done()
+    namespace.done().await
 }
 
-#[test]
-fn a_source_that_comes_later_starts_the_pods_and_rolls_nothing() -> Result<()> {
-    let namespace = Namespace::create("later")?;
-    namespace.policy(&json!({"settle": "100ms", "minInterval": "0s"}))?;
+#[tokio::test]
+async fn a_source_that_comes_later_starts_the_pods_and_rolls_nothing() -> Result {
+    let namespace = Namespace::create("later").await?;
+    namespace
+        .policy(json!({"settle": "100ms", "minInterval": "0s"}))
+        .await?;
     let optional = json!({"name": "OPTIONAL", "valueFrom":
         {"configMapKeyRef": {"name": "optional", "key": "key", "optional": true}}});
     let required = json!({"name": "KEY", "valueFrom":
         {"secretKeyRef": {"name": "app", "key": "key"}}});
-    let web = namespace.deployment("web", 1, &pod(&json!({"env": [required, optional]})))?;
-    let message = web.decided("SourceMissing")?;
+    let web = namespace
+        .deployment("web", 1, &pod(json!({"env": [required, optional]})))
+        .await?;
+    let message = web.decided("SourceMissing").await?;
     assert!(message.contains("Secret/app"), "{message}");
 
-    namespace.secret("app", &json!({"key": "first"}))?;
-    web.in_sync()?;
-    assert_eq!(web.templates()?, 1);
-    let report = &web.reports()?[0];
+    namespace.secret("app", json!({"key": "first"})).await?;
+    web.in_sync().await?;
+    assert_eq!(web.templates().await?, 1);
+    let report = &web.reports().await?[0];
     assert_eq!(report.env["KEY"], "first");
     assert!(!report.env.contains_key("OPTIONAL"));
 
     // What is optional was absent for the process, so now it lacks it.
-    namespace.config_map("optional", &json!({"key": "here"}))?;
-    web.rolled(2)?;
-    assert_eq!(web.reports()?[0].env["OPTIONAL"], "here");
-    namespace.done()
+    namespace
+        .config_map("optional", json!({"key": "here"}))
+        .await?;
+    web.rolled(2).await?;
+    assert_eq!(web.reports().await?[0].env["OPTIONAL"], "here");
+    namespace.done().await
 }

@@ -3,19 +3,20 @@
 use anyhow::ensure;
 use e2e::{Operator, Result, eventually};
 
-#[test]
-fn two_replicas_are_ready_and_one_leads() -> Result<()> {
-    eventually("two ready replicas", || {
-        let deployment = Operator::INSTALLED.deployment()?;
+#[tokio::test]
+async fn two_replicas_are_ready_and_one_leads() -> Result {
+    let operator = Operator::installed().await?;
+    eventually("two ready replicas", async || {
+        let deployment = operator.deployment().await?;
         Ok((deployment["status"]["readyReplicas"] == 2).then_some(()))
-    })?;
-    Operator::INSTALLED.leader()?;
-    Ok(())
+    })
+    .await?;
+    operator.leader().await.map(drop)
 }
 
-#[test]
-fn its_pods_are_confined() -> Result<()> {
-    let pods = Operator::INSTALLED.pods()?;
+#[tokio::test]
+async fn its_pods_are_confined() -> Result {
+    let pods = Operator::installed().await?.pods().await?;
     ensure!(!pods.is_empty(), "no Pod of the operator");
     for pod in pods {
         let context = &pod["spec"]["containers"][0]["securityContext"];

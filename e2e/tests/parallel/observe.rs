@@ -2,12 +2,12 @@
 //! the Projection says of each Pod is what its process sees.
 
 use anyhow::{Context as _, ensure};
-use e2e::{Namespace, Result, Workload, eventually, pod};
+use e2e::{Namespace, Result, Workload, env, env_from, eventually, pod, volume};
 use serde_json::{Value, json};
 
 /// How many of the Pods are in which state.
-fn states(web: &Workload) -> Result<Value> {
-    let projection = web.projection()?;
+async fn states(web: &Workload) -> Result<Value> {
+    let projection = web.projection().await?;
     let pods = &projection["pods"];
     let counts =
         ["fresh", "refreshing", "stale"].map(|state| (state.to_owned(), pods[state].clone()));
@@ -15,69 +15,75 @@ fn states(web: &Workload) -> Result<Value> {
 }
 
 /// Waits until the only Pod is in this state.
-fn await_state(web: &Workload, state: &str) -> Result<()> {
-    eventually(state, || {
-        let seen = states(web)?;
+async fn await_state(web: &Workload, state: &str) -> Result {
+    eventually(state, async || {
+        let seen = states(web).await?;
         ensure!(seen[state] == 1, "{seen}");
         Ok(Some(()))
     })
+    .await
 }
 
-#[test]
-fn files_are_refreshed_in_the_running_container() -> Result<()> {
-    let namespace = Namespace::create("live")?;
-    namespace.policy(&json!({"strategy": "Observe", "settle": "100ms"}))?;
-    let app = namespace.config_map("app", &json!({"key": "old"}))?;
-    let mut spec = pod(&json!({"volumeMounts": [
+#[tokio::test]
+async fn files_are_refreshed_in_the_running_container() -> Result {
+    let namespace = Namespace::create("live").await?;
+    namespace
+        .policy(json!({"strategy": "Observe", "settle": "100ms"}))
+        .await?;
+    let app = namespace.config_map("app", json!({"key": "old"})).await?;
+    let mut spec = pod(json!({"volumeMounts": [
         {"name": "app", "mountPath": "/config/plain"},
         {"name": "projected", "mountPath": "/config/projected"},
     ]}));
     spec["volumes"] = json!([
-        app.volume(),
+        volume(&app),
         {"name": "projected", "projected": {"sources": [{"configMap": {"name": "app"}}]}},
     ]);
-    let web = namespace.deployment("web", 1, &spec)?;
-    web.in_sync()?;
-    let before = web.reports()?;
-    let refreshed = || {
-        let report = web.reports()?.pop().context("a report")?;
+    let web = namespace.deployment("web", 1, &spec).await?;
+    web.in_sync().await?;
+    let before = web.reports().await?;
+    let refreshed = async || {
+        let report = web.reports().await?.pop().context("a report")?;
         let volumes = ["/config/plain/key", "/config/projected/key"];
         anyhow::Ok(volumes.iter().all(|path| report.has(path, "new")))
     };
 
-    app.set("key", "new")?;
-    await_state(&web, "refreshing")?;
-    eventually("the kubelet refreshes the files", || {
-        Ok(refreshed()?.then_some(()))
-    })?;
-    await_state(&web, "fresh")?;
-    ensure!(refreshed()?);
-    let after = web.reports()?;
+    namespace.set(&app, "key", "new").await?;
+    await_state(&web, "refreshing").await?;
+    eventually("the kubelet refreshes the files", async || {
+        Ok(refreshed().await?.then_some(()))
+    })
+    .await?;
+    await_state(&web, "fresh").await?;
+    ensure!(refreshed().await?);
+    let after = web.reports().await?;
     assert_eq!(after[0].started, before[0].started, "the same process");
-    assert_eq!(web.templates()?, 1);
-    namespace.done()
+    assert_eq!(web.templates().await?, 1);
+    namespace.done().await
 }
 
-#[test]
-fn what_is_frozen_stays_old_until_the_container_starts_again() -> Result<()> {
-    let namespace = Namespace::create("frozen")?;
-    namespace.policy(&json!({"strategy": "Observe", "settle": "100ms"}))?;
+#[tokio::test]
+async fn what_is_frozen_stays_old_until_the_container_starts_again() -> Result {
+    let namespace = Namespace::create("frozen").await?;
+    namespace
+        .policy(json!({"strategy": "Observe", "settle": "100ms"}))
+        .await?;
     // The same change, by each Frozen way, and by a Live one that tells when it has arrived.
-    let app = namespace.config_map("app", &json!({"key": "old"}))?;
-    let mut spec = pod(&json!({
-        "env": [app.env("KEY", "key")],
-        "envFrom": [app.env_from("ALL_")],
+    let app = namespace.config_map("app", json!({"key": "old"})).await?;
+    let mut spec = pod(json!({
+        "env": [env(&app, "KEY", "key")],
+        "envFrom": [env_from(&app, "ALL_")],
         "volumeMounts": [
             {"name": "app", "mountPath": "/config/sub", "subPath": "key"},
             {"name": "app", "mountPath": "/config/live"},
         ],
     }));
-    spec["volumes"] = json!([app.volume()]);
-    let web = namespace.deployment("web", 1, &spec)?;
-    web.in_sync()?;
-    let pod = web.pod_names()?.pop().context("a Pod")?;
-    let frozen = || {
-        let report = web.reports()?.pop().context("a report")?;
+    spec["volumes"] = json!([volume(&app)]);
+    let web = namespace.deployment("web", 1, &spec).await?;
+    web.in_sync().await?;
+    let pod = web.pod_names().await?.pop().context("a Pod")?;
+    let frozen = async || {
+        let report = web.reports().await?.pop().context("a report")?;
         let values = [
             &report.env["KEY"],
             &report.env["ALL_key"],
@@ -86,23 +92,25 @@ fn what_is_frozen_stays_old_until_the_container_starts_again() -> Result<()> {
         anyhow::Ok(values.map(String::clone))
     };
 
-    app.set("key", "new")?;
-    await_state(&web, "stale")?;
-    let projection = web.projection()?;
+    namespace.set(&app, "key", "new").await?;
+    await_state(&web, "stale").await?;
+    let projection = web.projection().await?;
     assert_eq!(projection["pods"]["notFresh"][0]["name"], json!(pod));
     assert_eq!(projection["decision"]["reason"], "ObserveOnly");
-    eventually("the kubelet refreshes the file", || {
-        Ok((web.reports()?[0].has("/config/live/key", "new")).then_some(()))
-    })?;
-    assert_eq!(frozen()?, ["old"; 3].map(str::to_owned));
-    assert_eq!(states(&web)?["stale"], 1);
+    eventually("the kubelet refreshes the file", async || {
+        Ok((web.reports().await?[0].has("/config/live/key", "new")).then_some(()))
+    })
+    .await?;
+    assert_eq!(frozen().await?, ["old"; 3].map(str::to_owned));
+    assert_eq!(states(&web).await?["stale"], 1);
 
-    namespace.crash(&pod, 8080)?;
-    eventually("the container starts again", || {
-        Ok((frozen()? == ["new"; 3].map(str::to_owned)).then_some(()))
-    })?;
-    await_state(&web, "fresh")?;
-    assert_eq!(web.pod_names()?, [pod], "the same Pod");
-    assert_eq!(web.templates()?, 1);
-    namespace.done()
+    namespace.crash(&pod, 8080).await?;
+    eventually("the container starts again", async || {
+        Ok((frozen().await? == ["new"; 3].map(str::to_owned)).then_some(()))
+    })
+    .await?;
+    await_state(&web, "fresh").await?;
+    assert_eq!(web.pod_names().await?, [pod], "the same Pod");
+    assert_eq!(web.templates().await?, 1);
+    namespace.done().await
 }

@@ -3,10 +3,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, Result, ensure};
-use e2e::{Namespace, Report, Source, Workload, eventually, pod, workload_image};
+use anyhow::{Context as _, ensure};
+use e2e::{
+    Namespace, Report, Result, Workload, env, env_from, eventually, pod, volume, workload_image,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use testkit::{Object as _, Source};
 
 const REPLICAS: usize = 2;
 
@@ -19,27 +22,28 @@ struct Sources {
 }
 
 impl Sources {
-    fn create(namespace: &Namespace) -> Result<Self> {
+    async fn create(namespace: &Namespace) -> Result<Self> {
         let values = |keys: &[&str]| {
-            Value::Object(
-                keys.iter()
-                    .map(|key| ((*key).to_owned(), json!("old")))
-                    .collect(),
-            )
+            let values = keys.iter().map(|key| ((*key).to_owned(), json!("old")));
+            Value::Object(values.collect())
         };
         Ok(Self {
-            app: namespace.config_map("app", &values(&["item", "sub", "init", "other"]))?,
-            plain: namespace.config_map("plain", &values(&["file"]))?,
-            prefixed: namespace.config_map("prefixed", &values(&["KEY"]))?,
-            secret: namespace.secret("secret", &values(&["item", "variable", "sidecar"]))?,
+            app: namespace
+                .config_map("app", values(&["item", "sub", "init", "other"]))
+                .await?,
+            plain: namespace.config_map("plain", values(&["file"])).await?,
+            prefixed: namespace.config_map("prefixed", values(&["KEY"])).await?,
+            secret: namespace
+                .secret("secret", values(&["item", "variable", "sidecar"]))
+                .await?,
         })
     }
 
     /// A Pod that sees them in all ways.
     fn pod(&self) -> Value {
-        let mut pod = pod(&json!({
-            "env": [self.secret.env("VARIABLE", "variable"), {"name": "DRAIN", "value": "4s"}],
-            "envFrom": [self.prefixed.env_from("ALL_")],
+        let mut pod = pod(json!({
+            "env": [env(&self.secret, "VARIABLE", "variable"), {"name": "DRAIN", "value": "4s"}],
+            "envFrom": [env_from(&self.prefixed, "ALL_")],
             "volumeMounts": [
                 {"name": "projected", "mountPath": "/config/projected"},
                 {"name": "plain", "mountPath": "/config/plain"},
@@ -49,7 +53,7 @@ impl Sources {
         }));
         pod["initContainers"] = json!([
             {"name": "init", "image": workload_image(), "args": ["record", "init"],
-             "env": [self.app.env("INIT", "init")],
+             "env": [env(&self.app, "INIT", "init")],
              "volumeMounts": [{"name": "shared", "mountPath": "/shared"}]},
             {"name": "sidecar", "image": workload_image(), "args": ["serve"],
              "restartPolicy": "Always",
@@ -65,8 +69,8 @@ impl Sources {
                     [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
                 {"serviceAccountToken": {"path": "token"}},
             ]}},
-            self.plain.volume(),
-            self.app.volume(),
+            volume(&self.plain),
+            volume(&self.app),
             {"name": "sidecar", "secret":
                 {"secretName": "secret", "items": [{"key": "sidecar", "path": "file"}]}},
         ]);
@@ -139,9 +143,9 @@ struct Seen {
     init: Report,
 }
 
-fn seen(web: &Workload) -> Result<Vec<Seen>> {
-    let mains = web.reports()?.into_iter();
-    let both = mains.zip(web.reports_on(8081)?);
+async fn seen(web: &Workload) -> Result<Vec<Seen>> {
+    let mains = web.reports().await?.into_iter();
+    let both = mains.zip(web.reports_on(8081).await?);
     both.map(|(main, sidecar)| {
         let record = main.files.get("/shared/init.json").context("no record")?;
         let init = serde_json::from_str(record)?;
@@ -164,79 +168,87 @@ struct Probe {
 
 impl Probe {
     /// Puts a Service before the Deployment `web`, and a Pod that asks it all the time.
-    fn start(namespace: &Namespace) -> Result<()> {
-        namespace.add(&json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
-            "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
-        }))?;
-        let url = format!("http://web.{}.svc.cluster.local/ready", namespace.name());
-        namespace.add(&json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
-            "spec": pod(&json!({"args": ["probe", url]})),
-        }))?;
-        eventually("the Service answers", || {
-            Ok((Self::results(namespace)?.answered > 0).then_some(()))
+    async fn start(namespace: &Namespace) -> Result {
+        namespace
+            .create(&json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+                "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
+            }))
+            .await?;
+        let url = format!("http://web.{}.svc.cluster.local/ready", namespace.namespace);
+        namespace
+            .create(&json!({
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
+                "spec": pod(json!({"args": ["probe", url]})),
+            }))
+            .await?;
+        eventually("the Service answers", async || {
+            Ok((Self::results(namespace).await?.answered > 0).then_some(()))
         })
+        .await
     }
 
-    fn results(namespace: &Namespace) -> Result<Self> {
+    async fn results(namespace: &Namespace) -> Result<Self> {
         Ok(serde_json::from_str(
-            &namespace.ask("probe", 8080, "probe")?,
+            &namespace.ask("probe", 8080, "probe").await?,
         )?)
     }
 }
 
-#[test]
-fn a_changed_key_reaches_the_process_in_every_way() -> Result<()> {
-    let namespace = Namespace::create("ways")?;
-    namespace.policy(&json!({"settle": "100ms", "minInterval": "0s"}))?;
-    let sources = Sources::create(&namespace)?;
-    let web = namespace.deployment("web", REPLICAS, &sources.pod())?;
-    web.in_sync()?;
-    for (pod, seen) in web.pod_names()?.iter().zip(seen(&web)?) {
+#[tokio::test]
+async fn a_changed_key_reaches_the_process_in_every_way() -> Result {
+    let namespace = Namespace::create("ways").await?;
+    namespace
+        .policy(json!({"settle": "100ms", "minInterval": "0s"}))
+        .await?;
+    let sources = Sources::create(&namespace).await?;
+    let web = namespace
+        .deployment("web", REPLICAS, &sources.pod())
+        .await?;
+    web.in_sync().await?;
+    for (pod, seen) in web.pod_names().await?.iter().zip(seen(&web).await?) {
         for way in WAYS {
             assert_eq!((way.seen)(&seen).map(String::as_str), Some("old"));
         }
         assert_eq!(&seen.main.files["/config/projected/name"], pod);
         ensure!(!seen.main.files["/config/projected/token"].is_empty());
     }
-    Probe::start(&namespace)?;
-    let before = Probe::results(&namespace)?;
+    Probe::start(&namespace).await?;
+    let before = Probe::results(&namespace).await?;
 
     let done = AtomicBool::new(false);
-    let fewest = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| fewest_available(&web, &done));
-        let changed = change_each(&web, &sources);
+    let change = async {
+        let changed = change_each(&namespace, &web, &sources).await;
         done.store(true, Ordering::Relaxed);
-        changed?;
-        watcher.join().expect("the watcher panicked")
-    })?;
+        changed
+    };
+    let ((), fewest) = tokio::try_join!(change, fewest_available(&web, &done))?;
     ensure!(
         fewest >= REPLICAS as u64,
         "only {fewest} Pods were available at times"
     );
 
-    let after = Probe::results(&namespace)?;
+    let after = Probe::results(&namespace).await?;
     ensure!(
         after.failed == before.failed,
         "through the Service: {:?}",
         after.failures
     );
     ensure!(after.answered > before.answered);
-    namespace.done()
+    namespace.done().await
 }
 
 /// Changes one key after the other; each time one roll brings it to all Pods.
-fn change_each(web: &Workload, sources: &Sources) -> Result<()> {
+async fn change_each(namespace: &Namespace, web: &Workload, sources: &Sources) -> Result {
     for (number, way) in WAYS.iter().enumerate() {
         let (source, value) = ((way.source)(sources), format!("new {number}"));
-        let what = format!("{}: {}", source.key(), way.key);
-        source.set(way.key, &value)?;
-        web.rolled(number + 2).context(what.clone())?;
-        for seen in seen(web)? {
+        let what = format!("{}/{}: {}", source.kind().as_str(), source.name(), way.key);
+        namespace.set(source, way.key, &value).await?;
+        web.rolled(number + 2).await.context(what.clone())?;
+        for seen in seen(web).await? {
             assert_eq!((way.seen)(&seen), Some(&value), "{what}");
         }
-        let projection = web.projection()?;
+        let projection = web.projection().await?;
         assert_eq!(projection["rolls"][0]["causes"], json!([what]));
         assert_eq!(projection["pods"]["stale"], 0, "{what}");
     }
@@ -244,12 +256,12 @@ fn change_each(web: &Workload, sources: &Sources) -> Result<()> {
 }
 
 /// The fewest Pods that were available at a time, until it is done.
-fn fewest_available(web: &Workload, done: &AtomicBool) -> Result<u64> {
+async fn fewest_available(web: &Workload, done: &AtomicBool) -> Result<u64> {
     let mut fewest = u64::MAX;
     while !done.load(Ordering::Relaxed) {
-        let available = &web.object()?["status"]["availableReplicas"];
+        let available = &web.object().await?["status"]["availableReplicas"];
         fewest = fewest.min(available.as_u64().unwrap_or_default());
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     Ok(fewest)
 }

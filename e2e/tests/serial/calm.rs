@@ -1,15 +1,15 @@
 //! The operator's log, after all that the other tests asked of it.
 
-use anyhow::{Context as _, Result, ensure};
-use e2e::{Operator, eventually};
+use anyhow::{Context as _, ensure};
+use e2e::{Operator, Result, eventually};
 use serde_json::Value;
 
-#[test]
-fn the_log_has_no_error() -> Result<()> {
-    let operator = Operator::INSTALLED;
-    operator.ready(2)?;
-    eventually("all work is done", || {
-        let metrics = operator.metrics(&operator.leader()?)?;
+#[tokio::test]
+async fn the_log_has_no_error() -> Result {
+    let operator = Operator::installed().await?;
+    operator.ready(2).await?;
+    eventually("all work is done", async || {
+        let metrics = operator.metrics(&operator.leader().await?).await?;
         let idle = |line: &&str| line.starts_with("projsync_queue_depth{");
         let depths: Vec<&str> = metrics.lines().filter(idle).collect();
         ensure!(
@@ -17,10 +17,11 @@ fn the_log_has_no_error() -> Result<()> {
             "{depths:?}"
         );
         Ok((!depths.is_empty()).then_some(()))
-    })?;
-    for pod in operator.pods()? {
+    })
+    .await?;
+    for pod in operator.pods().await? {
         let name = pod["metadata"]["name"].as_str().context("a name")?;
-        let log = operator.log(name)?;
+        let log = operator.log(name).await?;
         ensure!(!log.is_empty(), "{name} has logged nothing");
         for line in log.lines() {
             let entry: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;

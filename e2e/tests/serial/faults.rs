@@ -1,59 +1,72 @@
 //! What may end in the middle of ten rolls: in the end all content is what it should be, and no
 //! workload was rolled more often than its content changed.
 
-use anyhow::{Context as _, Result};
-use e2e::{Cluster, Node, Operator, eventually, path};
+use anyhow::Context as _;
+use e2e::{Node, Operator, Result, eventually, object};
+use serde_json::Value;
 
 use crate::users::Users;
 
 const WORKLOADS: usize = 10;
 
 /// Changes the content of all, does something in the middle of their rolls, and waits for the end.
-fn survived(users: &mut Users, what: &str, fault: impl FnOnce() -> Result<()>) -> Result<()> {
-    users.change()?;
-    eventually("the first is rolled", || {
+async fn survived(users: &mut Users, what: &str, fault: impl AsyncFnOnce() -> Result) -> Result {
+    users.change().await?;
+    eventually("the first is rolled", async || {
         for (_, workload) in &users.deployments {
-            let revision = &workload.object()?["metadata"]["generation"];
+            let revision = &workload.object().await?["metadata"]["generation"];
             if revision.as_u64() > Some(users.changes() as u64) {
                 return Ok(Some(()));
             }
         }
         Ok(None)
-    })?;
-    fault().context(what.to_owned())?;
-    users.assert_rolled().context(what.to_owned())
+    })
+    .await?;
+    fault().await.context(what.to_owned())?;
+    users.assert_rolled().await.context(what.to_owned())
 }
 
-fn leader() -> Result<serde_json::Value> {
-    let operator = Operator::INSTALLED;
-    let pod = path(operator.namespace(), "Pod", &operator.leader()?);
-    Cluster::get()?.read(&pod)
+async fn leader(operator: &Operator) -> Result<Value> {
+    let name = operator.leader().await?;
+    operator.space.get(&object("v1", "Pod", &name)).await
 }
 
-#[test]
-fn ten_rolls_end_well_whatever_ends_in_the_middle() -> Result<()> {
-    let operator = Operator::INSTALLED;
-    operator.deploy(&Operator::image()?)?;
-    let mut users = Users::create("faults", WORKLOADS)?;
-    users.managed()?;
+#[tokio::test]
+async fn ten_rolls_end_well_whatever_ends_in_the_middle() -> Result {
+    let operator = Operator::installed().await?;
+    operator.deploy(&Operator::image()?).await?;
+    let mut users = Users::create("faults", WORKLOADS).await?;
+    users.managed().await?;
 
-    survived(&mut users, "the leading Pod is deleted", || {
-        let name = operator.leader()?;
-        Cluster::get()?.delete(&path(operator.namespace(), "Pod", &name))
-    })?;
-    operator.ready(2)?;
+    survived(&mut users, "the leading Pod is deleted", async || {
+        let leader = object("v1", "Pod", &operator.leader().await?);
+        operator.space.delete(&leader).await.map(drop)
+    })
+    .await?;
+    operator.ready(2).await?;
 
     if let Some(node) = Node::of_kind() {
-        survived(&mut users, "the leader is killed", || node.kill(&leader()?))?;
-        operator.ready(2)?;
-        survived(&mut users, "the kubelet is restarted", || {
-            node.run(&["systemctl", "restart", "kubelet"]).map(drop)
-        })?;
-        survived(&mut users, "the API server is killed", || {
-            let pods = Cluster::get()?.list("kube-system", "Pod", "component=kube-apiserver")?;
-            node.kill(pods.first().context("an API server")?)
-        })?;
-        operator.ready(2)?;
+        survived(&mut users, "the leader is killed", async || {
+            node.kill(&leader(&operator).await?).await
+        })
+        .await?;
+        operator.ready(2).await?;
+        survived(&mut users, "the kubelet is restarted", async || {
+            node.run(&["systemctl", "restart", "kubelet"])
+                .await
+                .map(drop)
+        })
+        .await?;
+        survived(&mut users, "the API server is killed", async || {
+            let mut system = operator.space.clone();
+            system.namespace = "kube-system".to_owned();
+            let pods = system
+                .labelled(&object("v1", "Pod", ""), "component=kube-apiserver")
+                .await?;
+            node.kill(pods.first().context("an API server")?).await
+        })
+        .await?;
+        operator.ready(2).await?;
     }
-    users.namespace.done()
+    users.namespace.done().await
 }

@@ -1,26 +1,17 @@
 //! The chart: install, upgrade with changed values, uninstall.
 
-use std::process::Command;
-
-use anyhow::{Context as _, Result, ensure};
-use e2e::{Operator, kubectl, make, output};
+use anyhow::{Context as _, ensure};
+use e2e::{Operator, Result, helm, kubectl, make};
 
 use crate::uninstall::nothing_is_left;
 use crate::users::Users;
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/projsync");
 
-fn helm(arguments: &[&str]) -> Result<String> {
-    let helm = std::env::var("HELM").context("HELM names the binary")?;
-    let mut helm = Command::new(helm);
-    helm.args(["--namespace", Operator::INSTALLED.namespace()]);
-    output(helm.args(arguments), "")
-}
-
-#[test]
-fn the_chart_installs_upgrades_and_uninstalls() -> Result<()> {
-    let operator = Operator::INSTALLED;
-    make(&["undeploy"])?;
+#[tokio::test]
+async fn the_chart_installs_upgrades_and_uninstalls() -> Result {
+    let operator = Operator::installed().await?;
+    make(&["undeploy"]).await?;
     let image = Operator::image()?;
     let (repository, tag) = image.rsplit_once(':').context("IMG has a tag")?;
     let repository = format!("image.repository={repository}");
@@ -28,42 +19,46 @@ fn the_chart_installs_upgrades_and_uninstalls() -> Result<()> {
     let values = ["--set", &repository, "--set", &tag];
 
     helm(
+        None,
         &[
             &["install", "projsync", CHART, "--create-namespace"],
             &values[..],
         ]
         .concat(),
-    )?;
-    operator.ready(2)?;
-    let mut users = Users::create("helm", 2)?;
-    users.managed()?;
-    users.change()?;
-    users.assert_rolled()?;
+    )
+    .await?;
+    operator.ready(2).await?;
+    let mut users = Users::create("helm", 2).await?;
+    users.managed().await?;
+    users.change().await?;
+    users.assert_rolled().await?;
 
-    let pods = users.pods()?;
+    let pods = users.pods().await?;
     let changed = ["--set", "replicas=1", "--set", "log.level=debug"];
-    helm(&[&["upgrade", "projsync", CHART], &values[..], &changed[..]].concat())?;
-    operator.ready(1)?;
-    let arguments = operator.deployment()?["spec"]["template"]["spec"]["containers"][0].to_string();
+    helm(
+        None,
+        &[&["upgrade", "projsync", CHART], &values[..], &changed[..]].concat(),
+    )
+    .await?;
+    operator.ready(1).await?;
+    let arguments =
+        operator.deployment().await?["spec"]["template"]["spec"]["containers"][0].to_string();
     ensure!(arguments.contains("debug"), "{arguments}");
-    users.in_sync()?;
-    users.assert_untouched(&pods)?;
-    users.change()?;
-    users.assert_rolled()?;
+    users.in_sync().await?;
+    users.assert_untouched(&pods).await?;
+    users.change().await?;
+    users.assert_rolled().await?;
 
-    let pods = users.pods()?;
-    helm(&["uninstall", "projsync", "--wait"])?;
-    users.assert_untouched(&pods)?;
+    let pods = users.pods().await?;
+    helm(None, &["uninstall", "projsync", "--wait"]).await?;
+    users.assert_untouched(&pods).await?;
     // The custom resources are kept for another installation, unless told otherwise.
-    let kept = kubectl(
-        &["get", "syncpolicies", "--all-namespaces", "--output=name"],
-        "",
-    )?;
+    let kept = kubectl(&["get", "syncpolicies", "--all-namespaces", "--output=name"]).await?;
     ensure!(kept.contains("policy"), "{kept}");
-    make(&["uninstall"])?;
-    kubectl(&["delete", "namespace", operator.namespace()], "")?;
-    nothing_is_left()?;
-    users.assert_untouched(&pods)?;
-    operator.deploy(&image)?;
-    users.namespace.done()
+    make(&["uninstall"]).await?;
+    kubectl(&["delete", "namespace", testkit::HOME]).await?;
+    nothing_is_left().await?;
+    users.assert_untouched(&pods).await?;
+    operator.deploy(&image).await?;
+    users.namespace.done().await
 }

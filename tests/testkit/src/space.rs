@@ -51,7 +51,7 @@ pub struct Space {
 pub struct Edit {
     /// `<kind> <namespace>/<name>`.
     pub key: String,
-    /// `metadata.resourceVersion`.
+    /// `metadata.resourceVersion`; 0 where it is gone.
     pub version: u64,
     /// Whether it is gone.
     pub deleted: bool,
@@ -101,7 +101,8 @@ impl Space {
         self.merge_into(object, Some("status"), patch).await
     }
 
-    async fn merge_into(
+    /// Merges something into an object or a subresource of it.
+    pub async fn merge_into(
         &self,
         object: &dyn Object,
         subresource: Option<&str>,
@@ -132,13 +133,14 @@ impl Space {
 
     /// Deletes an object; Pods of a workload go with it, in the background.
     pub async fn delete(&self, object: &dyn Object) -> Result<Edit> {
-        let api = self.dynamic(&object.manifest())?;
-        let before = api.get(&object.name()).await?;
-        api.delete(&object.name(), &DeleteParams::background())
+        let parameters = DeleteParams::background();
+        self.dynamic(&object.manifest())?
+            .delete(&object.name(), &parameters)
             .await?;
         Ok(Edit {
+            key: self.key(object),
+            version: 0,
             deleted: true,
-            ..edit(&before)?
         })
     }
 
@@ -188,11 +190,14 @@ impl Space {
 
     /// All objects of an object's kind.
     pub async fn all(&self, object: &dyn Object) -> Result<Vec<Value>> {
+        self.labelled(object, "").await
+    }
+
+    /// Those with these labels.
+    pub async fn labelled(&self, object: &dyn Object, selector: &str) -> Result<Vec<Value>> {
         let manifest = object.manifest();
-        let found = self
-            .dynamic(&manifest)?
-            .list(&ListParams::default())
-            .await?;
+        let parameters = ListParams::default().labels(selector);
+        let found = self.dynamic(&manifest)?.list(&parameters).await?;
         let mut objects = Vec::new();
         for item in found {
             let mut item = serde_json::to_value(item)?;

@@ -9,13 +9,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::Result;
 
-/// How long a condition may take. Generous: only a test that fails spends it.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// How long a condition may take. Generous, as many tests share few cores: only one that
+/// fails spends it.
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Time between the first two looks, and the most between later ones.
 const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(40)];
 
-/// Looks until `look` gives `Ok(Some(_))`, for a minute.
+/// Looks until `look` gives `Ok(Some(_))`, for three minutes.
 ///
 /// Its error says what `look` gave last. That is nothing but the description where it gave
 /// `Ok(None)`, so put what was seen into an `Err`.
@@ -27,7 +28,7 @@ pub fn eventually<T>(
     within(DEADLINE, what, look)
 }
 
-/// Looks until the value is as wanted, for a minute. Its error names the last value.
+/// Looks until the value is as wanted, for three minutes. Its error names the last value.
 #[track_caller]
 pub fn until<T: Debug + PartialEq>(
     what: impl Into<String>,
