@@ -32,26 +32,14 @@ fn case(
     }
 }
 
-/// Every way to require a source, or a key of it.
+/// Ways to require a source, or a key of it.
 fn required() -> Vec<Case> {
     vec![
-        case(deployment, config_map, "volume", false, Source::volume),
         case(stateful_set, secret, "projected", false, Source::projected),
-        case(daemon_set, secret, "env-from", false, |s| s.env_from("")),
-        case(stateful_set, config_map, "items", true, |s| {
+        case(daemon_set, config_map, "items", true, |s| {
             s.volume().items(&["a"])
         }),
-        case(deployment, secret, "items-path", true, |s| {
-            s.projected().item("a", "x/y")
-        }),
-        // Without the key there is an empty folder.
-        case(daemon_set, config_map, "file", false, |s| {
-            s.volume().sub_path("a")
-        }),
         case(deployment, secret, "env", true, |s| s.env("A", "a")),
-        case(deployment, config_map, "init", true, |s| {
-            s.env("A", "a").in_init()
-        }),
     ]
 }
 
@@ -191,46 +179,26 @@ async fn a_required_key_that_goes_holds_until_it_is_back() -> Result {
 #[tokio::test]
 async fn an_optional_one_that_comes_and_goes_rolls_each_time() -> Result {
     let cases = vec![
-        case(deployment, config_map, "volume", false, |s| {
-            s.volume().optional()
-        }),
         case(stateful_set, secret, "projected", true, |s| {
             s.projected().items(&["a"]).optional()
         }),
         case(daemon_set, config_map, "env-from", false, |s| {
             s.env_from("").optional()
         }),
-        case(deployment, secret, "env", true, |s| {
-            s.env("A", "a").optional()
-        }),
     ];
     let (env, operator) = started(&cases).await?;
-    let mut wanted = 0;
-    for _ in 0..2 {
-        acted(&operator, &delete_all(&env, &cases).await?).await?;
-        wanted += 1;
-        assert_rolls(&env, &cases, |_| wanted).await?;
-        operator.all_in_sync(cases.len()).await?;
+    for count in 1..=4 {
         let mut edits = Vec::new();
-        for case in &cases {
-            edits.push(env.create(&case.source).await?);
-        }
-        acted(&operator, &edits).await?;
-        wanted += 1;
-        assert_rolls(&env, &cases, |_| wanted).await?;
-        operator.all_in_sync(cases.len()).await?;
-    }
-    for value in [None, Some("1")] {
-        let mut edits = Vec::new();
-        for case in &cases {
-            edits.push(match value {
-                None => env.unset(&case.source, "a").await?,
-                Some(value) => env.set(&case.source, "a", value).await?,
+        for Case { source, .. } in &cases {
+            edits.push(match count {
+                1 => env.delete(source).await?,
+                2 => env.create(source).await?,
+                3 => env.unset(source, "a").await?,
+                _ => env.set(source, "a", "1").await?,
             });
         }
         acted(&operator, &edits).await?;
-        wanted += 1;
-        assert_rolls(&env, &cases, |_| wanted).await?;
+        assert_rolls(&env, &cases, |_| count).await?;
         operator.all_in_sync(cases.len()).await?;
     }
     Ok(())
@@ -295,64 +263,6 @@ async fn what_waits_for_its_source_has_what_appears_and_what_ran_has_not() -> Re
     // What has not started has no content yet.
     env.assert_only(&rolls(2)).await?;
     operator.all_in_sync(cases.len()).await
-}
-
-#[tokio::test]
-async fn everything_there_before_the_operator_is_nothing_to_roll() -> Result {
-    let env = Env::new().await?;
-    let cases = required();
-    env.create(&policy("fast").fast()).await?;
-    for case in &cases {
-        env.create(&case.workload).await?;
-    }
-    for case in &cases {
-        env.rolled_out(&case.workload).await?;
-    }
-    for case in &cases {
-        env.create(&case.source).await?;
-    }
-    let operator = env.operator(&[]).await?;
-    operator.all_in_sync(cases.len()).await?;
-    operator.acted(&[]).await?;
-    env.assert_only(&[]).await
-}
-
-#[tokio::test]
-async fn what_is_back_within_settle_is_not_announced() -> Result {
-    let env = Env::new().await?;
-    let (slow, quick) = (
-        config_map("slow").data("a", "1"),
-        config_map("quick").data("a", "1"),
-    );
-    let patient = deployment("patient").sync("slow").uses(slow.volume());
-    let marker = deployment("marker").sync("fast").uses(quick.volume());
-    env.create_all(&[
-        &policy("fast").fast().label("none", "such"),
-        // Longer than any wait of this test.
-        &policy("slow").settle("10m").label("none", "such"),
-    ])
-    .await?;
-    env.create_all(&[&slow, &quick, &patient, &marker]).await?;
-    env.rolled_out(&patient).await?;
-    env.rolled_out(&marker).await?;
-    let operator = env.operator(&[]).await?;
-    operator.all_in_sync(2).await?;
-
-    let edit = env.delete(&slow).await?;
-    operator.seen(&[&edit]).await?;
-    operator.decided(&patient, "SourceMissing").await?;
-    let edit = env.create(&slow).await?;
-    operator.seen(&[&edit]).await?;
-    operator.decided(&patient, "InSync").await?;
-
-    // Events are posted in order.
-    env.delete(&quick).await?;
-    eventually("the marker's Event", async || {
-        Ok((!env.events(&marker).await?.is_empty()).then_some(()))
-    })
-    .await?;
-    assert_eq!(env.events(&patient).await?, []);
-    env.assert_only(&[]).await
 }
 
 #[tokio::test]
