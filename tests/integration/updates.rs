@@ -3,8 +3,8 @@
 use projsync::api::projection::{PodState, State};
 use serde_json::{Value, json};
 use testkit::{
-    Edit, Operator, Result, Source, Workload, config_map, daemon_set, deployment, eventually,
-    object, policy, stateful_set,
+    Edit, Operator, Result, Source, Workload, config_map, deployment, eventually, object, policy,
+    stateful_set,
 };
 
 use crate::env::{Env, Told as _};
@@ -174,12 +174,6 @@ fn crashing() -> Value {
     )
 }
 
-/// The status of a Pod whose container can't be made.
-fn unstartable() -> Value {
-    let waiting = json!({"waiting": {"reason": "CreateContainerConfigError"}});
-    status("Pending", false, waiting, json!({}))
-}
-
 fn status(phase: &str, ready: bool, state: Value, last: Value) -> Value {
     json!({
         "phase": phase,
@@ -215,39 +209,6 @@ async fn a_paused_deployment_is_rolled_once_when_resumed() -> Result {
     scene.ends(1, &last).await
 }
 
-async fn on_delete(web: Workload) -> Result {
-    let scene = Scene::new(web.with("updateStrategy", json!({"type": "OnDelete"}))).await?;
-    let names = scene.pod_names().await?;
-    let left: Vec<&str> = names.iter().map(String::as_str).collect();
-    scene.set("2").await?;
-    scene.held("AwaitingDeletion", &left).await?;
-    scene.rolled(1).await?;
-    // They lack the newer content too: there is nothing more to patch.
-    let last = scene.set("3").await?;
-    scene.held("AwaitingDeletion", &left).await?;
-    scene.rolled(1).await?;
-    for name in &left {
-        scene.env.delete(&object("v1", "Pod", name)).await?;
-    }
-    scene.ends(1, &last).await?;
-    scene.set("4").await?;
-    scene
-        .operator
-        .decided(&scene.web, "AwaitingDeletion")
-        .await?;
-    scene.rolled(2).await
-}
-
-#[tokio::test]
-async fn a_stateful_set_that_is_updated_on_delete_is_patched_once() -> Result {
-    on_delete(stateful_set("web").replicas(2)).await
-}
-
-#[tokio::test]
-async fn a_daemon_set_that_is_updated_on_delete_is_patched_once() -> Result {
-    on_delete(daemon_set("web")).await
-}
-
 fn partition(partition: u32) -> Value {
     json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}})
 }
@@ -267,19 +228,6 @@ async fn the_pods_that_a_partition_keeps_are_reported() -> Result {
     scene.held("HeldByPartition", &["web-0"]).await?;
     scene.spec(json!({"updateStrategy": partition(0)})).await?;
     scene.ends(2, &last).await
-}
-
-#[tokio::test]
-async fn a_partition_that_keeps_all_is_patched_once() -> Result {
-    let web = stateful_set("web").replicas(2);
-    let scene = Scene::new(web.with("updateStrategy", partition(9))).await?;
-    scene.set("2").await?;
-    scene.held("HeldByPartition", &["web-0", "web-1"]).await?;
-    let last = scene.set("3").await?;
-    scene.held("HeldByPartition", &["web-0", "web-1"]).await?;
-    scene.rolled(1).await?;
-    scene.spec(json!({"updateStrategy": partition(0)})).await?;
-    scene.ends(1, &last).await
 }
 
 fn ordered() -> Workload {
@@ -315,30 +263,6 @@ async fn a_stateful_set_that_waits_for_a_failing_pod_is_blocked() -> Result {
         set_status(env, name, running("2020-01-01T00:00:00Z")).await?;
     }
     scene.ends(2, &fix).await
-}
-
-#[tokio::test]
-async fn a_pod_that_has_not_started_takes_the_fix_by_itself() -> Result {
-    let scene = Scene::by_hand(ordered(), 2).await?;
-    let (env, web) = (&scene.env, &scene.web);
-    let mut seen = uids(env, web).await?;
-    scene.set("bad").await?;
-    let (name, uid) = new_pod(env, web, &seen).await?;
-    seen.push(uid);
-    set_status(env, &name, unstartable()).await?;
-    scene.held("Blocked", &["web-0"]).await?;
-    scene.names(&name).await?;
-    scene.set("good").await?;
-    scene.held("Blocked", &["web-0"]).await?;
-    scene.rolled(1).await?;
-
-    set_status(env, &name, running("2100-01-01T00:00:00Z")).await?;
-    let (last, _) = new_pod(env, web, &seen).await?;
-    set_status(env, &last, running("2100-01-01T00:00:00Z")).await?;
-    env.rolled_out(web).await?;
-    scene.operator.decided(web, "InSync").await?;
-    scene.operator.acted(&[]).await?;
-    scene.rolled(1).await
 }
 
 #[tokio::test]
