@@ -60,25 +60,6 @@ async fn assert_rolled(
 }
 
 #[tokio::test]
-async fn within_settle_rolls_nothing() -> Result {
-    let env = Env::new().await?;
-    env.create(&policy("calm").settle("3s").min_interval("0s"))
-        .await?;
-    let (app, workloads) = workloads();
-    let operator = started(&env, &app, &workloads).await?;
-
-    let away = env.set(&app, "a", "2").await?;
-    operator.seen(&[&away]).await?;
-    for workload in &workloads {
-        operator.decided(workload, "Settling").await?;
-    }
-    let back = env.set(&app, "a", "1").await?;
-    operator.caught_up(&[&back]).await?;
-    operator.all_in_sync(workloads.len()).await?;
-    env.assert_only(&[]).await
-}
-
-#[tokio::test]
 async fn with_a_pod_born_between_rolls_once() -> Result {
     let env = Env::new().await?;
     env.create(&policy("calm").settle("5s").min_interval("0s"))
@@ -164,24 +145,6 @@ async fn in_the_middle_of_a_roll_of_a_deployment_rolls_once_more() -> Result {
     in_the_middle(&env, WorkloadKind::Deployment).await
 }
 
-#[tokio::test]
-async fn in_the_middle_of_a_roll_of_a_stateful_set_rolls_once_more() -> Result {
-    let env = Env::new().await?;
-    in_the_middle(&env, WorkloadKind::StatefulSet).await
-}
-
-#[tokio::test]
-async fn in_the_middle_of_a_roll_of_a_daemon_set_rolls_once_more() -> Result {
-    let env = Env::own().await?;
-    // A Pod on each of three nodes.
-    for name in ["node-1", "node-2"] {
-        let mut node = object("v1", "Node", name);
-        node["metadata"]["annotations"] = json!({"kwok.x-k8s.io/node": "fake"});
-        env.create(&node).await?;
-    }
-    in_the_middle(&env, WorkloadKind::DaemonSet).await
-}
-
 /// The uids of the Pods that started with our trigger, and of those without it.
 async fn by_trigger(
     env: &Env,
@@ -201,28 +164,4 @@ async fn by_trigger(
         }
     }
     Ok((new, old))
-}
-
-#[tokio::test]
-async fn after_each_roll_rolls_each_time() -> Result {
-    let env = Env::new().await?;
-    env.create(&policy("fast").fast()).await?;
-    let (app, workloads) = workloads();
-    let operator = started(&env, &app, &workloads).await?;
-
-    let mut revisions = Vec::new();
-    for (count, value) in ["2", "1", "2", "1"].into_iter().enumerate() {
-        let edit = env.set(&app, "a", value).await?;
-        assert_rolled(&env, &operator, &workloads, count + 1, &edit).await?;
-        let mut each = Vec::new();
-        for workload in &workloads {
-            each.push(env.revision(workload).await?);
-        }
-        revisions.push(each);
-    }
-    // The revision tells the content, and nothing else where it need not.
-    assert_eq!(revisions[0], revisions[2]);
-    assert_eq!(revisions[1], revisions[3]);
-    assert_ne!(revisions[0], revisions[1]);
-    Ok(())
 }

@@ -70,62 +70,6 @@ async fn fifty_edits_in_five_seconds_make_at_most_two_rolls_and_the_last_content
 }
 
 #[tokio::test]
-async fn a_config_map_and_a_secret_together_make_one_roll() -> Result {
-    let env = Env::new().await?;
-    env.create(&policy("fast").settle("4s").min_interval("0s"))
-        .await?;
-    let (operator, workloads, app, db) = workloads(&env).await?;
-
-    env.set(&app, "a", "1").await?;
-    let last = env.set(&db, "password", "1").await?;
-    for workload in &workloads {
-        env.rolls(workload, 1).await?;
-        assert_fresh(&env, &operator, workload, &last).await?;
-    }
-    let rolls: Vec<_> = workloads.iter().map(|workload| (workload, 1)).collect();
-    env.assert_only(&rolls).await?;
-
-    // In the other order, and both back.
-    env.set(&db, "password", "0").await?;
-    let last = env.set(&app, "a", "0").await?;
-    for workload in &workloads {
-        env.rolls(workload, 2).await?;
-        assert_fresh(&env, &operator, workload, &last).await?;
-    }
-    let rolls: Vec<_> = workloads.iter().map(|workload| (workload, 2)).collect();
-    env.assert_only(&rolls).await
-}
-
-#[tokio::test]
-async fn a_config_map_then_its_workload_make_one_rollout() -> Result {
-    let env = Env::new().await?;
-    // Long enough for the workloads' edits to come in time on a busy machine.
-    env.create(&policy("slow").settle("30s").min_interval("0s"))
-        .await?;
-    let (operator, workloads, app, _) = workloads(&env).await?;
-
-    // As one `kubectl apply` of both does it: within the same second.
-    let mut rollouts = 1;
-    for (number, pause) in [(1, 0), (2, 0), (3, 1100)] {
-        let edit = env.set(&app, "a", &number.to_string()).await?;
-        let mut after = tokio::time::interval(Duration::from_millis(pause.max(1)));
-        after.tick().await;
-        after.tick().await;
-        for workload in &workloads {
-            let image = format!("app:new-{number}");
-            env.apply(&workload.clone().image(&image)).await?;
-        }
-        rollouts += 1;
-        for workload in &workloads {
-            assert_fresh(&env, &operator, workload, &edit).await?;
-            assert_eq!(env.templates(workload).await?, rollouts);
-        }
-        env.assert_only(&[]).await?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_workload_then_its_config_map_make_at_most_two_rollouts_and_none_is_stale() -> Result {
     let env = Env::new().await?;
     env.create(&policy("fast").fast()).await?;

@@ -2,28 +2,16 @@
 
 use anyhow::{Context as _, ensure};
 use testkit::{
-    Operator, Request, Result, Workload, config_map, daemon_set, deployment, eventually, policy,
-    projected, secret, stateful_set,
+    Request, Result, Workload, config_map, daemon_set, deployment, eventually, policy, projected,
+    secret, stateful_set,
 };
 
 use super::assert_found;
 use crate::aba::{half_rolled, slow};
 use crate::env::{Env, Told as _};
 
-#[derive(Clone, Copy)]
-enum Down {
-    Stop,
-    Kill,
-}
-
-async fn end(operator: &mut Operator, how: Down) -> Result {
-    match how {
-        Down::Stop => operator.stop().await,
-        Down::Kill => operator.kill(),
-    }
-}
-
-async fn in_the_middle_of_a_roll(how: Down) -> Result {
+#[tokio::test]
+async fn killed_in_the_middle_of_a_roll_it_goes_on() -> Result {
     let env = Env::new().await?;
     env.create(&policy("fast").fast()).await?;
     let (app, db) = (
@@ -44,22 +32,12 @@ async fn in_the_middle_of_a_roll(how: Down) -> Result {
     env.rolls(&store, 1).await?;
     half_rolled(&env, &web).await?;
     half_rolled(&env, &store).await?;
-    end(&mut operator, how).await?;
+    operator.kill()?;
     // One of the two changes once more.
     let edit = env.set(&db, "a", "3").await?;
     operator.start().await?;
     assert_found(&env, &operator, &[(&web, 1), (&store, 2)]).await?;
     env.assert_started_after(&store, &edit).await
-}
-
-#[tokio::test]
-async fn stopped_in_the_middle_of_a_roll_it_goes_on() -> Result {
-    in_the_middle_of_a_roll(Down::Stop).await
-}
-
-#[tokio::test]
-async fn killed_in_the_middle_of_a_roll_it_goes_on() -> Result {
-    in_the_middle_of_a_roll(Down::Kill).await
 }
 
 #[tokio::test]
