@@ -4,9 +4,7 @@
 //! has tests of its own.
 
 mod containers;
-mod count;
 mod order;
-mod sight;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
