@@ -4,176 +4,67 @@ use projsync::api::policy::PolicyStatus;
 use projsync::api::projection::PolicyKind;
 use serde_json::json;
 use testkit::{
-    Object as _, Policy, Result, Space, Workload, cluster_policy, config_map, daemon_set,
-    deployment, eventually, object, policy, stateful_set, until,
+    Object as _, Policy, Result, Space, cluster_policy, config_map, deployment, eventually, object,
+    policy, stateful_set, until,
 };
 
 use super::{reason, says};
 use crate::env::{Env, Told as _};
 
-/// What is in force for a workload.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Force {
-    Sync(&'static str),
-    /// By the name without the namespace in front.
-    Cluster(&'static str),
-    Defaults,
-    /// Not managed, and the reason of the Event that says why, if one does.
-    None(Option<&'static str>),
-}
-
-/// Cluster policies bear the namespace, as tests share the control plane.
-fn cluster(space: &Space, name: &str) -> Policy {
-    cluster_policy(&format!("{}-{name}", space.namespace), &[&space.namespace]).fast()
-}
-
-async fn assert_in_force(env: &Env, workload: &Workload, force: Force) -> Result {
-    let (kind, name) = match force {
-        Force::Sync(name) => (Some(PolicyKind::SyncPolicy), Some(name.to_owned())),
-        Force::Cluster(name) => {
-            let name = format!("{}-{name}", env.namespace);
-            (Some(PolicyKind::ClusterSyncPolicy), Some(name))
-        }
-        Force::Defaults => (None, None),
-        Force::None(reason) => {
-            assert_eq!(env.projection(workload).await?, None, "{workload:?}");
-            let wanted = reason.map(str::to_owned).into_iter().collect();
-            let what = format!("the Events of {}", workload.name());
-            return until(what, wanted, async || {
-                let events = env.events(workload).await?;
-                Ok(events
-                    .into_iter()
-                    .map(|(reason, _)| reason)
-                    .collect::<Vec<_>>())
-            })
-            .await;
-        }
-    };
-    env.reported(workload, Some((kind, name)), |status| {
-        let policy = status.policy.clone()?;
-        Some((policy.kind, policy.name))
-    })
-    .await
-}
-
 #[tokio::test]
-async fn the_policy_in_force_is_the_one_that_comes_first() -> Result {
+async fn the_nearest_policy_is_in_force_and_says_so() -> Result {
     let env = Env::new().await?;
     let app = config_map("app").data("a", "1");
-    let fast = |name: &str, tier: &str| policy(name).fast().label("tier", tier);
-    let of_cluster = |name: &str, tier: &str| cluster(&env, name).label("tier", tier);
-    let policies = [
-        fast("first", "front"),
-        fast("second", "front"),
-        fast("a-low", "high").priority(1),
-        fast("z-high", "high").priority(10),
-        policy("sets").fast().with(
-            "workloads",
-            json!({"kinds": ["StatefulSet"], "selector": {"matchLabels": {"tier": "kinds"}}}),
-        ),
-        fast("apart", "none"),
-        fast("bad", "-no-label-"),
-    ];
-    let clusters = [
-        of_cluster("front", "front").priority(100),
-        of_cluster("back", "back"),
-        of_cluster("apart", "none"),
-    ];
-    let apart = format!("{}-apart", env.namespace);
-    let back = |name: &str| deployment(name).label("tier", "back");
-    let front = |name: &str| deployment(name).label("tier", "front");
-    let cases = [
-        (deployment("plain"), Force::None(None)),
-        (deployment("asks").sync("true"), Force::Defaults),
-        (deployment("names").sync("apart"), Force::Sync("apart")),
-        (
-            deployment("names-cluster").sync(&apart),
-            Force::Cluster("apart"),
-        ),
-        (
-            deployment("names-none").sync("such"),
-            Force::None(Some("PolicyNotFound")),
-        ),
-        (
-            deployment("names-bad").sync("bad"),
-            Force::None(Some("PolicyInvalid")),
-        ),
-        (front("selected"), Force::Sync("first")),
-        (front("selected-asks").sync("true"), Force::Sync("first")),
-        (
-            front("selected-names").sync("second"),
-            Force::Sync("second"),
-        ),
-        (front("selected-not").sync("false"), Force::None(None)),
-        (back("cluster"), Force::Cluster("back")),
-        (back("cluster-not").sync("false"), Force::None(None)),
-        (
-            deployment("priority").label("tier", "high"),
-            Force::Sync("z-high"),
-        ),
-        (
-            stateful_set("kind").label("tier", "kinds"),
-            Force::Sync("sets"),
-        ),
-        (
-            daemon_set("no-kind").label("tier", "kinds"),
-            Force::None(None),
-        ),
-    ]
-    .map(|(workload, force)| (workload.uses(app.volume()), force));
-
-    env.create(&app).await?;
-    for one in policies.iter().chain(&clusters) {
-        env.create(one).await?;
-    }
-    for (workload, _) in &cases {
-        env.create(workload).await?;
-    }
-    for (workload, _) in &cases {
-        env.rolled_out(workload).await?;
-    }
+    // Cluster policies bear the namespace, as tests share the control plane.
+    let everywhere = cluster_policy(&format!("{}-all", env.namespace), &[&env.namespace]).fast();
+    let fast = |name: &str| policy(name).fast().label("tier", "front");
+    let (first, second) = (fast("first").priority(1), fast("second"));
+    let front = |name: &str| deployment(name).label("tier", "front").uses(app.volume());
+    let by_cluster = stateful_set("by-cluster").uses(app.volume());
+    let (selected, names) = (front("selected"), front("names").sync("second"));
+    let (out, lost) = (front("out").sync("false"), front("lost").sync("such"));
+    env.create_all(&[&everywhere, &first, &second, &app])
+        .await?;
+    env.create_all(&[&by_cluster, &selected, &names, &out, &lost])
+        .await?;
     let operator = env.operator(&[]).await?;
-    let managed = |force: &Force| !matches!(force, Force::None(_));
-    let count = cases.iter().filter(|(_, force)| managed(force)).count();
-    operator.all_in_sync(count).await?;
-    for (workload, force) in &cases {
-        assert_in_force(&env, workload, *force).await?;
-    }
-    env.assert_only(&[]).await?;
-
-    let edit = env.set(&app, "a", "2").await?;
-    operator.acted(&[&edit]).await?;
-    operator.all_in_sync(count).await?;
-    let rolls: Vec<_> = cases
-        .iter()
-        .map(|(workload, force)| (workload, usize::from(managed(force))))
-        .collect();
-    env.assert_only(&rolls).await?;
-
-    // What each says of itself: workloads in force and overridden, and whether it is accepted.
-    let expected = [
-        (2, 1, "Accepted"),
-        (1, 2, "Accepted"),
-        (0, 1, "Accepted"),
-        (1, 0, "Accepted"),
-        (1, 0, "Accepted"),
-        (1, 0, "Accepted"),
-        (0, 0, "InvalidSelector"),
-    ];
-    for (one, expected) in policies.iter().zip(expected) {
-        says(
-            &env,
-            one,
-            |status| (status.workloads, status.overridden, reason(status)),
-            (expected.0, expected.1, expected.2.to_owned()),
-        )
+    operator.all_in_sync(3).await?;
+    let cluster = (Some(PolicyKind::ClusterSyncPolicy), Some(everywhere.name()));
+    let own = |policy: &Policy| (Some(PolicyKind::SyncPolicy), Some(policy.name()));
+    for (workload, in_force) in [
+        (&by_cluster, cluster),
+        (&selected, own(&first)),
+        (&names, own(&second)),
+    ] {
+        env.reported(workload, Some(in_force), |status| {
+            status
+                .policy
+                .clone()
+                .map(|policy| (policy.kind, policy.name))
+        })
         .await?;
     }
+    until(
+        "the Event of what is lost",
+        vec!["PolicyNotFound".to_owned()],
+        async || {
+            let events = env.events(&lost).await?.into_iter();
+            Ok(events.map(|(reason, _)| reason).collect::<Vec<_>>())
+        },
+    )
+    .await?;
+    assert_eq!(env.events(&out).await?, []);
+    says(&env, &first, |s| (s.workloads, s.overridden), (1, 1)).await?;
+    says(&env, &second, |s| (s.workloads, s.overridden), (1, 1)).await?;
     // This operator sees a part of the cluster: it leaves their status to others.
-    for one in &clusters {
-        assert_eq!(env.get(one).await?["status"], json!(null));
+    assert_eq!(env.get(&everywhere).await?["status"], json!(null));
+    for workload in [&by_cluster, &selected, &names, &out, &lost] {
+        env.rolled_out(workload).await?;
     }
-    Ok(())
+    let edit = env.set(&app, "a", "2").await?;
+    operator.acted(&[&edit]).await?;
+    env.assert_only(&[(&by_cluster, 1), (&selected, 1), (&names, 1)])
+        .await
 }
 
 #[tokio::test]
