@@ -1,14 +1,13 @@
 //! Nothing is rolled where nothing that is projected changed.
 
 use controlplane::{Action, Component};
-use futures::future::try_join_all;
 use serde_json::json;
 use testkit::{
     Object, Operator, Result, Source, Workload, WorkloadKind, config_map, daemon_set, deployment,
-    policy, projected, secret, stateful_set, until,
+    policy, projected, secret, stateful_set,
 };
 
-use crate::env::{Env, Told as _};
+use crate::env::Env;
 
 /// A workload of each kind; each uses `app` and `db` in other ways.
 fn workloads(app: &Source, db: &Source) -> [Workload; 3] {
@@ -238,94 +237,4 @@ async fn when_only_metadata_changes() -> Result {
         .caught_up(&edits.iter().collect::<Vec<_>>())
         .await?;
     assert_rolls(&env, &operator, &workloads, 0).await
-}
-
-#[tokio::test]
-async fn when_a_value_is_set_back_within_settle() -> Result {
-    let env = Env::new().await?;
-    let (workloads, app, db) = shop(&env, "5s").await?;
-    let operator = env.operator(&[]).await?;
-    operator.all_in_sync(workloads.len()).await?;
-
-    let edits = [
-        env.set(&app, "a", "2").await?,
-        env.set(&db, "password", "2").await?,
-    ];
-    operator.seen(&[&edits[0], &edits[1]]).await?;
-    // It was noticed, and put off.
-    for workload in &workloads {
-        operator.decided(workload, "Settling").await?;
-    }
-    let edits = [
-        env.set(&app, "a", "1").await?,
-        env.set(&db, "password", "1").await?,
-    ];
-    operator.caught_up(&[&edits[0], &edits[1]]).await?;
-    assert_rolls(&env, &operator, &workloads, 0).await
-}
-
-#[tokio::test]
-async fn when_everything_is_created_at_once_in_any_order() -> Result {
-    const ORDERS: [[usize; 3]; 6] = [
-        [0, 1, 2],
-        [0, 2, 1],
-        [1, 0, 2],
-        [1, 2, 0],
-        [2, 0, 1],
-        [2, 1, 0],
-    ];
-    let env = Env::new().await?;
-    let operator = env.operator(&[]).await?;
-
-    let mut sets = Vec::new();
-    for (number, order) in ORDERS.into_iter().enumerate() {
-        for kind in WorkloadKind::ALL {
-            let name = format!("{}-{number}", kind.as_str().to_lowercase());
-            let app = config_map(&format!("app-{name}")).data("a", "1");
-            let db = secret(&format!("db-{name}")).data("password", "1");
-            // No kubelet starts a container before what it requires is there; kwok does.
-            let workload = Workload::new(kind, &name)
-                .held()
-                .uses(projected(&[&app, &db]))
-                .uses(db.env("PASSWORD", "password"));
-            sets.push((order, workload, app, db));
-        }
-    }
-    let create = |(order, workload, app, db): &([usize; 3], Workload, Source, Source)| {
-        let (order, objects): (_, [Box<dyn Object>; 3]) = (
-            *order,
-            [
-                Box::new(workload.clone()),
-                Box::new(app.clone()),
-                Box::new(db.clone()),
-            ],
-        );
-        let (env, workload) = (&env, workload.clone());
-        async move {
-            for which in order {
-                env.create(&*objects[which]).await?;
-            }
-            env.release(&workload).await
-        }
-    };
-    let (first, second) = sets.split_at(sets.len() / 2);
-    try_join_all(first.iter().map(create)).await?;
-    env.create(&policy("fast").fast()).await?;
-    try_join_all(second.iter().map(create)).await?;
-
-    let workloads: Vec<Workload> = sets
-        .iter()
-        .map(|(_, workload, ..)| workload.clone())
-        .collect();
-    assert_rolls(&env, &operator, &workloads, 0).await?;
-    for workload in &workloads {
-        until("its Projection", Some(0), async || {
-            let projection = env.projection(workload).await?;
-            Ok(projection
-                .and_then(|p| p.status)
-                .map(|status| status.pods.stale))
-        })
-        .await?;
-    }
-    Ok(())
 }
