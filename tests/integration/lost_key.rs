@@ -2,14 +2,13 @@
 //! unknown. What is as it was stays known; of the rest nothing can be told, which is
 //! said, and for which nothing rolls.
 
-use anyhow::{Context as _, ensure};
-use serde_json::{Value, json};
+use anyhow::ensure;
 use testkit::{
     Object as _, Operator, Result, Source, Workload, config_map, deployment, eventually, object,
     policy, secret, stateful_set,
 };
 
-use crate::env::{Env, projection_of};
+use crate::env::Env;
 use crate::pods::{assert_unknown, counts, next_second};
 
 const KEY: &str = "projsync-digest-key";
@@ -113,80 +112,4 @@ async fn a_lost_key_rolls_nothing() -> Result {
     scene.assert_lost().await?;
     ensure!(scene.env.home.exists(&key).await?);
     Ok(())
-}
-
-#[tokio::test]
-async fn a_key_lost_meanwhile_is_not_missed_before_the_next_start() -> Result {
-    let mut scene = Scene::new().await?;
-    scene.operator.start().await?;
-    scene.settled([0, 1, 1], [0, 0, 0]).await?;
-    scene.env.home.delete(&object("v1", "Secret", KEY)).await?;
-    scene.env.set(&scene.db, "a", "3").await?;
-    scene.settled([0, 2, 2], [0, 0, 0]).await?;
-    // Nothing else has changed, so everything stays known.
-    scene.operator.restart().await?;
-    scene.settled([0, 2, 2], [0, 0, 0]).await?;
-    scene.env.set(&scene.db, "a", "4").await?;
-    scene.settled([0, 3, 3], [0, 0, 0]).await
-}
-
-#[tokio::test]
-async fn a_key_that_is_none_is_refused_until_it_is_deleted() -> Result {
-    let mut scene = Scene::new().await?;
-    let key = object("v1", "Secret", KEY);
-    scene.env.home.delete(&key).await?;
-    let mut broken = key.clone();
-    broken["data"] = json!({"key": "dG9vIHNob3J0"});
-    scene.env.home.create(&broken).await?;
-    scene.operator.spawn()?;
-    eventually("the operator says why it ends", async || {
-        Ok(scene
-            .operator
-            .log()?
-            .contains("has no key of 32 bytes")
-            .then_some(()))
-    })
-    .await?;
-    ensure!(
-        scene.operator.ready().await.is_err(),
-        "it runs with a broken key"
-    );
-    scene.operator.kill()?;
-    scene.env.home.delete(&key).await?;
-    scene.operator.start().await?;
-    scene.settled([0, 1, 1], [0, 0, 0]).await
-}
-
-#[tokio::test]
-async fn a_digest_of_an_unknown_format_rolls_nothing() -> Result {
-    let mut scene = Scene::new().await?;
-    for workload in [&scene.changed, &scene.same, &scene.both] {
-        let projection = projection_of(workload)?;
-        let stored = scene.env.get(&projection).await?;
-        let mut status = stored["status"].clone();
-        let references = status["references"].as_array_mut().context("none")?;
-        for entry in references
-            .iter_mut()
-            .filter_map(|reference| reference["timeline"].as_array_mut())
-            .flatten()
-        {
-            let digest = entry["digest"].as_str().context("no digest")?;
-            entry["digest"] = format!("v9.{}", digest.trim_start_matches("v1.")).into();
-        }
-        let digests = status.pointer_mut("/lastInSync/digests");
-        for digest in digests
-            .and_then(Value::as_object_mut)
-            .into_iter()
-            .flat_map(|digests| digests.values_mut())
-        {
-            *digest = Value::from("v9.of.another.time");
-        }
-        scene
-            .env
-            .merge(&projection, json!({"status": status}))
-            .await?;
-    }
-    next_second().await?;
-    scene.env.set(&scene.app, "a", "2").await?;
-    scene.assert_lost().await
 }

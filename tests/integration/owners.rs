@@ -43,11 +43,11 @@ async fn contested(env: &Env, operator: &Operator, web: &Workload, rolls: usize)
     env.assert_only(&[(web, rolls)]).await
 }
 
-/// `web` keeps its Pods whatever the template says, so that each removal leaves
-/// them outdated.
-async fn contest(web: Workload) -> Result {
+#[tokio::test]
+async fn a_workload_whose_revision_keeps_going_is_contested() -> Result {
     let (env, app) = (Env::new().await?, config_map("app").data("a", "1"));
-    let web = web.uses(app.volume());
+    // New Pods never get ready, so that each removal leaves the old ones outdated.
+    let web = deployment("web").ready_after("24h").uses(app.volume());
     env.create_all(&[&policy("fast").fast(), &app, &web])
         .await?;
     eventually("a Pod", async || {
@@ -104,23 +104,6 @@ async fn contest(web: Workload) -> Result {
     .await?;
     operator.acted(&[]).await?;
     env.assert_only(&[(&web, 4)]).await
-}
-
-#[tokio::test]
-async fn a_deployment_whose_revision_keeps_going_is_contested() -> Result {
-    // New Pods never get ready.
-    contest(deployment("web").ready_after("24h")).await
-}
-
-#[tokio::test]
-async fn a_stateful_set_whose_revision_keeps_going_is_contested() -> Result {
-    let strategy = json!({"type": "OnDelete"});
-    contest(
-        stateful_set("web")
-            .ready_after("24h")
-            .with("updateStrategy", strategy),
-    )
-    .await
 }
 
 /// How an owner writes a manifest again.

@@ -2,21 +2,16 @@
 
 use anyhow::ensure;
 use serde_json::json;
-use testkit::{
-    Object, Result, Workload, WorkloadKind, config_map, deployment, eventually, object, policy,
-    until,
-};
+use testkit::{Object, Result, config_map, deployment, eventually, object, policy, until};
 
 use crate::env::{Env, Told as _};
 
-/// A workload of each kind goes in the middle of its roll, and comes again.
-async fn goes_in_the_middle(kind: WorkloadKind) -> Result {
+#[tokio::test]
+async fn a_workload_deleted_in_its_roll_and_made_again() -> Result {
     let env = Env::new().await?;
     let app = config_map("app").data("a", "1");
     // Its Pods take their time to become ready, so that a roll has a middle.
-    let web = Workload::new(kind, "web")
-        .uses(app.volume())
-        .ready_after("2s");
+    let web = deployment("web").uses(app.volume()).ready_after("2s");
     let bystander = deployment("bystander").uses(app.volume());
     env.create_all(&[&policy("fast").fast(), &app, &web, &bystander])
         .await?;
@@ -71,43 +66,6 @@ async fn goes_in_the_middle(kind: WorkloadKind) -> Result {
     operator.restart().await?;
     operator.all_in_sync(2).await?;
     env.assert_only(&[(&web, 2), (&bystander, 2)]).await
-}
-
-#[tokio::test]
-async fn a_deployment_deleted_in_its_roll_and_made_again() -> Result {
-    goes_in_the_middle(WorkloadKind::Deployment).await
-}
-
-#[tokio::test]
-async fn a_stateful_set_deleted_in_its_roll_and_made_again() -> Result {
-    goes_in_the_middle(WorkloadKind::StatefulSet).await
-}
-
-#[tokio::test]
-async fn a_daemon_set_deleted_in_its_roll_and_made_again() -> Result {
-    goes_in_the_middle(WorkloadKind::DaemonSet).await
-}
-
-/// Deleted and made again in one breath, while a change of it waits: what was
-/// meant for the old one never reaches the new one.
-#[tokio::test]
-async fn a_workload_replaced_while_it_settles() -> Result {
-    let env = Env::new().await?;
-    let app = config_map("app").data("a", "1");
-    let web = deployment("web").uses(app.volume());
-    let slow = policy("slow").settle("3s").min_interval("0s");
-    env.create_all(&[&slow, &app, &web]).await?;
-    env.rolled_out(&web).await?;
-    let operator = env.operator(&[]).await?;
-    operator.decided(&web, "InSync").await?;
-    env.set(&app, "a", "2").await?;
-    operator.decided(&web, "Settling").await?;
-    env.delete(&web).await?;
-    let made = env.create(&web).await?;
-    env.rolled_out(&web).await?;
-    operator.caught_up(&[&made]).await?;
-    operator.decided(&web, "InSync").await?;
-    env.assert_only(&[]).await
 }
 
 /// One namespace goes, with objects that stay for a while. The other goes on.
