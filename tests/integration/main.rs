@@ -22,7 +22,6 @@ mod rbac;
 mod replicas;
 mod secrecy;
 mod soak;
-mod starts;
 mod tenants;
 mod updates;
 mod uses;
