@@ -10,10 +10,7 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use projsync::api::conditions::STATE_KNOWN;
 use projsync::api::projection::State;
-use testkit::{
-    Operator, Policy, Result, Source, Workload, config_map, deployment, eventually, object, policy,
-    until,
-};
+use testkit::{Operator, Policy, Result, Workload, eventually, object, policy, until};
 
 use crate::env::{Env, Told as _};
 
@@ -83,17 +80,6 @@ pub(crate) async fn next_second() -> Result {
 
 fn observed_policy() -> Policy {
     policy("look").fast().observe()
-}
-
-/// A ConfigMap, a Deployment that has it in its environment, and an operator.
-async fn observed(env: &Env, replicas: u32) -> Result<(Source, Workload, Operator)> {
-    let app = config_map("app").data("a", "0").data("b", "0");
-    let web = deployment("web").replicas(replicas).uses(app.env("A", "a"));
-    env.create_all(&[&observed_policy(), &app, &web]).await?;
-    env.rolled_out(&web).await?;
-    let operator = env.operator(&[]).await?;
-    counts(env, &operator, &web, (u64::from(replicas), 0, 0)).await?;
-    Ok((app, web, operator))
 }
 
 /// Waits until the Projection tells of so many Pods of which it can't be told.
