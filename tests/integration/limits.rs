@@ -113,7 +113,7 @@ async fn a_thousand_keys() -> Result {
     for workload in workloads {
         env.rolled_out(workload).await?;
     }
-    let mut operator = env.operator(&[]).await?;
+    let operator = env.operator(&[]).await?;
     operator.all_in_sync(2).await?;
     edit_rolls_once(&env, &operator, &many, "key-500", "2", &workloads).await?;
     // Of so many keys only the first are told apart: of the others the source is named.
@@ -123,22 +123,7 @@ async fn a_thousand_keys() -> Result {
     let projection = env.projection(&all).await?.context("no Projection")?;
     let size = serde_json::to_vec(&projection)?.len();
     ensure!(size < 64 << 10, "a Projection of {size} bytes");
-
-    operator.restart().await?;
-    operator.all_in_sync(2).await?;
-    let edits = [
-        env.set(&many, "key-001", "2").await?,
-        env.set(&many, "key-999", "2").await?,
-    ];
-    until("it rolls", true, async || Ok(env.roll_count(&all)? >= 2)).await?;
-    env.rolled_out(&all).await?;
-    operator.caught_up(&edits.each_ref()).await?;
-    operator.all_in_sync(2).await?;
-    names(&env, &all, "ConfigMap/many: key-001 changed").await?;
-    let rolls = env.roll_count(&all)?;
-    ensure!((2..=3).contains(&rolls), "{rolls} rolls");
-    env.assert_started_after(&all, &edits[1]).await?;
-    env.assert_only(&[(&all, rolls), (&one, 1)]).await
+    Ok(())
 }
 
 /// Waits for the Event of a roll that says so.

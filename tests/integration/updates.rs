@@ -230,41 +230,6 @@ async fn the_pods_that_a_partition_keeps_are_reported() -> Result {
     scene.ends(2, &last).await
 }
 
-fn ordered() -> Workload {
-    stateful_set("web")
-        .replicas(2)
-        .with("podManagementPolicy", json!("OrderedReady"))
-}
-
-#[tokio::test]
-async fn a_stateful_set_that_waits_for_a_failing_pod_is_blocked() -> Result {
-    let scene = Scene::by_hand(ordered(), 2).await?;
-    let (env, web) = (&scene.env, &scene.web);
-    let before = uids(env, web).await?;
-    scene.set("bad").await?;
-    let (name, second) = new_pod(env, web, &before).await?;
-    assert_eq!(name, "web-1");
-    set_status(env, "web-1", crashing()).await?;
-    scene.held("Blocked", &["web-0"]).await?;
-    scene.names("web-1").await?;
-    scene.rolled(1).await?;
-
-    // The fix is patched in at once; that Pod has to go before it moves.
-    let fix = scene.set("good").await?;
-    scene.held("Blocked", &["web-0", "web-1"]).await?;
-    scene.names("web-1").await?;
-    scene.rolled(2).await?;
-    let mut seen = [before, vec![second]].concat();
-    env.delete(&object("v1", "Pod", "web-1")).await?;
-    for name in ["web-1", "web-0"] {
-        let (new, uid) = new_pod(env, web, &seen).await?;
-        assert_eq!(new, name);
-        seen.push(uid);
-        set_status(env, name, running("2020-01-01T00:00:00Z")).await?;
-    }
-    scene.ends(2, &fix).await
-}
-
 #[tokio::test]
 async fn the_fix_of_a_deployment_that_fails_does_not_wait_for_it() -> Result {
     let web = deployment("web").with("progressDeadlineSeconds", json!(2));

@@ -1,45 +1,10 @@
 //! The Projection is the memory: without it nothing rolls that can't be told.
 
-use anyhow::Context as _;
-use testkit::{Result, config_map, deployment, eventually, policy};
+use testkit::{Result, config_map, deployment, policy};
 
 use super::assert_found;
-use crate::env::{Env, Told as _, projection_of};
+use crate::env::{Env, projection_of};
 use crate::pods::{assert_unknown, counts, next_second};
-
-#[tokio::test]
-async fn a_projection_deleted_meanwhile_is_written_again_as_it_was() -> Result {
-    let env = Env::new().await?;
-    env.create(&policy("fast").fast()).await?;
-    let app = config_map("app").data("a", "1").data("b", "1");
-    let web = deployment("web")
-        .replicas(2)
-        .uses(app.volume().items(&["a"]));
-    env.create_all(&[&app, &web]).await?;
-    env.rolled_out(&web).await?;
-    let mut operator = env.operator(&[]).await?;
-    operator.all_in_sync(1).await?;
-    env.set(&app, "a", "2").await?;
-    assert_found(&env, &operator, &[(&web, 1)]).await?;
-    // Younger than the Pods, so that without memory they could not be told.
-    next_second().await?;
-    let edit = env.set(&app, "b", "2").await?;
-    operator.caught_up(&[&edit]).await?;
-    let before = env.projection(&web).await?.context("no Projection")?;
-    let before = before.status.context("no status")?;
-
-    env.delete(&projection_of(&web)?).await?;
-    let again = eventually("it is written again", async || env.projection(&web).await).await?;
-    let again = again.status.context("no status")?;
-    assert_eq!(again.rolls, before.rolls);
-    assert_eq!(again.references[0].timeline, before.references[0].timeline);
-    assert_eq!(again.pods, before.pods);
-    env.assert_only(&[(&web, 1)]).await?;
-
-    operator.restart().await?;
-    assert_found(&env, &operator, &[(&web, 1)]).await?;
-    counts(&env, &operator, &web, (2, 0, 0)).await
-}
 
 #[tokio::test]
 async fn a_projection_deleted_during_downtime_leaves_pods_unknown() -> Result {
