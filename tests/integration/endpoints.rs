@@ -1,23 +1,18 @@
 //! What the operator says of itself, and what it does when the API server falls silent.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use controlplane::{Action, Component};
-use projsync::telemetry::metrics::descriptions;
 use testkit::{
-    Operator, Result, Source, Workload, config_map, deployment, eventually, policy, secret, until,
+    Operator, Result, Source, Workload, config_map, deployment, eventually, output, policy, secret,
+    until,
 };
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::env::Env;
 use crate::proxy::{Act, Proxy};
-
-/// Labels that a metric may have: none of them can hold a name.
-const LABELS: [&str; 8] = [
-    "kind", "reason", "outcome", "state", "queue", "verb", "code", "version",
-];
 
 async fn make(env: &Env) -> Result<(Source, Workload)> {
     let app = config_map("app-with-a-name").data("key-with-a-name", "1");
@@ -137,7 +132,7 @@ async fn stops_while_it_waits_for_the_api_server() -> Result {
 }
 
 #[tokio::test]
-async fn metrics_are_those_of_the_documentation_and_name_nothing() -> Result {
+async fn metrics_count_and_name_nothing() -> Result {
     let env = Env::new().await?;
     let (app, web) = make(&env).await?;
     let db = secret("db-with-a-name").data("a", "1");
@@ -158,38 +153,6 @@ async fn metrics_are_those_of_the_documentation_and_name_nothing() -> Result {
     .await?;
 
     let text = operator.metrics().await?;
-    let known = descriptions();
-    for metric in &known {
-        let family = metric
-            .name
-            .trim_end_matches("_total")
-            .trim_end_matches("_info");
-        ensure!(
-            text.contains(&format!("# TYPE {family} {}", metric.kind)),
-            "{metric:?}: {text}"
-        );
-        let sampled = text.lines().any(|line| line.starts_with(&metric.name));
-        ensure!(sampled, "{metric:?}: {text}");
-    }
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let name = line.split(['{', ' ']).next().unwrap_or_default();
-        let known = known.iter().any(|metric| {
-            [&metric.name, &format!("{}_bucket", metric.name)].contains(&&name.to_owned())
-                || [
-                    format!("{}_sum", metric.name),
-                    format!("{}_count", metric.name),
-                ]
-                .contains(&name.to_owned())
-        });
-        ensure!(known, "not in the documentation: {line}");
-        let labels = line
-            .split_once('{')
-            .and_then(|(_, rest)| rest.split_once('}'));
-        for label in labels.iter().flat_map(|(labels, _)| labels.split(',')) {
-            let label = label.split('=').next().unwrap_or_default();
-            ensure!(LABELS.contains(&label) || label == "le", "{line}");
-        }
-    }
     ensure!(
         !text.contains("with-a-name") && !text.contains(&env.namespace),
         "{text}"
@@ -219,21 +182,16 @@ async fn metrics_are_those_of_the_documentation_and_name_nothing() -> Result {
 
 #[tokio::test]
 async fn debug_endpoints_are_for_this_machine_only() -> Result {
-    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:6060", ":6060"] {
-        let output = tokio::task::spawn_blocking(move || {
-            Command::new(env!("CARGO_BIN_EXE_projsync"))
-                .args(["run", "--kubeconfig=/nonexistent"])
-                .arg(format!("--debug-bind-address={address}"))
-                .output()
-        })
-        .await??;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(!output.status.success(), "{address} was taken");
-        ensure!(said.contains("not a loopback address"), "{address}: {said}");
-    }
+    let mut public = Command::new(env!("CARGO_BIN_EXE_projsync"));
+    public.args([
+        "run",
+        "--kubeconfig=/nonexistent",
+        "--debug-bind-address=0.0.0.0:0",
+    ]);
+    let refused = output(&mut public, "").await.unwrap_err().to_string();
+    ensure!(refused.contains("not a loopback address"), "{refused}");
     let env = Env::new().await?;
     let operator = env.operator(&[]).await?;
-    // Not on the public port either.
     for path in ["/debug/index", "/debug/queues", "/debug"] {
         ensure!(operator.probe(path).await?.0 == 404, "{path} is public");
         ensure!(
@@ -242,42 +200,6 @@ async fn debug_endpoints_are_for_this_machine_only() -> Result {
         );
     }
     Ok(())
-}
-
-#[tokio::test]
-async fn says_so_when_the_api_server_is_down_and_goes_on_after() -> Result {
-    let env = Env::own().await?;
-    let (app, web) = make(&env).await?;
-    let mut operator = env.operator(&[]).await?;
-    operator.decided(&web, "InSync").await?;
-
-    env.cluster
-        .tell(Action::Stop, Component::KubeApiserver)
-        .await?;
-    let text = readiness(&operator, 503).await?;
-    ensure!(text.contains("[-]watch/"), "{text}");
-    ensure!(
-        operator.probe("/livez").await?.0 == 200,
-        "a restart would not help"
-    );
-    until("it does not lead", Some(0.0), async || {
-        operator.sample("projsync_leader").await
-    })
-    .await?;
-
-    env.cluster
-        .tell(Action::Start, Component::KubeApiserver)
-        .await?;
-    let edit = env.set(&app, "key-with-a-name", "2").await?;
-    env.rolls(&web, 1).await?;
-    operator.caught_up(&[&edit]).await?;
-    readiness(&operator, 200).await?;
-    env.rolled_out(&web).await?;
-    operator.decided(&web, "InSync").await?;
-    // (An API server that has just started refuses what it allows later.)
-    let rolls: Vec<_> = env.roll_counts()?.into_iter().collect();
-    ensure!(rolls == [(env.key(&web), 1)], "{rolls:?}");
-    operator.stop().await
 }
 
 #[tokio::test]
