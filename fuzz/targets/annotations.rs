@@ -1,8 +1,7 @@
 //! A workload, as JSON, with whatever annotations and labels → whether it is managed.
 
-use k8s_openapi::api::apps::v1::Deployment;
 use kube::Resource as _;
-use projsync::cluster::views::View;
+use projsync::cluster::views::{AnyWorkload, View};
 use projsync::core::history::record::base_of;
 use projsync::core::policy::{Candidate, Policies, Selected};
 use projsync::kinds::WorkloadKind;
@@ -14,11 +13,12 @@ pub fn run(input: &[u8]) {
     let Ok(json) = serde_json::from_slice::<Value>(input) else {
         return;
     };
-    let view: View<Deployment> = serde_json::from_value(json.clone()).unwrap();
+    let view: View<AnyWorkload> = serde_json::from_value(json.clone()).unwrap();
     let _ = view.meta().name.as_deref();
-    let Ok(workload) = view.object else {
+    let Ok(view) = view.object else {
         return;
     };
+    let workload = view.of(WorkloadKind::DEPLOYMENT);
     if let Some(revision) = &workload.template.revision {
         assert!(revision.starts_with(base_of(revision)));
     }

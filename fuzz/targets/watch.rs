@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1::{
-    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
-};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret};
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use projsync::api::policy::SyncPolicy;
-use projsync::cluster::views::{Key, Slim, View};
+use projsync::cluster::views::{AnySource, AnyWorkload, Key, Slim, View};
 use projsync::core::index::{Index, Seen};
 use projsync::core::policy::{CompiledPolicy, PolicyId};
 use projsync::core::time::Mono;
@@ -65,15 +63,16 @@ fn version(object: &Value) -> (String, String, Option<u64>) {
 
 /// Takes in an object or its deletion. Returns which, if it can be used.
 fn take_in(index: &mut Index, object: &Value, deleted: bool) -> Option<(String, Key)> {
-    use SourceKind as S;
-    use WorkloadKind as W;
     let kind = object["kind"].as_str()?;
+    if let Some(kind) = SourceKind::all().find(|known| known.as_str() == kind) {
+        let key = source(index, kind, object, deleted)?;
+        return Some((kind.to_string(), key));
+    }
+    if let Some(kind) = WorkloadKind::all().find(|known| known.as_str() == kind) {
+        let key = workload(index, kind, object, deleted)?;
+        return Some((kind.to_string(), key));
+    }
     let key = match kind {
-        "ConfigMap" => source::<ConfigMap>(index, S::CONFIG_MAP, object, deleted),
-        "Secret" => source::<Secret>(index, S::SECRET, object, deleted),
-        "Deployment" => workload::<Deployment>(index, W::DEPLOYMENT, object, deleted),
-        "StatefulSet" => workload::<StatefulSet>(index, W::STATEFUL_SET, object, deleted),
-        "DaemonSet" => workload::<DaemonSet>(index, W::DAEMON_SET, object, deleted),
         "ReplicaSet" => {
             let (key, set) = view::<ReplicaSet>(object)?;
             match set.filter(|_| !deleted) {
@@ -128,13 +127,8 @@ fn view<K: Slim>(object: &Value) -> Option<(Key, K::Object)> {
     Some((Key::of(&view), view.object.ok()?))
 }
 
-fn source<K: Slim<Object = projsync::core::object::source::SourceMeta>>(
-    index: &mut Index,
-    kind: SourceKind,
-    object: &Value,
-    deleted: bool,
-) -> Option<Key> {
-    let (key, meta) = view::<K>(object)?;
+fn source(index: &mut Index, kind: SourceKind, object: &Value, deleted: bool) -> Option<Key> {
+    let (key, meta) = view::<AnySource>(object)?;
     let id = SourceId::new(kind, key.namespace.clone(), key.name.clone());
     let seen = Seen {
         live: true,
@@ -147,17 +141,12 @@ fn source<K: Slim<Object = projsync::core::object::source::SourceMeta>>(
     Some(key)
 }
 
-fn workload<K: Slim<Object = projsync::core::object::workload::Workload>>(
-    index: &mut Index,
-    kind: WorkloadKind,
-    object: &Value,
-    deleted: bool,
-) -> Option<Key> {
-    let (key, workload) = view::<K>(object)?;
+fn workload(index: &mut Index, kind: WorkloadKind, object: &Value, deleted: bool) -> Option<Key> {
+    let (key, view) = view::<AnyWorkload>(object)?;
     let id = WorkloadId::new(kind, key.namespace.clone(), key.name.clone());
     match deleted {
         true => index.delete_workload(&id),
-        false => index.apply_workload(&id, workload),
+        false => index.apply_workload(&id, view.of(kind)),
     };
     Some(key)
 }

@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use k8s_openapi::api::apps::v1::{
-    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
-};
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::core::{DeserializeGuard, ObjectList, Request, Selector};
@@ -18,8 +16,7 @@ use serde::de::DeserializeOwned;
 use super::connect::{ClusterError, Connection, is_forbidden, is_not_found};
 use crate::api::Projection;
 use crate::api::names::projection_name;
-use crate::cluster::views::{Shown, Slim};
-use crate::core::object::workload;
+use crate::cluster::views::{AnyWorkload, Shown, Slim};
 use crate::kinds::{Pods, WorkloadKind};
 use crate::report::name::WorkloadName;
 use crate::report::objects::{Objects, Workload};
@@ -37,25 +34,9 @@ pub struct Fetch<'a> {
     pub notes: Vec<String>,
 }
 
-/// Code with the API type of a kind of workload.
-macro_rules! of_kind {
-    ($kind:expr, $api:ident => $code:expr) => {
-        match $kind.pods {
-            Pods::ReplicaSets => {
-                type $api = Deployment;
-                $code
-            }
-            Pods::UpdateRevision => {
-                type $api = StatefulSet;
-                $code
-            }
-            Pods::NewestRevision => {
-                type $api = DaemonSet;
-                $code
-            }
-        }
-    };
-}
+/// A request for a list, of whole objects or of their metadata.
+type ListRequest =
+    fn(&Request, &ListParams) -> Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 impl<'a> Fetch<'a> {
     /// Makes a reader of the connection's namespace, or (`all`) of every namespace.
@@ -74,8 +55,9 @@ impl<'a> Fetch<'a> {
     /// If they can't be read, since nothing can be reported without them.
     pub async fn projections(&mut self) -> Result<Vec<Projection>, ClusterError> {
         type Guarded = DeserializeGuard<Projection>;
+        let path = Projection::url_path(&(), self.scope());
         match self
-            .pages::<Projection, Guarded>(ListParams::default())
+            .pages::<Guarded>(path, Request::list, ListParams::default())
             .await
         {
             Ok(all) => Ok(all
@@ -125,13 +107,14 @@ impl<'a> Fetch<'a> {
     /// If they can't be read, since nothing can be selected then.
     pub async fn labelled(&self, labels: &str) -> Result<BTreeSet<String>, ClusterError> {
         let mut uids = BTreeSet::new();
-        for kind in WorkloadKind::all() {
-            of_kind!(kind, K => {
-                type Metadata = PartialObjectMeta<K>;
-                let listed = self.pages::<Metadata, Metadata>(ListParams::default().labels(labels));
-                let listed = listed.await.map_err(|error| self.error(&K::plural(&()), &error))?;
-                uids.extend(listed.into_iter().filter_map(|object| object.metadata.uid));
-            });
+        for api in WorkloadKind::all().map(WorkloadKind::api) {
+            let params = ListParams::default().labels(labels);
+            let path = api.path(self.scope());
+            let listed = self.pages::<PartialObjectMeta>(path, Request::list_metadata, params);
+            let listed = listed
+                .await
+                .map_err(|error| self.error(api.plural, &error))?;
+            uids.extend(listed.into_iter().filter_map(|object| object.metadata.uid));
         }
         Ok(uids)
     }
@@ -155,14 +138,14 @@ impl<'a> Fetch<'a> {
         let mut projections: BTreeMap<_, _> = projections.collect();
         for kind in WorkloadKind::all() {
             const WITHOUT: &str = "only what their Projections say is shown";
-            let seen = of_kind!(kind, K => self.list::<K>(None, WITHOUT).await?.map(|listed| {
-                for shown in listed {
-                    let name = WorkloadName::new(kind, shown.name());
-                    objects.add_workload(kind, shown, projections.remove(&name));
-                }
-            }));
-            nothing_seen &= seen.is_none();
-            let unseen = projections.extract_if(.., |name, _| seen.is_none() && name.kind == kind);
+            let listed = self.list::<AnyWorkload>(&kind, None, WITHOUT).await?;
+            let unseen = listed.is_none();
+            nothing_seen &= unseen;
+            for shown in listed.into_iter().flatten() {
+                let name = WorkloadName::new(kind, shown.name());
+                objects.add_workload(kind, shown, projections.remove(&name));
+            }
+            let unseen = projections.extract_if(.., |name, _| unseen && name.kind == kind);
             unseen.for_each(|(_, projection)| objects.add_projection(projection));
         }
         self.replica_sets(&mut objects, None).await?;
@@ -182,31 +165,29 @@ impl<'a> Fetch<'a> {
     pub async fn one(mut self, name: &WorkloadName) -> Result<(Workload, Objects), ClusterError> {
         let mut objects = Objects::new(&self.connection.namespace);
         let kind = name.kind;
-        let selector = of_kind!(kind, K => {
-            let shown = self.get::<K>(name).await?;
-            let projection = match self.projection(name).await {
-                Ok(projection) => projection,
-                Err(error) => self.without_projections(error)?.pop(),
-            };
-            match (shown, projection) {
-                (Some(shown), projection) => objects.add_workload(kind, shown, projection),
-                (None, Some(projection)) => {
-                    objects.add_projection(projection);
-                    None
-                }
-                (None, None) => {
-                    let what = format!("{name}, and there is no Projection of it to read");
-                    return Err(ClusterError::Forbidden { what });
-                }
+        let shown = self.get(name).await?;
+        let projection = match self.projection(name).await {
+            Ok(projection) => projection,
+            Err(error) => self.without_projections(error)?.pop(),
+        };
+        let selector = match (shown, projection) {
+            (Some(shown), projection) => objects.add_workload(kind, shown, projection),
+            (None, Some(projection)) => {
+                objects.add_projection(projection);
+                None
             }
-        });
+            (None, None) => {
+                let what = format!("{name}, and there is no Projection of it to read");
+                return Err(ClusterError::Forbidden { what });
+            }
+        };
         match kind.pods {
             Pods::ReplicaSets => {
                 self.replica_sets(&mut objects, selector.as_ref()).await?;
             }
             Pods::UpdateRevision | Pods::NewestRevision if objects.was_rolled() => {
                 const WITHOUT: &str = "the revision for an undo is not known";
-                let listed = self.list::<ControllerRevision>(selector.as_ref(), WITHOUT);
+                let listed = self.list::<ControllerRevision>(&(), selector.as_ref(), WITHOUT);
                 objects.add_controller_revisions(listed.await?.unwrap_or_default());
             }
             Pods::UpdateRevision | Pods::NewestRevision => {}
@@ -223,11 +204,13 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    async fn get<K>(&mut self, name: &WorkloadName) -> Result<Option<Shown<K>>, ClusterError>
-    where
-        K: Slim<Object = workload::Workload>,
-    {
-        let request = self.request::<K>().get(&name.name, &Default::default());
+    async fn get(
+        &mut self,
+        name: &WorkloadName,
+    ) -> Result<Option<Shown<AnyWorkload>>, ClusterError> {
+        let api = name.kind.api();
+        let request = Request::new(api.path(self.scope()));
+        let request = request.get(&name.name, &Default::default());
         let result = match request {
             Ok(request) => self.connection.client.request(request).await,
             Err(error) => Err(kube::Error::BuildRequest(error)),
@@ -237,11 +220,7 @@ impl<'a> Fetch<'a> {
                 what: name.to_string(),
                 namespace: self.connection.namespace.clone(),
             }),
-            result => self.seen(
-                result,
-                &K::plural(&()),
-                "only what its Projection says is shown",
-            ),
+            result => self.seen(result, api.plural, "only what its Projection says is shown"),
         }
     }
 
@@ -251,7 +230,7 @@ impl<'a> Fetch<'a> {
         selector: Option<&Selector>,
     ) -> Result<(), ClusterError> {
         const WITHOUT: &str = "it is not known which Pods belong to a Deployment";
-        let listed = self.list::<ReplicaSet>(selector, WITHOUT).await?;
+        let listed = self.list::<ReplicaSet>(&(), selector, WITHOUT).await?;
         objects.add_replica_sets(listed.unwrap_or_default());
         Ok(())
     }
@@ -263,7 +242,7 @@ impl<'a> Fetch<'a> {
     ) -> Result<(), ClusterError> {
         const WITHOUT: &str =
             "only Pods that Projections name are shown, and none that no workload owns";
-        if let Some(listed) = self.list::<Pod>(selector, WITHOUT).await? {
+        if let Some(listed) = self.list::<Pod>(&(), selector, WITHOUT).await? {
             objects.add_pods(listed);
         }
         Ok(())
@@ -272,6 +251,7 @@ impl<'a> Fetch<'a> {
     /// Lists objects of a kind, all or those selected; `None` without the right to see them.
     async fn list<K: Slim>(
         &mut self,
+        kind: &K::Kind,
         selector: Option<&Selector>,
         without: &str,
     ) -> Result<Option<Vec<Shown<K>>>, ClusterError> {
@@ -279,24 +259,28 @@ impl<'a> Fetch<'a> {
             Some(selector) => ListParams::default().labels_from(selector),
             None => ListParams::default(),
         };
-        let listed = self.pages::<K, Shown<K>>(params).await;
-        self.seen(listed, &K::plural(&()), without)
+        let api = K::api(kind);
+        let listed = self
+            .pages(api.path(self.scope()), Request::list, params)
+            .await;
+        self.seen(listed, api.plural, without)
     }
 
     /// Reads a whole list, page by page.
-    async fn pages<K, T>(&self, params: ListParams) -> kube::Result<Vec<T>>
+    async fn pages<T>(
+        &self,
+        path: String,
+        list: ListRequest,
+        params: ListParams,
+    ) -> kube::Result<Vec<T>>
     where
-        K: Resource<DynamicType = ()>,
         T: Clone + Debug + DeserializeOwned,
     {
+        let request = Request::new(path);
         let mut params = params.limit(PAGE);
         let mut items = Vec::new();
         loop {
-            let request = match K::metadata_api() {
-                true => self.request::<K>().list_metadata(&params),
-                false => self.request::<K>().list(&params),
-            };
-            let request = request.map_err(kube::Error::BuildRequest)?;
+            let request = list(&request, &params).map_err(kube::Error::BuildRequest)?;
             let page: ObjectList<T> = self.connection.client.request(request).await?;
             items.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
@@ -306,9 +290,9 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    fn request<K: Resource<DynamicType = ()>>(&self) -> Request {
-        let namespace = (!self.all).then_some(self.connection.namespace.as_str());
-        Request::new(K::url_path(&(), namespace))
+    /// The namespace to list, or none for all.
+    fn scope(&self) -> Option<&str> {
+        (!self.all).then_some(self.connection.namespace.as_str())
     }
 
     /// Notes missing Projections: without them the uses are known, but not what Pods have.

@@ -42,10 +42,16 @@ impl<R: Row> Kind<R> {
         R::ALL.iter().copied()
     }
 
+    /// The API type of the objects.
+    #[must_use]
+    pub fn api(self) -> &'static ApiType {
+        self.0.api()
+    }
+
     /// The `kind` of the objects, as the API spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        self.0.api().kind
+        self.api().kind
     }
 
     /// The kind that objects of this group and `kind` are of.

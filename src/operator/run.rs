@@ -29,7 +29,7 @@ use crate::operator::context::{Access, Context};
 use crate::operator::drain::drain;
 use crate::operator::insight::Insight;
 use crate::operator::loops::loops;
-use crate::operator::watches::Watches;
+use crate::operator::watches::{self, Watches};
 use crate::serve::http::{self, HttpOptions};
 use crate::telemetry::metrics;
 
@@ -176,10 +176,11 @@ impl Operator {
             "the clock"
         });
         // What is remembered comes first: without it every workload would be new.
+        let few = !self.options.namespaces.is_empty();
         let mut watches = self.watches();
-        watches.watch_memory();
+        watches::memory(&mut watches);
         watches.wait_for_lists().await?;
-        watches.watch_everything();
+        watches::cluster(&mut watches, few);
         watches.wait_for_lists().await?;
         self.context.start();
         info!("every watch has finished its first list");

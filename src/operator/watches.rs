@@ -1,23 +1,64 @@
-//! What is watched.
+//! What is watched: one table, and what starts its watches.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::core::{DeserializeGuard, NamespaceScope};
 use kube::{Api, Resource};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
+use crate::api::policy::{ClusterSyncPolicy, SyncPolicy};
+use crate::api::projection::Projection;
 use crate::cluster::client::pulse::PulseLayer;
-use crate::cluster::watch::{Change, Health, Options, Watch, Watched};
-use crate::kinds::{SourceKind, WorkloadKind};
+use crate::cluster::views::{AnySource, AnyWorkload, View};
+use crate::cluster::watch::{Health, Options, Watch};
+use crate::kinds::{Scope as ApiScope, SourceKind, WorkloadKind};
 use crate::operator::context::Context;
-use crate::operator::ingest::Scope;
+use crate::operator::ingest::{Ingest, Scope, ingest};
+
+/// What is done with each row of the table.
+pub(super) trait EachWatch {
+    /// A kind whose objects live in namespaces.
+    fn namespaced<K>(&mut self, kind: K::DynamicType)
+    where
+        K: Ingest + Resource<DynamicType: Clone, Scope: NamespaceScope>;
+
+    /// A kind whose objects live in the cluster. Where it is `optional`, there may be none.
+    fn cluster<K>(&mut self, kind: K::DynamicType, optional: bool)
+    where
+        K: Ingest + Resource<DynamicType: Clone>;
+}
+
+/// What is remembered of each workload: without it every one would be new.
+pub(super) fn memory(each: &mut impl EachWatch) {
+    each.namespaced::<DeserializeGuard<Projection>>(());
+}
+
+/// What is planned from. `few` says that only some namespaces are watched.
+pub(super) fn cluster(each: &mut impl EachWatch, few: bool) {
+    each.namespaced::<DeserializeGuard<SyncPolicy>>(());
+    each.cluster::<DeserializeGuard<ClusterSyncPolicy>>((), true);
+    // A few namespaces can do without: a namespaceSelector selects none of them then.
+    each.cluster::<View<Namespace>>((), few);
+    for kind in SourceKind::all() {
+        match kind.api.scope {
+            ApiScope::Namespace => each.namespaced::<View<AnySource>>(kind),
+            ApiScope::Cluster => each.cluster::<View<AnySource>>(kind, true),
+        }
+    }
+    for kind in WorkloadKind::all() {
+        each.namespaced::<View<AnyWorkload>>(kind);
+    }
+    each.namespaced::<View<ReplicaSet>>(());
+    each.namespaced::<View<ControllerRevision>>(());
+    each.namespaced::<View<Pod>>(());
+}
 
 /// Starts watches, as tasks that must not end.
 pub(super) struct Watches<'a> {
@@ -32,103 +73,54 @@ pub(super) struct Watches<'a> {
     pub(super) tasks: &'a mut JoinSet<&'static str>,
 }
 
-impl Watches<'_> {
-    /// Watches what is remembered of each workload.
-    pub(super) fn watch_memory(&mut self) {
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_projection(scope, change);
-        });
-    }
-
-    /// Watches all that is planned from.
-    pub(super) fn watch_everything(&mut self) {
-        use SourceKind as S;
-        use WorkloadKind as W;
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_policy(scope, change);
-        });
-        self.watch_cluster(true, |context: &Context, change| {
-            context.ingest_cluster_policy(change);
-        });
-        // A few namespaces can do without: a namespaceSelector selects none of them then.
-        let scopes = self.namespaces.clone();
-        self.watch_cluster(!scopes.is_empty(), move |context: &Context, change| {
-            context.ingest_namespace(&scopes, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_source::<ConfigMap>(S::CONFIG_MAP, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_source::<Secret>(S::SECRET, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<Deployment>(W::DEPLOYMENT, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<StatefulSet>(W::STATEFUL_SET, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_workload::<DaemonSet>(W::DAEMON_SET, scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_replica_set(scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_revision(scope, change);
-        });
-        self.watch_each_namespace(|context: &Context, scope, change| {
-            context.ingest_pod(scope, change);
-        });
-    }
-
-    /// Watches a namespaced kind: in each namespace that was named, else in all.
-    fn watch_each_namespace<K>(
-        &mut self,
-        ingest: impl Fn(&Context, &Scope, Change<K>) + Copy + Send + 'static,
-    ) where
-        K: Watched + Resource<Scope = NamespaceResourceScope>,
+impl EachWatch for Watches<'_> {
+    /// Watches each namespace that was named, else all.
+    fn namespaced<K>(&mut self, kind: K::DynamicType)
+    where
+        K: Ingest + Resource<DynamicType: Clone, Scope: NamespaceScope>,
     {
-        let client = self.context.cluster.watches.clone();
+        let api = self.api::<K>(&kind);
         if self.namespaces.is_empty() {
-            self.spawn_watch(Api::all(client), false, move |context, change| {
-                ingest(context, &None, change);
-            });
-            return;
+            return self.start(kind, api, Scope::default(), false);
         }
         for namespace in self.namespaces.clone() {
-            let api = Api::namespaced(client.clone(), &namespace);
-            let scope: Scope = Some(namespace.into());
-            self.spawn_watch(api, false, move |context, change| {
-                ingest(context, &scope, change);
-            });
+            let api = api.clone().constrain(&namespace);
+            self.start(kind.clone(), api, Scope::new([namespace]), false);
         }
     }
 
-    /// Watches a kind of the cluster; where it is `optional` there may be none.
-    fn watch_cluster<K: Watched>(
-        &mut self,
-        optional: bool,
-        ingest: impl Fn(&Context, Change<K>) + Send + 'static,
-    ) {
-        let client = self.context.cluster.watches.clone();
-        self.spawn_watch(Api::all(client), optional, ingest);
+    fn cluster<K>(&mut self, kind: K::DynamicType, optional: bool)
+    where
+        K: Ingest + Resource<DynamicType: Clone>,
+    {
+        let api = self.api(&kind);
+        self.start::<K>(kind, api, Scope::new(self.namespaces), optional);
+    }
+}
+
+impl Watches<'_> {
+    fn api<K: Ingest>(&self, kind: &K::DynamicType) -> Api<K> {
+        Api::all_with(self.context.cluster.watches.clone(), kind)
     }
 
-    fn spawn_watch<K: Watched>(
+    fn start<K: Ingest>(
         &mut self,
+        kind: K::DynamicType,
         api: Api<K>,
+        scope: Scope,
         optional: bool,
-        ingest: impl Fn(&Context, Change<K>) + Send + 'static,
     ) {
         let options = Options {
             optional,
             ..self.options
         };
-        let watch = Watch::new(api, self.pulses, options);
+        let watch = Watch::new(K::kind_name(&kind), api, self.pulses, options);
         self.healths.lock().push(watch.health());
         let context = self.context.clone();
         self.tasks.spawn(async move {
-            watch.run(move |change| ingest(&context, change)).await;
+            watch
+                .run(move |change| ingest(&context, &kind, &scope, change))
+                .await;
             "a watch"
         });
     }

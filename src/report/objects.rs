@@ -12,7 +12,7 @@ use super::name::{WorkloadName, lower};
 use super::uses::{SelfRefreshing, Uses};
 use crate::api::Projection;
 use crate::api::projection::{PodState, ProjectionStatus, ReferenceRecord};
-use crate::cluster::views::{Bad, Life, Shown, Slim};
+use crate::cluster::views::{AnyWorkload, Bad, Life, Shown};
 use crate::core::index::Index;
 use crate::core::object::{pod, workload};
 use crate::kinds::{WorkloadId, WorkloadKind};
@@ -99,13 +99,14 @@ impl Objects {
     }
 
     /// Adds a workload with its Projection, if any, and returns the selector of its Pods.
-    pub fn add_workload<K: Slim<Object = workload::Workload>>(
+    pub fn add_workload(
         &mut self,
         kind: WorkloadKind,
-        shown: Shown<K>,
+        shown: Shown<AnyWorkload>,
         projection: Option<Projection>,
     ) -> Option<Selector> {
-        let (name, object, details) = self.usable(shown.open())?;
+        let (name, view, details) = self.usable(shown.open(&kind))?;
+        let object = view.of(kind);
         let id = WorkloadId::new(kind, self.namespace.clone(), name.clone());
         self.index.apply_workload(&id, object.clone());
         self.workloads.push(Workload {
@@ -135,7 +136,7 @@ impl Objects {
     /// Adds ReplicaSets, which tie Pods to Deployments.
     pub fn add_replica_sets(&mut self, listed: Vec<Shown<ReplicaSet>>) {
         for shown in listed {
-            let Some((name, Some(set), details)) = self.usable(shown.open()) else {
+            let Some((name, Some(set), details)) = self.usable(shown.open(&())) else {
                 continue;
             };
             self.revisions
@@ -152,7 +153,7 @@ impl Objects {
     /// Adds ControllerRevisions, to which StatefulSets and DaemonSets can be undone.
     pub fn add_controller_revisions(&mut self, listed: Vec<Shown<ControllerRevision>>) {
         for shown in listed {
-            if let Some((_, Some(revision), _)) = self.usable(shown.open()) {
+            if let Some((_, Some(revision), _)) = self.usable(shown.open(&())) {
                 self.revisions
                     .extend(revision.template.map(|template| Revision {
                         number: revision.revision,
@@ -167,7 +168,7 @@ impl Objects {
     pub fn add_pods(&mut self, listed: Vec<Shown<v1::Pod>>) {
         let mut pods = self.pods.take().unwrap_or_default();
         for shown in listed {
-            let Some((name, object, details)) = self.usable(shown.open()) else {
+            let Some((name, object, details)) = self.usable(shown.open(&())) else {
                 continue;
             };
             let namespace = self.namespace.clone();

@@ -1,13 +1,12 @@
 //! Objects for the tests of reports.
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use serde_json::{Value, json};
 
 use super::objects::{Objects, Workload};
 use crate::api::Projection;
 use crate::cluster::views::{Shown, Slim};
-use crate::kinds::{Pods, WorkloadKind};
+use crate::kinds::WorkloadKind;
 
 /// Namespace `shop`, filled step by step.
 pub(super) struct Shop(pub(super) Objects);
@@ -106,17 +105,7 @@ impl Shop {
             "spec": {"template": template},
         });
         let objects = &mut self.0;
-        match kind.pods {
-            Pods::ReplicaSets => {
-                objects.add_workload(kind, shown::<Deployment>(object), projection)
-            }
-            Pods::UpdateRevision => {
-                objects.add_workload(kind, shown::<StatefulSet>(object), projection)
-            }
-            Pods::NewestRevision => {
-                objects.add_workload(kind, shown::<DaemonSet>(object), projection)
-            }
-        };
+        objects.add_workload(kind, shown(object), projection);
         self
     }
 

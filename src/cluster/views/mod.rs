@@ -22,14 +22,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use kube::Resource;
-use kube::core::ObjectMeta;
+use kube::core::{DynamicResourceScope, ObjectMeta};
 use serde::{Deserialize, Deserializer};
 
 use crate::core::lenient::{Lenient, lenient};
+use crate::kinds::ApiType;
 
 pub use intern::intern;
 pub use shown::{Details, Life, Shown};
-pub use template::template_identity;
+pub use source::AnySource;
+pub use workload::{AnyWorkload, WorkloadView};
 
 use metadata::Identity;
 
@@ -47,12 +49,17 @@ pub struct Key {
 #[error("{0}")]
 pub struct Bad(pub Cow<'static, str>);
 
-/// An API type of which a slim view is kept.
-pub trait Slim: Resource<DynamicType = ()> + Clone + fmt::Debug + Send + 'static {
+/// An API type of which a slim view is kept, or several that are viewed alike.
+pub trait Slim: Clone + fmt::Debug + Send + 'static {
+    /// Tells them apart.
+    type Kind: Send + Sync + 'static;
     /// What is kept of an object.
     type Object: Clone + fmt::Debug + Send + 'static;
     /// Whether only metadata is asked of the API server.
     const METADATA_ONLY: bool = false;
+
+    /// The API type.
+    fn api(kind: &Self::Kind) -> &'static ApiType;
 
     /// Decodes an object.
     ///
@@ -132,23 +139,23 @@ impl<'de, K: Slim> Deserialize<'de> for View<K> {
 }
 
 impl<K: Slim> Resource for View<K> {
-    type DynamicType = ();
-    type Scope = K::Scope;
+    type DynamicType = K::Kind;
+    type Scope = DynamicResourceScope;
 
-    fn kind((): &()) -> Cow<'_, str> {
-        K::kind(&())
+    fn kind(kind: &K::Kind) -> Cow<'_, str> {
+        Cow::Borrowed(K::api(kind).kind)
     }
 
-    fn group((): &()) -> Cow<'_, str> {
-        K::group(&())
+    fn group(kind: &K::Kind) -> Cow<'_, str> {
+        Cow::Borrowed(K::api(kind).group)
     }
 
-    fn version((): &()) -> Cow<'_, str> {
-        K::version(&())
+    fn version(kind: &K::Kind) -> Cow<'_, str> {
+        Cow::Borrowed(K::api(kind).version)
     }
 
-    fn plural((): &()) -> Cow<'_, str> {
-        K::plural(&())
+    fn plural(kind: &K::Kind) -> Cow<'_, str> {
+        Cow::Borrowed(K::api(kind).plural)
     }
 
     fn metadata_api() -> bool {

@@ -7,6 +7,7 @@ use serde::Deserializer;
 use super::metadata::{AllLabels, Identity, Metadata};
 use super::{Slim, View, fields};
 use crate::core::policy::Labels;
+use crate::kinds::{ApiType, NAMESPACE};
 
 fields! {
     /// `Namespace`.
@@ -22,9 +23,14 @@ impl super::Fields for NamespaceFields {
 }
 
 impl Slim for Namespace {
+    type Kind = ();
     /// Its labels.
     type Object = Labels;
     const METADATA_ONLY: bool = true;
+
+    fn api((): &()) -> &'static ApiType {
+        &NAMESPACE
+    }
 
     fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
         View::decode(decoder, |fields: NamespaceFields| {

@@ -12,6 +12,7 @@ use super::{Bad, Slim, View, fields};
 use crate::core::object::pod::{Container, ContainerStart, Pod, Start};
 use crate::core::project::pod_spec::PodSpec;
 use crate::core::time::ServerTime;
+use crate::kinds::{ApiType, POD};
 
 fields! {
     /// `Pod`.
@@ -161,9 +162,14 @@ impl super::Fields for PodFields {
 }
 
 impl Slim for v1::Pod {
+    type Kind = ();
     /// The resourceVersion of its start and those at which container starts were shown
     /// are for whoever saw the event to fill in.
     type Object = Pod;
+
+    fn api((): &()) -> &'static ApiType {
+        &POD
+    }
 
     fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
         View::decode(decoder, pod)

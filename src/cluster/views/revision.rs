@@ -9,6 +9,7 @@ use super::metadata::{Identity, Metadata, RevisionLabel};
 use super::template::TemplateJson;
 use super::{Bad, Slim, View, fields};
 use crate::core::object::workload;
+use crate::kinds::{ApiType, CONTROLLER_REVISION, REPLICA_SET};
 
 fields! {
     /// `ReplicaSet`.
@@ -49,8 +50,13 @@ impl super::Fields for ControllerRevisionFields {
 }
 
 impl Slim for ReplicaSet {
+    type Kind = ();
     /// `None` where nothing controls it: its Pods are of no workload.
     type Object = Option<workload::ReplicaSet>;
+
+    fn api((): &()) -> &'static ApiType {
+        &REPLICA_SET
+    }
 
     fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
         View::decode(decoder, replica_set)
@@ -69,8 +75,13 @@ fn replica_set(mut fields: ReplicaSetFields) -> Result<Option<workload::ReplicaS
 }
 
 impl Slim for ControllerRevision {
+    type Kind = ();
     /// `None` where nothing controls it or its Pods carry no hash of it.
     type Object = Option<workload::ControllerRevision>;
+
+    fn api((): &()) -> &'static ApiType {
+        &CONTROLLER_REVISION
+    }
 
     fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
         View::decode(decoder, |fields: ControllerRevisionFields| {

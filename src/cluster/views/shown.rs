@@ -55,11 +55,11 @@ impl<K: Slim> Shown<K> {
     ///
     /// # Errors
     /// Where the object isn't as the API defines it.
-    pub fn open(self) -> Result<(Arc<str>, K::Object, Details), Bad> {
+    pub fn open(self, kind: &K::Kind) -> Result<(Arc<str>, K::Object, Details), Bad> {
         let name: Arc<str> = self.name().into();
         match self.view.object {
             Ok(object) => Ok((name, object, self.details)),
-            Err(bad) => Err(Bad(format!("{} {name}: {bad}", K::kind(&())).into())),
+            Err(bad) => Err(Bad(format!("{} {name}: {bad}", K::api(kind).kind).into())),
         }
     }
 }

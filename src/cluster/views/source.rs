@@ -1,8 +1,7 @@
-//! ConfigMaps and Secrets: their metadata alone.
+//! Sources: their metadata alone.
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use serde::de::{MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 
@@ -13,7 +12,7 @@ use super::{Bad, Slim, View, fields};
 use crate::core::lenient::{Lenient, lenient};
 use crate::core::object::source::SourceMeta;
 use crate::core::time::ServerTime;
-use crate::kinds::Rv;
+use crate::kinds::{ApiType, Rv, SourceKind};
 
 fields! {
     /// `PartialObjectMetadata`.
@@ -152,18 +151,18 @@ fn slim(object: PartialObject) -> Result<SourceMeta, Bad> {
     })
 }
 
-impl Slim for ConfigMap {
+/// A source of any kind.
+#[derive(Clone, Debug)]
+pub enum AnySource {}
+
+impl Slim for AnySource {
+    type Kind = SourceKind;
     type Object = SourceMeta;
     const METADATA_ONLY: bool = true;
 
-    fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
-        View::decode(decoder, slim)
+    fn api(kind: &SourceKind) -> &'static ApiType {
+        kind.api()
     }
-}
-
-impl Slim for Secret {
-    type Object = SourceMeta;
-    const METADATA_ONLY: bool = true;
 
     fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
         View::decode(decoder, slim)

@@ -56,14 +56,6 @@ impl TemplateJson {
     }
 }
 
-/// The identity of a Pod template.
-///
-/// # Errors
-/// Where it is not an object.
-pub fn template_identity(template: Value) -> Result<Template, Bad> {
-    TemplateJson(template).identity()
-}
-
 /// Removes an entry from one of the metadata's maps, and the map once empty.
 fn take(metadata: &mut Map<String, Value>, map: &str, key: &str) -> Option<Value> {
     let Some(Value::Object(entries)) = metadata.get_mut(map) else {

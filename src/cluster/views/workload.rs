@@ -1,8 +1,6 @@
-//! Deployments, StatefulSets and DaemonSets.
+//! Workloads of any kind.
 
 use std::sync::Arc;
-
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 
 use serde::Deserializer;
 
@@ -12,16 +10,32 @@ use super::template::TemplateJson;
 use super::{Bad, Slim, View, fields};
 use crate::core::lenient::Lenient;
 use crate::core::object::workload::{Update, Workload};
+use crate::kinds::{ApiType, Wanted, WorkloadKind};
+
+/// A workload of any kind.
+#[derive(Clone, Debug)]
+pub enum AnyWorkload {}
+
+/// What the fields of a workload say. How to read some of them, its kind tells.
+#[derive(Clone, Debug)]
+pub struct WorkloadView {
+    /// As for a kind that counts replicas and replaces Pods in no order.
+    workload: Workload,
+    /// How many nodes should run a Pod.
+    nodes: i64,
+    /// How Pods are replaced by their ordinals.
+    ordinal: Update,
+}
 
 fields! {
-    /// A Deployment, a StatefulSet or a DaemonSet.
+    /// A workload.
     WorkloadFields {
         metadata: Metadata<AllLabels>,
         spec: Spec,
         status: Status,
     }
 
-    /// The fields that the three kinds of `spec` have between them.
+    /// The fields that the kinds of `spec` have between them.
     Spec {
         replicas: Count,
         paused: bool,
@@ -41,7 +55,7 @@ fields! {
         partition: i64,
     }
 
-    /// The fields that the three kinds of `status` have between them.
+    /// The fields that the kinds of `status` have between them.
     Status {
         observed_generation: i64,
         update_revision: Shared,
@@ -67,57 +81,50 @@ impl Lenient for Count {
     }
 }
 
-impl WorkloadFields {
-    /// Keeps what the three kinds have in common.
-    fn workload(mut self, replicas: fn(&Self) -> i64, update: Update) -> Result<Workload, Bad> {
-        Ok(Workload {
-            rv: self.metadata.rv(),
-            replicas: replicas(&self),
-            template: self.spec.template.identity()?,
-            references: self.spec.template.references(),
-            stuck: self.status.stuck(),
-            uid: self.metadata.uid,
-            generation: self.metadata.generation,
-            observed_generation: self.status.observed_generation,
-            labels: self.metadata.labels.0,
-            sync: self.metadata.annotations.sync.get(),
-            paused: self.spec.paused,
-            update,
-            update_revision: self.status.update_revision.get(),
-            terminating: self.metadata.deletion_timestamp.0.is_some(),
-        })
-    }
-
-    /// `spec.replicas`, by the API's default 1.
-    fn wanted(&self) -> i64 {
-        self.spec.replicas.0.unwrap_or(1)
-    }
-
-    /// How many nodes should run a DaemonSet's Pod.
-    fn scheduled(&self) -> i64 {
-        self.status.desired_number_scheduled
+impl WorkloadView {
+    /// The workload, as its kind reads it.
+    #[must_use]
+    pub fn of(self, kind: WorkloadKind) -> Workload {
+        let mut workload = self.workload;
+        if kind.wanted == Wanted::Nodes {
+            workload.replicas = self.nodes;
+        }
+        if kind.ordinals && workload.update == Update::Automatic {
+            workload.update = self.ordinal;
+        }
+        workload
     }
 }
 
-impl Spec {
-    /// How a DaemonSet is updated.
-    fn automatic(&self) -> Update {
-        if self.update_strategy.r#type.as_str() == "OnDelete" {
-            Update::OnDelete
-        } else {
-            Update::Automatic
-        }
-    }
-
-    /// How a StatefulSet is updated.
-    fn ordinal(&self) -> Update {
-        if self.update_strategy.r#type.as_str() == "OnDelete" {
-            return Update::OnDelete;
-        }
-        Update::Ordinal {
-            partition: self.update_strategy.rolling_update.partition,
-            ordered: self.pod_management_policy.as_str() != "Parallel",
-        }
+impl WorkloadFields {
+    fn view(mut self) -> Result<WorkloadView, Bad> {
+        let update = &self.spec.update_strategy;
+        Ok(WorkloadView {
+            nodes: self.status.desired_number_scheduled,
+            ordinal: Update::Ordinal {
+                partition: update.rolling_update.partition,
+                ordered: self.spec.pod_management_policy.as_str() != "Parallel",
+            },
+            workload: Workload {
+                rv: self.metadata.rv(),
+                replicas: self.spec.replicas.0.unwrap_or(1),
+                update: match update.r#type.as_str() {
+                    "OnDelete" => Update::OnDelete,
+                    _ => Update::Automatic,
+                },
+                template: self.spec.template.identity()?,
+                references: self.spec.template.references(),
+                stuck: self.status.stuck(),
+                uid: self.metadata.uid,
+                generation: self.metadata.generation,
+                observed_generation: self.status.observed_generation,
+                labels: self.metadata.labels.0,
+                sync: self.metadata.annotations.sync.get(),
+                paused: self.spec.paused,
+                update_revision: self.status.update_revision.get(),
+                terminating: self.metadata.deletion_timestamp.0.is_some(),
+            },
+        })
     }
 }
 
@@ -138,34 +145,15 @@ impl super::Fields for WorkloadFields {
     }
 }
 
-impl Slim for Deployment {
-    type Object = Workload;
+impl Slim for AnyWorkload {
+    type Kind = WorkloadKind;
+    type Object = WorkloadView;
 
-    fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
-        View::decode(decoder, |fields: WorkloadFields| {
-            fields.workload(WorkloadFields::wanted, Update::Automatic)
-        })
+    fn api(kind: &WorkloadKind) -> &'static ApiType {
+        kind.api()
     }
-}
-
-impl Slim for StatefulSet {
-    type Object = Workload;
 
     fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
-        View::decode(decoder, |fields: WorkloadFields| {
-            let update = fields.spec.ordinal();
-            fields.workload(WorkloadFields::wanted, update)
-        })
-    }
-}
-
-impl Slim for DaemonSet {
-    type Object = Workload;
-
-    fn decode<'de, D: Deserializer<'de>>(decoder: D) -> Result<View<Self>, D::Error> {
-        View::decode(decoder, |fields: WorkloadFields| {
-            let update = fields.spec.automatic();
-            fields.workload(WorkloadFields::scheduled, update)
-        })
+        View::decode(decoder, WorkloadFields::view)
     }
 }

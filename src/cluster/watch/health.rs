@@ -13,7 +13,7 @@ use crate::cluster::client::pulse::Pulse;
 /// Health of a watch.
 #[derive(Debug)]
 pub struct Health {
-    kind: Box<str>,
+    kind: &'static str,
     namespace: Option<Arc<str>>,
     pulse: Pulse,
     state: Mutex<State>,
@@ -35,7 +35,7 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// `kind` of the watched objects.
-    pub kind: Box<str>,
+    pub kind: &'static str,
     /// Watched namespace; `None` for the whole cluster.
     pub namespace: Option<Arc<str>>,
     /// Whether a first list is complete.
@@ -60,9 +60,9 @@ pub struct Report {
 }
 
 impl Health {
-    pub(super) fn new(kind: impl AsRef<str>, namespace: Option<&str>, pulse: Pulse) -> Self {
+    pub(super) fn new(kind: &'static str, namespace: Option<&str>, pulse: Pulse) -> Self {
         Self {
-            kind: kind.as_ref().into(),
+            kind,
             namespace: namespace.map(Arc::from),
             pulse,
             state: Mutex::default(),
@@ -77,7 +77,7 @@ impl Health {
         let failed = state.failed.as_ref();
         let failed = failed.filter(|(_, at)| *at >= self.pulse.last());
         Report {
-            kind: self.kind.clone(),
+            kind: self.kind,
             namespace: self.namespace.clone(),
             synced: state.synced,
             unavailable: state.unavailable,
@@ -156,7 +156,7 @@ impl Health {
 /// Names the watch.
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.kind)?;
+        f.write_str(self.kind)?;
         match &self.namespace {
             Some(namespace) => write!(f, " in {namespace}"),
             None => Ok(()),

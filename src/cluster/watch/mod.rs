@@ -35,15 +35,9 @@ const LASTING: Duration = Duration::from_secs(10);
 
 /// An API type that can be watched: a [`View`](crate::cluster::views::View), or
 /// a custom resource.
-pub trait Watched:
-    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static
-{
-}
+pub trait Watched: Resource + Clone + Debug + DeserializeOwned + Send + 'static {}
 
-impl<K> Watched for K where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static
-{
-}
+impl<K: Resource + Clone + Debug + DeserializeOwned + Send + 'static> Watched for K {}
 
 /// A change that a watch reports.
 #[derive(Clone, Debug)]
@@ -58,18 +52,6 @@ pub enum Change<K> {
     Applied(K),
     /// An object was deleted; this is its last state.
     Deleted(K),
-}
-
-/// Takes in the changes of a watch, without waiting.
-pub trait Ingest<K>: Send + 'static {
-    /// Takes in a change.
-    fn ingest(&mut self, change: Change<K>);
-}
-
-impl<K, F: FnMut(Change<K>) + Send + 'static> Ingest<K> for F {
-    fn ingest(&mut self, change: Change<K>) {
-        self(change);
-    }
 }
 
 /// Settings of a watch.
@@ -125,11 +107,11 @@ impl Options {
 // === impl Watch ===
 
 impl<K: Watched> Watch<K> {
-    /// Makes a watch on `api`, whose client must report to `pulses`.
+    /// Makes a watch on `api` for objects of this `kind`. Its client must report to `pulses`.
     #[must_use]
-    pub fn new(api: Api<K>, pulses: &PulseLayer, options: Options) -> Self {
+    pub fn new(kind: &'static str, api: Api<K>, pulses: &PulseLayer, options: Options) -> Self {
         let pulse = pulses.pulse(api.resource_url());
-        let health = Health::new(K::kind(&()), api.namespace(), pulse.clone());
+        let health = Health::new(kind, api.namespace(), pulse.clone());
         Self {
             api,
             options,
@@ -146,7 +128,7 @@ impl<K: Watched> Watch<K> {
 
     /// Watches for ever. If the task ends anyway, the process must end too: without one of its
     /// watches it would decide on old state.
-    pub async fn run(self, mut ingest: impl Ingest<K>) -> Infallible {
+    pub async fn run(self, mut ingest: impl FnMut(Change<K>) + Send) -> Infallible {
         let mut retry = Retry::default();
         loop {
             let stream = watcher(self.api.clone(), self.options.config());
@@ -159,7 +141,7 @@ impl<K: Watched> Watch<K> {
         &self,
         stream: impl Stream<Item = watcher::Result<Event<K>>>,
         retry: &mut Retry,
-        ingest: &mut impl Ingest<K>,
+        ingest: &mut impl FnMut(Change<K>),
     ) {
         let mut stream = pin!(stream);
         let mut listed = HashSet::new();
@@ -183,7 +165,7 @@ impl<K: Watched> Watch<K> {
                         Event::Init | Event::InitApply(_) => {}
                     }
                     self.health.event(&event);
-                    ingest.ingest(change(event, &mut listed));
+                    ingest(change(event, &mut listed));
                 }
                 Err(error) => {
                     if since.elapsed() >= LASTING {
@@ -215,7 +197,7 @@ impl<K: Watched> Watch<K> {
         }
     }
 
-    fn failed(&self, error: &watcher::Error, ingest: &mut impl Ingest<K>) {
+    fn failed(&self, error: &watcher::Error, ingest: &mut impl FnMut(Change<K>)) {
         let message = describe_watch(error);
         let errors = self.health.failed(&message);
         if errors == 1 {
@@ -224,8 +206,8 @@ impl<K: Watched> Watch<K> {
             debug!(watch = %self.health, error = message, errors, "watch failed again");
         }
         if self.options.optional && is_unavailable(error) && !self.health.is_synced() {
-            ingest.ingest(Change::Listing);
-            ingest.ingest(Change::Synced(HashSet::new()));
+            ingest(Change::Listing);
+            ingest(Change::Synced(HashSet::new()));
             self.health.unavailable();
         }
     }

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::stream;
 use http::header::ACCEPT;
 use http::{Request, Response};
-use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::client::Body;
 use parking_lot::Mutex;
@@ -13,16 +12,17 @@ use tokio::time::advance;
 use tower::{Layer, service_fn};
 
 use super::*;
-use crate::cluster::views::View;
+use crate::cluster::views::{AnySource, View};
+use crate::kinds::SourceKind;
 
-type SecretView = View<Secret>;
+type SecretView = View<AnySource>;
 
 /// What was told, one word each.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<String>>>);
 
-impl Ingest<SecretView> for Told {
-    fn ingest(&mut self, change: Change<SecretView>) {
+impl Told {
+    fn take_in(&self, change: Change<SecretView>) {
         let line = match change {
             Change::Listing => "listing".to_owned(),
             Change::Listed(object) => format!("listed {}", Key::of(&object)),
@@ -36,9 +36,12 @@ impl Ingest<SecretView> for Told {
         };
         self.0.lock().push(line);
     }
-}
 
-impl Told {
+    fn sink(&self) -> impl FnMut(Change<SecretView>) + Send + use<> {
+        let told = self.clone();
+        move |change| told.take_in(change)
+    }
+
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock())
     }
@@ -62,12 +65,12 @@ fn view(name: &str) -> SecretView {
 fn idle(optional: bool) -> Watch<SecretView> {
     let server =
         service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, Never>>());
-    let api = Api::all(Client::new(server, "default"));
+    let api = Api::all_with(Client::new(server, "default"), &SourceKind::SECRET);
     let options = Options {
         optional,
         ..Options::default()
     };
-    Watch::new(api, &PulseLayer::default(), options)
+    Watch::new("Secret", api, &PulseLayer::default(), options)
 }
 
 fn refused(code: u16) -> watcher::Error {
@@ -81,10 +84,10 @@ async fn follow(
     watch: &Watch<SecretView>,
     items: Vec<watcher::Result<Event<SecretView>>>,
 ) -> Vec<String> {
-    let mut told = Told::default();
+    let told = Told::default();
     let mut retry = Retry::default();
     watch
-        .follow(stream::iter(items), &mut retry, &mut told)
+        .follow(stream::iter(items), &mut retry, &mut told.sink())
         .await;
     told.take()
 }
@@ -219,7 +222,9 @@ async fn a_failure_is_over_once_something_comes() {
         Err(refused(500))
     });
     let mut retry = Retry::default();
-    watch.follow(later, &mut retry, &mut Told::default()).await;
+    watch
+        .follow(later, &mut retry, &mut Told::default().sink())
+        .await;
     assert_eq!(watch.health().report().errors, 1);
 }
 
@@ -268,7 +273,7 @@ async fn a_silent_watch_is_given_up() {
     let start = Instant::now();
     let mut retry = Retry::default();
     watch
-        .follow(stream::pending(), &mut retry, &mut Told::default())
+        .follow(stream::pending(), &mut retry, &mut Told::default().sink())
         .await;
     assert_eq!(start.elapsed(), Duration::from_secs(120));
 }
@@ -278,7 +283,7 @@ async fn bookmarks_keep_a_quiet_watch_going() {
     let watch = idle(false);
     let start = Instant::now();
     let pulse = watch.pulse.clone();
-    let mut told = Told::default();
+    let told = Told::default();
     let bookmarks = async {
         for _ in 0..10 {
             advance(Duration::from_secs(60)).await;
@@ -286,7 +291,8 @@ async fn bookmarks_keep_a_quiet_watch_going() {
         }
     };
     let mut retry = Retry::default();
-    let follow = watch.follow(stream::pending(), &mut retry, &mut told);
+    let mut sink = told.sink();
+    let follow = watch.follow(stream::pending(), &mut retry, &mut sink);
     tokio::join!(follow, bookmarks);
     assert_eq!(start.elapsed(), Duration::from_secs(720));
 }
@@ -325,12 +331,12 @@ async fn a_watch_on_an_api_server_that_falls_silent() {
     });
     let pulses = PulseLayer::default();
     let client = Client::new(pulses.layer(service), "default");
-    let api: Api<SecretView> = Api::namespaced(client, "shop");
-    let watch = Watch::new(api, &pulses, Options::default());
+    let api: Api<SecretView> = Api::namespaced_with(client, "shop", &SourceKind::SECRET);
+    let watch = Watch::new("Secret", api, &pulses, Options::default());
     let health = watch.health();
     assert_eq!(health.to_string(), "Secret in shop");
     let told = Told::default();
-    let task = tokio::spawn(watch.run(told.clone()));
+    let task = tokio::spawn(watch.run(told.sink()));
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert!(!task.is_finished());
     task.abort();
@@ -371,10 +377,10 @@ async fn a_watch_whose_requests_hang_is_begun_anew() {
     });
     let pulses = PulseLayer::default();
     let client = Client::new(pulses.layer(service), "default");
-    let api: Api<SecretView> = Api::namespaced(client, "shop");
-    let watch = Watch::new(api, &pulses, Options::default());
+    let api: Api<SecretView> = Api::namespaced_with(client, "shop", &SourceKind::SECRET);
+    let watch = Watch::new("Secret", api, &pulses, Options::default());
     let health = watch.health();
-    let task = tokio::spawn(watch.run(Told::default()));
+    let task = tokio::spawn(watch.run(Told::default().sink()));
     tokio::time::sleep(Duration::from_secs(180)).await;
     task.abort();
     assert_eq!(lists.load(Ordering::SeqCst), 2);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use http::{Request, Response};
 use kube::Client;
 use kube::client::Body;
+use kube::core::DeserializeGuard;
 use serde_json::json;
 use tokio::time::Instant;
 use tower::service_fn;
 
 use super::*;
+use crate::api::projection::Projection;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::lease::Leadership;
 use crate::operator::testing;
@@ -23,6 +25,10 @@ fn leader() -> Context {
     let until = Instant::now() + Duration::from_secs(60);
     leadership.send_replace(Leadership::Leader { until });
     context
+}
+
+fn take_in(context: &Context, change: Change<DeserializeGuard<Projection>>) {
+    ingest(context, &(), &Scope::default(), change);
 }
 
 fn projection() -> DeserializeGuard<Projection> {
@@ -39,7 +45,7 @@ fn projection() -> DeserializeGuard<Projection> {
 #[tokio::test]
 async fn what_is_stored_is_taken_up_though_the_lease_came_first() {
     let context = leader();
-    context.ingest_projection(&None, Change::Listed(projection()));
+    take_in(&context, Change::Listed(projection()));
     assert_eq!(context.state.lock().remembered().len(), 1);
 }
 
@@ -47,7 +53,7 @@ async fn what_is_stored_is_taken_up_though_the_lease_came_first() {
 async fn a_leader_at_work_knows_better_than_what_it_wrote() {
     let context = leader();
     context.state.lock().synced = true;
-    context.ingest_projection(&None, Change::Applied(projection()));
+    take_in(&context, Change::Applied(projection()));
     assert_eq!(context.state.lock().remembered().len(), 0);
 }
 
@@ -61,6 +67,6 @@ async fn a_leader_takes_up_a_roll_that_it_does_not_know_of() {
     if let Ok(projection) = &mut told.0 {
         projection.status = serde_json::from_value(status).unwrap();
     }
-    context.ingest_projection(&None, Change::Applied(told));
+    take_in(&context, Change::Applied(told));
     assert_eq!(context.state.lock().remembered().len(), 1);
 }

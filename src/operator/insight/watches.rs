@@ -3,22 +3,6 @@
 use crate::cluster::watch::Report;
 use crate::telemetry::metrics::Sample;
 
-/// The kinds that are watched.
-const KINDS: [&str; 12] = [
-    "ConfigMap",
-    "Secret",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "ReplicaSet",
-    "ControllerRevision",
-    "Pod",
-    "Namespace",
-    "SyncPolicy",
-    "ClusterSyncPolicy",
-    "Projection",
-];
-
 /// The kinds watched, each with the age of its last event: of several watches of
 /// a kind that of the most silent.
 pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
@@ -27,10 +11,9 @@ pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
         let Some(age) = report.last_event else {
             continue;
         };
-        let kind = kind(report);
-        match ages.iter_mut().find(|(known, _)| *known == kind) {
+        match ages.iter_mut().find(|(known, _)| *known == report.kind) {
             Some((_, oldest)) => *oldest = oldest.max(age.as_secs_f64()),
-            None => ages.push((kind, age.as_secs_f64())),
+            None => ages.push((report.kind, age.as_secs_f64())),
         }
     }
     ages.into_iter()
@@ -43,13 +26,12 @@ pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
 pub(super) fn watch_restarts(reports: &[Report]) -> Vec<Sample> {
     let mut counts: Vec<(&'static str, u64, u64)> = Vec::new();
     for report in reports {
-        let kind = kind(report);
-        match counts.iter_mut().find(|(known, ..)| *known == kind) {
+        match counts.iter_mut().find(|(known, ..)| *known == report.kind) {
             Some((_, silent, failed)) => {
                 *silent += report.stalls;
                 *failed += report.failures;
             }
-            None => counts.push((kind, report.stalls, report.failures)),
+            None => counts.push((report.kind, report.stalls, report.failures)),
         }
     }
     counts
@@ -63,12 +45,6 @@ pub(super) fn watch_restarts(reports: &[Report]) -> Vec<Sample> {
         .collect()
 }
 
-/// A watch's kind as a label.
-fn kind(report: &Report) -> &'static str {
-    let kind = KINDS.iter().find(|kind| **kind == &*report.kind);
-    kind.copied().unwrap_or("other")
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -77,7 +53,7 @@ mod tests {
 
     fn report() -> Report {
         Report {
-            kind: "Pod".into(),
+            kind: "Pod",
             namespace: None,
             synced: true,
             unavailable: false,
@@ -99,7 +75,7 @@ mod tests {
             ..report()
         };
         let other = Report {
-            kind: "Unheard".into(),
+            kind: "Secret",
             ..report()
         };
         let samples = watch_restarts(&[one.clone(), other, one]);
@@ -108,8 +84,8 @@ mod tests {
             [
                 (vec!["Pod", "Silent"], 2.0),
                 (vec!["Pod", "Failed"], 4.0),
-                (vec!["other", "Silent"], 0.0),
-                (vec!["other", "Failed"], 0.0),
+                (vec!["Secret", "Silent"], 0.0),
+                (vec!["Secret", "Failed"], 0.0),
             ]
         );
     }

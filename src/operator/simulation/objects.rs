@@ -48,6 +48,11 @@ impl Kind {
         }
     }
 
+    /// As the API spells it.
+    pub(super) fn name(self) -> String {
+        format!("{self:?}")
+    }
+
     /// As a resource's path names it.
     pub(super) fn of_path(plural: &str) -> Option<Self> {
         let plural_of = |kind: &Self| match kind {
@@ -70,7 +75,7 @@ impl Identity {
     pub(super) fn object(&self, kind: Kind, rest: Value) -> Value {
         let mut object = json!({
             "apiVersion": kind.api_version(),
-            "kind": format!("{kind:?}"),
+            "kind": kind.name(),
             "metadata": {
                 "name": self.name, "namespace": NAMESPACE, "uid": self.uid,
                 "creationTimestamp": time(self.created),

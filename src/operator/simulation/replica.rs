@@ -4,12 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::{
-    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
-};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use kube::Client;
-use kube::core::DeserializeGuard;
+use kube::core::NamespaceScope;
+use kube::{Client, Resource};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,16 +18,15 @@ use super::cluster::{Cluster, Event};
 use super::model::Gap;
 use super::objects::{Kind, NAMESPACE};
 use super::server::{TIMEOUT, service};
-use crate::api::policy::SyncPolicy;
-use crate::api::projection::Projection;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::lease::Leadership;
-use crate::cluster::views::{Key, View};
+use crate::cluster::views::Key;
 use crate::cluster::watch::Change;
-use crate::kinds::{SourceKind, WorkloadKind};
 use crate::operator::context::Context;
 use crate::operator::drain::drain;
+use crate::operator::ingest::{Ingest, Scope, ingest};
 use crate::operator::loops::loops;
+use crate::operator::watches::{self, EachWatch};
 use crate::operator::{clock, testing};
 
 /// Sources, and workloads, worked on at a time.
@@ -128,38 +123,14 @@ impl Replica {
     }
 
     fn ingest(&self, kind: Kind, change: Change<Arc<Value>>) {
-        use SourceKind as S;
-        use WorkloadKind as W;
-        let context = &self.context;
-        let none = &None;
-        match kind {
-            Kind::Projection => {
-                context.ingest_projection(none, typed::<DeserializeGuard<Projection>>(change));
-            }
-            Kind::SyncPolicy => {
-                context.ingest_policy(none, typed::<DeserializeGuard<SyncPolicy>>(change));
-            }
-            Kind::ConfigMap => {
-                context.ingest_source::<ConfigMap>(S::CONFIG_MAP, none, typed(change));
-            }
-            Kind::Secret => context.ingest_source::<Secret>(S::SECRET, none, typed(change)),
-            Kind::Deployment => {
-                context.ingest_workload::<Deployment>(W::DEPLOYMENT, none, typed(change));
-            }
-            Kind::StatefulSet => {
-                context.ingest_workload::<StatefulSet>(W::STATEFUL_SET, none, typed(change));
-            }
-            Kind::DaemonSet => {
-                context.ingest_workload::<DaemonSet>(W::DAEMON_SET, none, typed(change));
-            }
-            Kind::ReplicaSet => {
-                context.ingest_replica_set(none, typed::<View<ReplicaSet>>(change));
-            }
-            Kind::ControllerRevision => {
-                context.ingest_revision(none, typed::<View<ControllerRevision>>(change));
-            }
-            Kind::Pod => context.ingest_pod(none, typed::<View<Pod>>(change)),
-        }
+        let mut feed = Feed {
+            context: &self.context,
+            kind: kind.name(),
+            change: Some(change),
+        };
+        watches::memory(&mut feed);
+        watches::cluster(&mut feed, false);
+        assert!(feed.change.is_none(), "{} is not watched", feed.kind);
     }
 
     /// Begins to work, as the operator does once all is listed.
@@ -180,6 +151,33 @@ impl Replica {
     /// What is known of each Pod, for when a promise is broken.
     pub(super) fn dump(&self) -> Value {
         self.context.state.lock().dump()
+    }
+}
+
+/// Gives a change to the watch on objects of its kind.
+struct Feed<'a> {
+    context: &'a Context,
+    kind: String,
+    change: Option<Change<Arc<Value>>>,
+}
+
+impl EachWatch for Feed<'_> {
+    fn namespaced<K>(&mut self, kind: K::DynamicType)
+    where
+        K: Ingest + Resource<DynamicType: Clone, Scope: NamespaceScope>,
+    {
+        if K::kind_name(&kind) == self.kind
+            && let Some(change) = self.change.take()
+        {
+            ingest::<K>(self.context, &kind, &Scope::default(), typed(change));
+        }
+    }
+
+    /// The simulated cluster has no such objects.
+    fn cluster<K>(&mut self, _: K::DynamicType, _: bool)
+    where
+        K: Ingest + Resource<DynamicType: Clone>,
+    {
     }
 }
 

@@ -9,8 +9,8 @@ use kube::core::watch::WatchEvent;
 use serde_json::{Value, json};
 
 use super::*;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use crate::kinds::WorkloadKind;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 
 fn view<K: Slim>(object: Value) -> View<K> {
     serde_json::from_str(&object.to_string()).unwrap()
@@ -29,11 +29,11 @@ fn with(mut object: Value, pointer: &str, value: Value) -> Value {
 
 #[test]
 fn only_sources_and_namespaces_are_watched_by_metadata_alone() {
-    assert!(View::<Secret>::metadata_api());
+    assert!(View::<AnySource>::metadata_api());
     assert!(View::<Namespace>::metadata_api());
     assert!(!View::<Pod>::metadata_api());
     assert_eq!(
-        View::<Deployment>::url_path(&(), None),
+        View::<AnyWorkload>::url_path(&WorkloadKind::DEPLOYMENT, None),
         "/apis/apps/v1/deployments"
     );
 }
@@ -126,7 +126,7 @@ fn a_bad_field_hides_nothing_else() {
 fn a_bad_object_keeps_its_name_so_that_its_deletion_is_seen() {
     let object = with(workloads::deployment(), "/spec/template", json!("gone"));
     let event = json!({"type": "DELETED", "object": object});
-    let event: WatchEvent<View<Deployment>> = serde_json::from_str(&event.to_string()).unwrap();
+    let event: WatchEvent<View<AnyWorkload>> = serde_json::from_str(&event.to_string()).unwrap();
     let WatchEvent::Deleted(view) = event else {
         panic!("{event:?}");
     };

@@ -1,8 +1,13 @@
-use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, ReplicaSet, StatefulSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 
+use super::template::TemplateJson;
 use super::*;
-use crate::core::object::workload::Update;
+use crate::core::object::workload::{Update, Workload};
 use crate::kinds::{Rv, SourceKind};
+
+fn workload(kind: WorkloadKind, object: Value) -> Workload {
+    kept::<AnyWorkload>(object).of(kind)
+}
 
 pub(super) fn deployment() -> Value {
     json!({
@@ -79,7 +84,7 @@ fn replica_set() -> Value {
 
 #[test]
 fn a_deployment() {
-    let web = kept::<Deployment>(deployment());
+    let web = workload(WorkloadKind::DEPLOYMENT, deployment());
     assert_eq!(&*web.uid, "11111111-2222-4333-8444-555555555555");
     assert_eq!(web.rv, Some(Rv(8123)));
     assert_eq!((web.generation, web.observed_generation), (4, 4));
@@ -107,18 +112,27 @@ fn a_deployment() {
 
 #[test]
 fn a_deployment_in_other_states() {
-    let paused = kept::<Deployment>(with(deployment(), "/spec/paused", json!(true)));
+    let paused = workload(
+        WorkloadKind::DEPLOYMENT,
+        with(deployment(), "/spec/paused", json!(true)),
+    );
     assert!(paused.paused);
-    let unset = kept::<Deployment>(with(deployment(), "/spec/replicas", json!(null)));
+    let unset = workload(
+        WorkloadKind::DEPLOYMENT,
+        with(deployment(), "/spec/replicas", json!(null)),
+    );
     assert_eq!(unset.replicas, 1);
-    let zero = kept::<Deployment>(with(deployment(), "/spec/replicas", json!(0)));
+    let zero = workload(
+        WorkloadKind::DEPLOYMENT,
+        with(deployment(), "/spec/replicas", json!(0)),
+    );
     assert_eq!(zero.replicas, 0);
     let going = with(
         deployment(),
         "/metadata/deletionTimestamp",
         json!("2025-11-24T12:00:00Z"),
     );
-    assert!(kept::<Deployment>(going).terminating);
+    assert!(workload(WorkloadKind::DEPLOYMENT, going).terminating);
     let stuck = with(deployment(), "/status/conditions/1/status", json!("False"));
     let stuck = with(
         stuck,
@@ -126,16 +140,19 @@ fn a_deployment_in_other_states() {
         json!("timed out progressing"),
     );
     assert_eq!(
-        kept::<Deployment>(stuck).stuck.as_deref(),
+        workload(WorkloadKind::DEPLOYMENT, stuck).stuck.as_deref(),
         Some("timed out progressing")
     );
-    let fresh = kept::<Deployment>(with(deployment(), "/status", json!({})));
+    let fresh = workload(
+        WorkloadKind::DEPLOYMENT,
+        with(deployment(), "/status", json!({})),
+    );
     assert_eq!(fresh.observed_generation, 0);
 }
 
 #[test]
 fn a_replica_set_has_the_template_of_its_deployment() {
-    let deployment = kept::<Deployment>(deployment());
+    let deployment = workload(WorkloadKind::DEPLOYMENT, deployment());
     let set = kept::<ReplicaSet>(replica_set()).unwrap();
     assert_eq!(set.template, deployment.template);
     assert_eq!(set.owner.uid, deployment.uid);
@@ -162,7 +179,7 @@ fn how_a_stateful_set_is_updated() {
         let set = with(deployment(), "/spec/updateStrategy", strategy);
         let set = with(set, "/spec/podManagementPolicy", json!(management));
         let set = with(set, "/status/updateRevision", json!("web-7d9f"));
-        kept::<StatefulSet>(set)
+        workload(WorkloadKind::STATEFUL_SET, set)
     };
     let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
     let set = spec(rolling, "OrderedReady");
@@ -196,13 +213,12 @@ fn how_a_daemon_set_is_updated() {
         "/spec/updateStrategy",
         json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0}}),
     );
-    let view = kept::<DaemonSet>(set.clone());
+    let view = workload(WorkloadKind::DAEMON_SET, set.clone());
     assert_eq!((view.update, view.replicas), (Update::Automatic, 5));
-    let view = kept::<DaemonSet>(with(
-        set,
-        "/spec/updateStrategy",
-        json!({"type": "OnDelete"}),
-    ));
+    let view = workload(
+        WorkloadKind::DAEMON_SET,
+        with(set, "/spec/updateStrategy", json!({"type": "OnDelete"})),
+    );
     assert_eq!(view.update, Update::OnDelete);
 }
 
@@ -231,7 +247,10 @@ fn a_controller_revision_tells_its_template() {
         (7, "6c5d9f")
     );
     assert_eq!(&*kept_revision.owner.kind, "DaemonSet");
-    let same = template_identity(template()).unwrap();
+    let same = serde_json::from_value::<TemplateJson>(template())
+        .unwrap()
+        .identity()
+        .unwrap();
     assert_eq!(kept_revision.template, Some(same));
     let other = with(revision.clone(), "/data", json!({"whatever": 1}));
     assert_eq!(kept::<ControllerRevision>(other).unwrap().template, None);
