@@ -6,5 +6,6 @@ mod crash;
 mod gitops;
 mod installed;
 mod kinds;
+mod kubelet;
 mod observe;
 mod ways;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use kubelet::cases::Seen;
 use kubelet::{Given, Id, Kind, Pod, PodSpec as ModelSpec, Refused, Source, Sources};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -205,6 +206,24 @@ impl Case {
             let projected = reference_digest("ns", reference, &content, &key());
             projected.missing.is_some()
         })
+    }
+}
+
+#[test]
+fn the_table_of_known_outcomes_holds() {
+    for known in kubelet::cases::all() {
+        let case = Case {
+            before: kubelet::cases::sources(known.before),
+            after: kubelet::cases::sources(known.after),
+            spec: known.spec,
+        };
+        let told = match case.told() {
+            told if told.frozen => Seen::AtStart,
+            told if told.live => Seen::Live,
+            _ => Seen::Never,
+        };
+        assert_eq!(told, known.seen, "{}", known.name);
+        assert!(!case.missing(&case.before), "{}", known.name);
     }
 }
 

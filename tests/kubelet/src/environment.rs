@@ -71,13 +71,7 @@ fn value(
         Some(ValueFrom {
             field_ref: Some(field),
             ..
-        }) => Ok(Some(
-            given
-                .fields
-                .get(&field.field_path)
-                .cloned()
-                .unwrap_or_default(),
-        )),
+        }) => Ok(Some(given.field(field))),
         Some(ValueFrom {
             config_map_key_ref: Some(key),
             ..

@@ -11,9 +11,11 @@
 //! - [`Volume`]: the files of a volume, as they are written and written again.
 //! - [`Pod`]: a Pod on a node, from its first mount to its containers' restarts.
 //! - [`Node`]: which content of a source a node goes by.
+//! - [`cases`]: Pods and edits whose outcome is known, for the model, the operator and `make e2e`.
 //!
 //! Left out are modes and owners of files, ephemeral containers, Windows, and mounts within mounts.
 
+pub mod cases;
 mod environment;
 mod expansion;
 mod node;
@@ -26,7 +28,7 @@ pub use expansion::expand;
 pub use node::Node;
 pub use pod::{Pod, Seen};
 pub use spec::{Given, Id, Kind, PodSpec, Source, Sources};
-pub use volume::{Bound, Files, Volume};
+pub use volume::{Bound, Files, TOKEN, Volume};
 
 /// Why something can't be set up or started; the kubelet tries again later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

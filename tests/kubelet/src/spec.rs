@@ -189,10 +189,12 @@ objects! {
         items: Vec<At>,
     }
 
-    /// A file that no source gives, by its path.
+    /// A file that no source gives.
     At {
         /// In the volume.
         path: String,
+        /// Which field of the Pod, if it is one.
+        field_ref: Option<FieldRef>,
     }
 }
 
@@ -252,6 +254,15 @@ impl PodSpec {
     pub fn ends_first(&self, name: &str) -> bool {
         let mut init = self.init_containers.iter();
         init.any(|one| one.name == name && one.restart_policy.as_deref() != Some("Always"))
+    }
+}
+
+impl Given {
+    /// The value of a field.
+    #[must_use]
+    pub fn field(&self, field: &FieldRef) -> String {
+        let value = self.fields.get(&field.field_path);
+        value.cloned().unwrap_or_default()
     }
 }
 

@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::spec::{Downward, Given, Item, VolumeSpec};
 use crate::{Id, Kind, Refused, Source, Sources};
 
+/// What a token is here.
+pub const TOKEN: &str = "a token";
+
 /// Files by their paths.
 pub type Files = BTreeMap<String, String>;
 
@@ -223,7 +226,7 @@ fn gather(spec: &VolumeSpec, sources: &Sources, given: &Given) -> Result<Files, 
             files.extend(downward(fields, given));
         }
         if let Some(token) = &source.service_account_token {
-            files.insert(token.path.clone(), "a token".to_owned());
+            files.insert(token.path.clone(), TOKEN.to_owned());
         }
     }
     Ok(files)
@@ -231,8 +234,8 @@ fn gather(spec: &VolumeSpec, sources: &Sources, given: &Given) -> Result<Files, 
 
 fn downward<'a>(fields: &'a Downward, given: &'a Given) -> impl Iterator<Item = (String, String)> {
     fields.items.iter().map(|file| {
-        let content = given.fields.get(&file.path).cloned().unwrap_or_default();
-        (file.path.clone(), content)
+        let content = file.field_ref.as_ref().map(|field| given.field(field));
+        (file.path.clone(), content.unwrap_or_default())
     })
 }
 

@@ -1,4 +1,4 @@
-//! What was found wrong once, each as its shortest Pod.
+//! What was found wrong once and is more than a row of the table in tests/kubelet/src/cases.rs.
 
 use serde_json::json;
 
@@ -55,50 +55,6 @@ fn mounted(volume: Value, mount: Value) -> Value {
     mount["name"] = json!("v");
     mount["mountPath"] = json!("/v");
     json!({"containers": [{"name": "app", "volumeMounts": [mount]}], "volumes": [volume]})
-}
-
-#[test]
-fn what_a_variable_refers_to_is_seen() {
-    let sources = |value| config_maps(&[("c", &[("FOO", value)])]);
-    let cases = [
-        (
-            "a value that refers to its own name",
-            json!([{"name": "FOO", "value": "$(FOO)-x"}]),
-            FROZEN,
-        ),
-        (
-            "an entry before that which hides the name",
-            json!([{"name": "A", "value": "$(FOO)"}, {"name": "FOO", "value": "x"}]),
-            FROZEN,
-        ),
-        (
-            "an entry after it",
-            json!([{"name": "FOO", "value": "x"}, {"name": "A", "value": "$(FOO)"}]),
-            NOTHING,
-        ),
-        (
-            "an entry that is itself hidden",
-            json!([
-                {"name": "A", "value": "$(FOO)"},
-                {"name": "FOO", "value": "x"},
-                {"name": "A", "value": "y"},
-            ]),
-            NOTHING,
-        ),
-        (
-            "an escaped one",
-            json!([{"name": "FOO", "value": "$$(FOO)"}]),
-            NOTHING,
-        ),
-        (
-            "an escaped one, and one after it",
-            json!([{"name": "FOO", "value": "$$$(FOO)"}]),
-            FROZEN,
-        ),
-    ];
-    for (case, env, expected) in cases {
-        agreed(case, &env_from(env), &sources("1"), &sources("2"), expected);
-    }
 }
 
 #[test]
@@ -180,26 +136,6 @@ fn what_a_later_source_gives_hides_that_of_an_earlier_one() {
 }
 
 #[test]
-fn what_the_kubelet_gives_itself_hides_a_key_for_good() {
-    let spec = mounted(
-        json!({"projected": {"sources": [
-            {"configMap": {"name": "c"}},
-            {"serviceAccountToken": {"path": "token"}},
-        ]}}),
-        json!({}),
-    );
-    let sources = |token, other| config_maps(&[("c", &[("token", token), ("other", other)])]);
-    agreed(
-        "hidden",
-        &spec,
-        &sources("1", "1"),
-        &sources("2", "1"),
-        NOTHING,
-    );
-    agreed("other", &spec, &sources("1", "1"), &sources("1", "2"), LIVE);
-}
-
-#[test]
 fn binary_data_hides_no_variable() {
     let spec = json!({
         "containers": [{
@@ -240,48 +176,6 @@ fn a_sub_path_of_an_absent_key_is_an_empty_folder() {
 }
 
 #[test]
-fn a_folder_is_emptied_by_any_change_of_its_volume() {
-    let items = json!([{"key": "a", "path": "d/a"}, {"key": "b", "path": "b"}]);
-    let volume = json!({"configMap": {"name": "c", "items": items}});
-    let sources = |a, b| config_maps(&[("c", &[("a", a), ("b", b)])]);
-    for sub_path in ["d", "..data/d", "..data"] {
-        let spec = mounted(volume.clone(), json!({"subPath": sub_path}));
-        let (case, before) = (
-            Case {
-                spec: spec.clone(),
-                before: sources("1", "1"),
-                after: sources("1", "2"),
-            },
-            sources("1", "1"),
-        );
-        let seen = case.seen().unwrap();
-        assert!(seen.frozen && case.told() == FROZEN, "{sub_path}: {seen:?}");
-        let same = Case {
-            spec,
-            before: before.clone(),
-            after: before,
-        };
-        assert_eq!((same.seen(), same.told()), (Some(NOTHING), NOTHING));
-    }
-    let file = mounted(volume.clone(), json!({"subPath": "d/a"}));
-    agreed(
-        "a file",
-        &file,
-        &sources("1", "1"),
-        &sources("1", "2"),
-        NOTHING,
-    );
-    let root = mounted(volume, json!({"subPath": "."}));
-    agreed(
-        "the root",
-        &root,
-        &sources("1", "1"),
-        &sources("1", "2"),
-        LIVE,
-    );
-}
-
-#[test]
 fn of_two_optional_items_the_last_that_is_there_is_seen() {
     let items = json!([{"key": "a", "path": "x"}, {"key": "b", "path": "x"}]);
     let spec = mounted(
@@ -301,32 +195,6 @@ fn of_two_optional_items_the_last_that_is_there_is_seen() {
         &one("1"),
         &one("2"),
         LIVE,
-    );
-}
-
-#[test]
-fn an_init_container_has_ended_before_its_folder_is_emptied() {
-    let items = json!([{"key": "a", "path": "d/a"}, {"key": "b", "path": "b"}]);
-    let mut spec = mounted(
-        json!({"configMap": {"name": "c", "items": items}}),
-        json!({"subPath": "d"}),
-    );
-    spec["initContainers"] = spec["containers"].take();
-    spec["containers"] = json!([]);
-    let sources = |a, b| config_maps(&[("c", &[("a", a), ("b", b)])]);
-    agreed(
-        "elsewhere",
-        &spec,
-        &sources("1", "1"),
-        &sources("1", "2"),
-        NOTHING,
-    );
-    agreed(
-        "in there",
-        &spec,
-        &sources("1", "1"),
-        &sources("2", "1"),
-        FROZEN,
     );
 }
 
