@@ -41,7 +41,6 @@ const NOT_YET: &[&str] = &[
     "src/core/plan/",
     "src/core/project/",
     "src/operator/ingest/",
-    "src/cli/",
     "src/cluster/views/",
 ];
 
