@@ -7,16 +7,16 @@
 //! ```
 //!
 //! - [`core`] is pure: what is projected, what each Pod has, what to do.
-//! - [`api`] has the custom resources and every name, reason and condition.
-//! - [`cluster`] sees and writes the cluster: watches, reads, patches, the lease.
-//! - [`kinds`] names kinds of workloads and sources, and their objects.
-//! - [`operator`] has the reconcile loops between them.
-//! - [`report`] has what people are told: status, tree, explain, the effect of a change.
+//! - [`api`] has the custom resources, names, reasons and conditions.
+//! - [`cluster`] has all communication with the API server: watches, reads, writes, the lease.
+//! - [`kinds`] has the registry of kinds of workloads and sources, and names of objects.
+//! - [`operator`] has the queues and loops between core and cluster.
+//! - [`report`] has the reports for people: status, tree, explain, effects of a change.
 //! - [`serve`] has the HTTP endpoints.
 //! - [`telemetry`] has metrics and logs.
 //! - [`cli`] has the commands.
 //!
-//! An event only names what to look at; a plan reads current state.
+//! An event only names what to look at; a plan reads the current state.
 
 pub mod api;
 pub mod cli;
@@ -29,8 +29,7 @@ pub mod report;
 pub mod serve;
 pub mod telemetry;
 
-/// The version of this build: that of the crate, unless `PROJSYNC_VERSION` gave another when it
-/// was compiled.
+/// Version of this build: `PROJSYNC_VERSION` at compile time, or else the crate's version.
 pub const VERSION: &str = match option_env!("PROJSYNC_VERSION") {
     Some(version) => version,
     None => env!("CARGO_PKG_VERSION"),

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use projsync::cli;
 
-/// Gives memory back after the peak of the first lists.
+/// This allocator returns memory after the peak of the first lists.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    // Fails only where one is installed already.
+    // This fails only if a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     cli::main(std::env::args_os().collect()).into()
 }

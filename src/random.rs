@@ -2,17 +2,17 @@
 
 /// A uniformly distributed number in `[0, 1)`.
 ///
-/// Where the system has no randomness to give the middle is returned: jitter
-/// only spreads load, so a missing one must not stop anything.
+/// Without randomness it returns the middle: jitter only spreads load, so its absence must not
+/// stop anything.
 pub(crate) fn unit() -> f64 {
-    // 53 bits: as many as an f64 holds exactly.
+    // An f64 holds 53 bits exactly.
     getrandom::u64().map_or(0.5, |bits| (bits >> 11) as f64 / (1_u64 << 53) as f64)
 }
 
 /// Sixteen random hexadecimal digits, for names that must not collide.
 ///
 /// # Errors
-/// Where the system has no randomness to give.
+/// If the system has no randomness.
 pub(crate) fn hex16() -> Result<String, getrandom::Error> {
     Ok(format!("{:016x}", getrandom::u64()?))
 }

@@ -15,7 +15,7 @@ use crate::telemetry::logs;
 /// It uses one thread, since it mostly waits and each event would wake further threads needlessly.
 ///
 /// # Errors
-/// Where it can't start, or where a part of it ended that must not.
+/// If it can't start, or a part of it ended that must not.
 #[tokio::main(flavor = "current_thread")]
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     logs::init(args.logs.log_format, &args.logs.log_level)?;

@@ -201,7 +201,7 @@ impl ScopeArgs {
             .collect()
     }
 
-    /// How the clients behave.
+    /// Settings of the clients.
     #[must_use]
     pub fn client_options(&self) -> ClientOptions {
         ClientOptions {

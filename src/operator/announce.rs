@@ -1,4 +1,4 @@
-//! What is told in Events.
+//! Events about decisions.
 
 use tracing::{debug, warn};
 
@@ -11,7 +11,7 @@ use crate::kinds::WorkloadId;
 use crate::operator::context::Context;
 
 impl Context {
-    /// Tells of a decision that is another than the one before.
+    /// Announces a decision that differs from the one before.
     pub fn announce(&self, id: &WorkloadId, planned: &Planned) {
         if !planned.news || planned.uid.is_none() {
             return;
@@ -25,7 +25,7 @@ impl Context {
         }
     }
 
-    /// Tells that stored digests are of no use any more.
+    /// Announces that stored digests can't be used any more.
     pub fn announce_loss(&self, id: &WorkloadId) {
         let lost = self.state.lock().tell_of_loss(id);
         if let Some(pods) = lost {

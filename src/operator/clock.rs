@@ -1,4 +1,4 @@
-//! The operator's clock, and what it knows of the API server's.
+//! The operator's clock, with samples of the API server's time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::cluster::client::pulse::ServerClock;
 use crate::core::time::{Moment, Mono, ServerTime};
 
-/// How long before the operator's start its clock has its zero.
+/// Reading of the clock at the operator's start.
 const ZERO: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Between two samples of the server's time.
+/// Time between two samples of the server's time.
 const SAMPLING: Duration = Duration::from_secs(1);
 
-/// What happened before a sample has been seen once so many, it included, were
-/// taken: after three seconds in which the process ran.
+/// Number of samples, including a first one, after which everything before that one has been
+/// seen: three seconds in which the process ran.
 const SETTLED: usize = 4;
 
 /// The operator's clock.
 #[derive(Debug)]
 pub struct OperatorClock {
     start: Instant,
-    /// The server's times as they were received, oldest first; at most [`SETTLED`].
+    /// Samples of the server's time, oldest first; at most [`SETTLED`].
     samples: Mutex<VecDeque<Moment>>,
 }
 
@@ -37,14 +37,14 @@ impl Default for OperatorClock {
 }
 
 impl OperatorClock {
-    /// Now.
+    /// Reads the clock.
     #[must_use]
     pub fn now(&self) -> Mono {
         Mono(ZERO + self.start.elapsed())
     }
 
-    /// Takes a sample of the server's time. To be called each [`SAMPLING`] while
-    /// the process runs: one that was suspended has yet to see what happened.
+    /// Takes a sample of the server's time. Call it each [`SAMPLING`] while the process runs.
+    /// After a suspension the process has yet to see what happened meanwhile.
     pub fn sample(&self, server: Option<ServerTime>) {
         let Some(date) = server else { return };
         let mut samples = self.samples.lock();
@@ -57,7 +57,7 @@ impl OperatorClock {
         });
     }
 
-    /// The moment before which everything has been seen.
+    /// Time before which everything has been seen.
     #[must_use]
     pub fn settled(&self) -> Option<Moment> {
         let samples = self.samples.lock();
@@ -68,7 +68,7 @@ impl OperatorClock {
     }
 }
 
-/// Follows the API server's time, from the start on.
+/// Takes samples of the API server's time for ever.
 pub(super) async fn follow(clock: &OperatorClock, server: &ServerClock) {
     let mut tick = interval(SAMPLING);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! What the reconcile loops share.
+//! The state and tools that the reconcile loops share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use crate::operator::clock::OperatorClock;
 use crate::operator::queue::{Backoff, Queue};
 use crate::telemetry::metrics::Metrics;
 
-/// What the reconcile loops share.
+/// The state and tools that the reconcile loops share.
 pub struct Context {
-    /// What is known and remembered. Never held across an await.
+    /// State of the core. Never hold its lock across an await.
     pub state: Mutex<State>,
     /// Sources that may have to be read.
     pub sources: Arc<Queue<SourceId>>,
     /// Workloads to plan.
     pub workloads: Arc<Queue<WorkloadId>>,
-    /// Projections and policies' status to write.
+    /// Projections and status of policies to write.
     pub reports: Arc<Queue<Subject>>,
-    /// How the loops reach the cluster.
+    /// Access to the cluster.
     pub cluster: Access,
-    /// Counters.
+    /// Metrics.
     pub metrics: Metrics,
     /// The operator's clock.
     pub clock: OperatorClock,
 }
 
-/// How the loops reach the cluster.
+/// Access of the loops to the cluster.
 pub struct Access {
     /// Client of the watches.
     pub watches: Client,
@@ -49,13 +49,13 @@ pub struct Access {
     pub writer: Writer,
     /// Posts Events.
     pub events: EventSender,
-    /// Who leads: only the leader writes.
+    /// Current leadership: only the leader writes.
     pub leadership: watch::Receiver<Leadership>,
     /// The API server's time.
     pub server: ServerClock,
 }
 
-/// What a report is about.
+/// Subject of a report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A workload's Projection.
@@ -67,7 +67,7 @@ pub enum Subject {
 // === impl Context ===
 
 impl Context {
-    /// What the loops share before anything is known.
+    /// Makes a context in which nothing is known yet.
     #[must_use]
     pub fn new(settings: Settings, cluster: Access, metrics: Metrics) -> Self {
         Self {
@@ -81,13 +81,13 @@ impl Context {
         }
     }
 
-    /// Whether this replica may write now.
+    /// Returns whether this replica may write now.
     #[must_use]
     pub fn is_leading(&self) -> bool {
         self.cluster.leadership.borrow().is_leading(Instant::now())
     }
 
-    /// Now, by both clocks.
+    /// Reads both clocks.
     #[must_use]
     pub fn now(&self) -> Moment {
         let server = self.cluster.server.now();
@@ -97,7 +97,7 @@ impl Context {
         }
     }
 
-    /// Begins to decide: the first lists are complete.
+    /// Begins to decide, since the first lists are complete.
     pub fn start(&self) {
         self.state.lock().start(self.clock.now());
         self.enqueue_all();
@@ -119,7 +119,7 @@ impl Context {
         }
     }
 
-    /// A picture of the queues for `/debug/queues`.
+    /// Snapshots of the queues, for `/debug/queues`.
     #[must_use]
     pub fn dump_queues(&self) -> serde_json::Value {
         serde_json::json!({
@@ -129,8 +129,7 @@ impl Context {
         })
     }
 
-    /// Queues everything: at the end of the first lists, and when leadership
-    /// comes.
+    /// Queues everything, at the end of the first lists and when this replica begins to lead.
     pub fn enqueue_all(&self) {
         let everything = self.state.lock().everything();
         self.enqueue(everything);

@@ -1,4 +1,4 @@
-//! The end of the work, in order.
+//! An orderly end of the work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use tracing::warn;
 use crate::operator::context::Context;
 use crate::operator::loops::reports;
 
-/// How many Projections are written at a time.
+/// Number of Projections that are written at a time.
 const REMEMBERED_AT_ONCE: usize = 16;
 
-/// Lets what runs end once the queues hand out nothing more, and writes the
-/// Projections that wait to be written. `request` is the most that a request may take.
+/// Waits for running work after the queues have stopped, and writes the Projections that
+/// wait to be written. `request` is the maximum duration of a request.
 pub async fn drain(context: &Arc<Context>, request: Duration) {
     if timeout(request * 2, idle(context)).await.is_err() {
         warn!("some requests did not end in time and are given up");
@@ -24,7 +24,7 @@ pub async fn drain(context: &Arc<Context>, request: Duration) {
     }
 }
 
-/// Ends once nothing is worked on.
+/// Resolves once no work is running.
 async fn idle(context: &Context) {
     let running =
         || context.sources.running() + context.workloads.running() + context.reports.running();
@@ -34,8 +34,8 @@ async fn idle(context: &Context) {
     }
 }
 
-/// Writes the Projections that wait to be written: what the next process finds in
-/// them it need not guess.
+/// Writes the Projections that wait to be written, so that the next process doesn't have to
+/// guess.
 async fn remember(context: &Arc<Context>) {
     if !context.state.lock().synced {
         return;

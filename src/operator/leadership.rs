@@ -1,4 +1,4 @@
-//! What a change of leadership sets off.
+//! Reaction to a change of leadership.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tracing::info;
 use crate::cluster::lease::Leadership;
 use crate::operator::context::Context;
 
-/// Has everything looked at when leadership comes. Ends with leader election.
+/// Queues everything when this replica begins to lead. Ends with leader election.
 pub async fn follow(context: Arc<Context>) {
     let mut leadership = context.cluster.leadership.clone();
     let mut led = false;

@@ -1,4 +1,4 @@
-//! Starts everything, and ends everything in order.
+//! Starts the operator, and ends it in order.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -33,44 +33,44 @@ use crate::operator::watches::{self, Watches};
 use crate::serve::http::{self, HttpOptions};
 use crate::telemetry::metrics;
 
-/// How long Events that wait may still be posted at the end.
+/// Time for which waiting Events may still be posted at the end.
 const POSTING: Duration = Duration::from_secs(2);
 
-/// How the operator runs.
+/// Settings of the operator.
 #[derive(Debug)]
 pub struct OperatorOptions {
-    /// How to reach the API server.
+    /// Configuration of the connection to the API server.
     pub config: Config,
-    /// How the clients behave.
+    /// Settings of the clients.
     pub client: ClientOptions,
-    /// Namespaces to watch; none means all.
+    /// Namespaces to watch; all if empty.
     pub namespaces: BTreeSet<String>,
     /// Namespace of the lease and of the digest key.
     pub operator_namespace: String,
-    /// Who this replica is.
+    /// Name of this replica.
     pub identity: String,
     /// Leader election.
     pub lease: LeaseConfig,
-    /// Sources, and workloads, worked on at a time: so many of each.
+    /// Number of sources, and of workloads, that are worked on at a time.
     pub concurrency: usize,
-    /// Whether resourceVersions of sources and Pods can be compared.
+    /// True if resourceVersions of sources and Pods can be compared.
     pub comparable: bool,
-    /// How to watch.
+    /// Settings of the watches.
     pub watch: WatchOptions,
-    /// The most that a request may take.
+    /// Maximum duration of a request.
     pub timeout: Duration,
-    /// Where to listen.
+    /// Addresses to listen on.
     pub http: HttpOptions,
 }
 
-/// The operator while it runs. Everything that must not end is in `tasks`.
+/// The running operator. `tasks` holds everything that must not end.
 struct Operator {
     options: OperatorOptions,
     context: Arc<Context>,
     pulses: PulseLayer,
     tasks: JoinSet<&'static str>,
     insight: Insight,
-    /// Tells the queues to hand out nothing more.
+    /// Stops the queues from handing out keys.
     stop_work: watch::Sender<bool>,
 }
 
@@ -84,8 +84,8 @@ pub async fn run(options: OperatorOptions, stop: impl Future<Output = ()>) -> an
     let pulses = PulseLayer::default();
     let clients = Clients::new(&options.config, &options.client, &metrics.api, &pulses)?;
     let (candidate, leadership) = Candidate::new(clients.lease, options.lease.clone())?;
-    // The endpoints come first: a probe that nobody answers while the API server
-    // is away would have the process restarted for nothing.
+    // The endpoints come first: without an answer to probes the process would be restarted
+    // needlessly while the API server is away.
     let insight = Insight::new(options.watch.idle_timeout);
     let stop_work = watch::Sender::new(false);
     let mut tasks = JoinSet::new();
@@ -136,7 +136,7 @@ pub async fn run(options: OperatorOptions, stop: impl Future<Output = ()>) -> an
     result
 }
 
-/// Gets the digest key, or makes it.
+/// Gets or creates the digest key.
 async fn digest_key(writer: &Writer, namespace: &str) -> anyhow::Result<DigestKey> {
     let mut delay = Duration::from_millis(500);
     loop {
@@ -166,7 +166,7 @@ impl OperatorOptions {
 // === impl Operator ===
 
 impl Operator {
-    /// Watches, and works until something ends that must not.
+    /// Watches and works until something ends that must not.
     async fn work(&mut self) -> anyhow::Result<()> {
         let context = self.context.clone();
         let heart = self.insight.beat(context.clone());
@@ -175,7 +175,7 @@ impl Operator {
             clock::follow(&context.clock, &context.cluster.server).await;
             "the clock"
         });
-        // What is remembered comes first: without it every workload would be new.
+        // Projections come first: without this memory every workload would be new.
         let few = !self.options.namespaces.is_empty();
         let mut watches = self.watches();
         watches::memory(&mut watches);
@@ -205,13 +205,13 @@ impl Operator {
         }
     }
 
-    /// Ends in order: no new work; what runs is finished; Events are posted.
+    /// Ends in order: starts no new work, finishes running work, and posts Events.
     async fn finish(mut self, posting: JoinHandle<()>) {
         info!("stopping: nothing new is begun, what runs is finished");
         self.stop_work.send_replace(true);
         drain(&self.context, self.options.timeout).await;
         self.tasks.shutdown().await;
-        // The poster ends once nobody can send any more.
+        // The poster ends when no sender is left.
         drop(self);
         if timeout(POSTING, posting).await.is_err() {
             warn!("some Events could not be posted in time");

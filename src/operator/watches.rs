@@ -64,11 +64,11 @@ pub(super) fn cluster(each: &mut impl EachWatch, few: bool) {
 pub(super) struct Watches<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) pulses: &'a PulseLayer,
-    /// Namespaces to watch; none means all.
+    /// Namespaces to watch; all if empty.
     pub(super) namespaces: &'a BTreeSet<String>,
-    /// How to watch.
+    /// Settings of the watches.
     pub(super) options: Options,
-    /// The health of every watch that was started.
+    /// Health of every watch that was started.
     pub(super) healths: &'a Mutex<Vec<Arc<Health>>>,
     pub(super) tasks: &'a mut JoinSet<&'static str>,
 }

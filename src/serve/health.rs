@@ -7,17 +7,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// A check by name, and what is wrong where it fails.
+/// A named check, and the problem if it fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Such as `watch/Pod`.
+    /// Name, such as `watch/Pod`.
     pub name: String,
-    /// Why it fails, in a few words; what there is to tell where it holds.
+    /// The problem in a few words, or a remark if the check holds.
     pub result: Result<Option<String>, String>,
 }
 
 impl Check {
-    /// A check that holds where the reason against it is `None`.
+    /// A check that holds if there is no problem.
     #[must_use]
     pub fn new(name: impl Into<String>, problem: Option<String>) -> Self {
         Self {
@@ -26,7 +26,7 @@ impl Check {
         }
     }
 
-    /// A check that holds, with something to tell.
+    /// A check that holds, with a remark.
     #[must_use]
     pub fn noted(name: impl Into<String>, note: impl Into<String>) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Check {
     }
 }
 
-/// Whether all hold, and the list as kube-apiserver prints it.
+/// Returns whether all checks hold, and their list in kube-apiserver's format.
 #[must_use]
 pub fn report(endpoint: &str, checks: &[Check]) -> (bool, String) {
     let mut text = String::new();
@@ -58,13 +58,13 @@ pub fn report(endpoint: &str, checks: &[Check]) -> (bool, String) {
     (passed, text)
 }
 
-/// The heartbeats of the tasks that must go on for the process to be alive.
+/// Heartbeats of the tasks without which the process is not alive.
 #[derive(Debug, Clone, Default)]
 pub struct Heartbeats {
     tasks: Arc<Mutex<Vec<Arc<Heartbeat>>>>,
 }
 
-/// The heartbeat of one task.
+/// Heartbeat of one task.
 #[derive(Debug)]
 pub struct Heartbeat {
     name: &'static str,
@@ -85,7 +85,7 @@ impl Heartbeats {
         heartbeat
     }
 
-    /// One check for each task.
+    /// Checks for all tasks.
     #[must_use]
     pub fn checks(&self) -> Vec<Check> {
         let tasks = self.tasks.lock();
@@ -94,7 +94,7 @@ impl Heartbeats {
 }
 
 impl Heartbeat {
-    /// Says that the task is alive.
+    /// Records that the task is alive.
     pub fn beat(&self) {
         *self.last.lock() = Instant::now();
     }

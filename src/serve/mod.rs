@@ -1,4 +1,4 @@
-//! What the operator serves over HTTP: health, metrics, debugging.
+//! HTTP endpoints: health, metrics, debugging.
 
 pub mod health;
 pub mod http;

@@ -9,36 +9,36 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-/// How a line of the log is written.
+/// Format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[default]
     Json,
-    /// For people; coloured on a terminal.
+    /// Text for people, coloured on a terminal.
     Text,
 }
 
-/// Logging can't be set up.
+/// Reason why logging can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The level is not one, nor a list of `target=level`.
+    /// The level is neither a level nor a list of `target=level`.
     #[error(
         "invalid log level {level:?}: {source}; use error, warn, info, debug, trace or a list of target=level"
     )]
     Level {
-        /// What was given.
+        /// The given level.
         level: String,
-        /// What is wrong with it.
+        /// The problem.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// A part of the level is a word that is no level: a filter would take it for a target,
-    /// and log nothing else.
+    /// A part of the level is a word that is no level. A filter would take it for a target and
+    /// log nothing else.
     #[error(
         "invalid log level {0:?}; use off, error, warn, info, debug, trace or a list of target=level"
     )]
     Word(String),
-    /// It was set up before.
+    /// Logging was set up before.
     #[error("logging is set up already: {0}")]
     Twice(#[from] SetGlobalDefaultError),
 }
@@ -48,30 +48,29 @@ pub enum LogError {
 /// `level` is a level or a list of `target=level` with targets of this program.
 ///
 /// # Errors
-/// Where the level can't be understood, or logging was set up already.
+/// If the level is invalid, or logging was set up before.
 pub fn init(format: LogFormat, level: &str) -> Result<(), LogError> {
     let ansi = std::io::stderr().is_terminal();
     tracing::subscriber::set_global_default(subscriber(format, level, std::io::stderr, ansi)?)?;
     Ok(())
 }
 
-/// What no filter of the user's can loosen: only our own events are logged.
+/// The filter that no flag can loosen: only Projsync's own events are logged.
 ///
-/// Dependencies log parts of what they read, and what we read are Secrets:
-/// `kube_client::client` the whole body of an answer that it can't decode (at
-/// warn) and of an error that is no `Status` (debug), `kube_runtime::watcher`
-/// the `Debug` of such errors, and HTTP and TLS crates log buffers and frames
-/// where their tracing is compiled in. Naming the harmful targets would have to
-/// be done again with each update, so all are off. Nothing is lost: requests,
-/// watches and their errors are logged by our own code, free of bodies.
-/// (Events of the `log` crate don't get here: its bridge is not compiled in.)
+/// Dependencies log parts of what they read, which here are Secrets. `kube_client::client`
+/// logs the whole body of an answer that it can't decode (at warn) and of an error that is no
+/// `Status` (at debug), `kube_runtime::watcher` the `Debug` of such errors, and HTTP and TLS
+/// crates log buffers and frames if their tracing is compiled in. A list of harmful targets
+/// would need a review with each update, so all dependencies are off. Nothing is lost:
+/// Projsync's own code logs requests, watches and their errors, without bodies. (Events of the
+/// `log` crate don't come here, since its bridge is not compiled in.)
 fn own_events_only() -> Targets {
     Targets::new()
         .with_default(LevelFilter::OFF)
         .with_target(env!("CARGO_PKG_NAME"), LevelFilter::TRACE)
 }
 
-/// The first part of `level` that is neither a level nor `target=level`.
+/// Finds the first part of `level` that is neither a level nor `target=level`.
 fn bare_target(level: &str) -> Option<&str> {
     let mut parts = level.split(',').map(str::trim);
     parts.find(|part| !part.contains('=') && part.parse::<LevelFilter>().is_err())

@@ -1,4 +1,4 @@
-//! What the operator tells about itself: metrics, logs, figures of the process.
+//! Metrics, logs and measurements of the process.
 
 pub mod logs;
 pub mod metrics;

@@ -1,7 +1,6 @@
-//! The standard figures of a process, read from `/proc/self`.
-//! Where there is no `/proc` they are left out.
+//! The standard metrics of a process, read from `/proc/self`. Without `/proc` they are left out.
 
-/// Clock ticks in a second as `/proc` counts them: 100 on every Linux, whatever the kernel's own rate.
+/// Clock ticks per second in `/proc`: 100 on every Linux, whatever the kernel's own rate.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Resident memory in bytes.
@@ -14,7 +13,7 @@ pub(super) fn cpu_seconds() -> Option<f64> {
     Some(parse_stat(&read("/proc/self/stat")?)?.cpu_seconds)
 }
 
-/// When the process started, in seconds since 1970.
+/// Start of the process, in seconds since 1970.
 pub(super) fn start_time() -> Option<f64> {
     let stat = parse_stat(&read("/proc/self/stat")?)?;
     Some(boot_time(&read("/proc/stat")?)? + stat.started_after_boot)
@@ -26,14 +25,15 @@ fn read(path: &str) -> Option<String> {
 
 struct Stat {
     cpu_seconds: f64,
-    /// Seconds from the start of the machine to that of the process.
+    /// Seconds from the start of the machine to the start of the process.
     started_after_boot: f64,
 }
 
-/// `/proc/self/stat`. The command's name, in parentheses, may hold anything: count from behind it.
+/// Parses `/proc/self/stat`. The command's name, in parentheses, may hold anything, so fields are
+/// counted from behind it.
 fn parse_stat(text: &str) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    // The first here is the third of proc(5).
+    // The first field here is the third in proc(5).
     let ticks = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
     Some(Stat {
         cpu_seconds: (ticks(14)? + ticks(15)?) / TICKS_PER_SECOND,

@@ -14,50 +14,50 @@ use crate::core::content::{DecodeError, SourceContent, decode_source};
 use crate::core::time::ServerTime;
 use crate::kinds::{Rv, SourceId};
 
-/// The most bytes of an answer. Objects of up to 1 MiB are stored; binary data
-/// grows by a third and managedFields come on top.
+/// Maximum length of an answer, in bytes. Stored objects have up to 1 MiB; in JSON binary data
+/// grows by a third, and managedFields are added.
 const LIMIT: usize = 4 << 20;
 
-/// A source could not be read. That tells nothing of its content, not even that
+/// Reason why a source could not be read. It says nothing about the content, not even that
 /// there is none. No message holds a byte of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The API server refused.
     #[error("{object} can't be read: the API server answered {status}{}", hint(*.status))]
     Status {
-        /// What was to be read.
+        /// The source.
         object: SourceId,
-        /// The answer.
+        /// The API server's answer.
         status: StatusCode,
     },
-    /// No answer came.
+    /// There was no answer.
     #[error("{object} can't be read: {why}")]
     NoAnswer {
-        /// What was to be read.
+        /// The source.
         object: SourceId,
-        /// What happened instead.
+        /// The cause.
         why: String,
     },
-    /// The answer can't be placed in time.
+    /// The answer has no time.
     #[error("{object} can't be read: the answer has no valid Date header; is a proxy in between?")]
     NoDate {
-        /// What was to be read.
+        /// The source.
         object: SourceId,
     },
-    /// Not the version that was asked for, or a later one.
+    /// The answer has an older version than the one that was shown.
     #[error(
         "{object} can't be read: the answer is older than what the watch has shown; is a cache in between?"
     )]
     Stale {
-        /// What was to be read.
+        /// The source.
         object: SourceId,
     },
-    /// The answer is no such object.
+    /// The answer is not the requested object.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 
-/// What to do about a status.
+/// Interpretation of an HTTP status.
 fn hint(status: StatusCode) -> &'static str {
     match status {
         StatusCode::FORBIDDEN => "; may the operator's role get it?",
@@ -75,7 +75,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader that asks with this client, and makes digests with this key.
+    /// Makes a reader that uses this client and makes digests with this key.
     #[must_use]
     pub fn new(client: Client, key: DigestKey, timeout: Duration) -> Self {
         Self {
@@ -89,8 +89,8 @@ impl Reader {
     /// `shown` is the version that the watch has shown last.
     ///
     /// # Errors
-    /// Where there is no answer in time, or it is neither the object, in that version
-    /// or a later one, nor the API server's word that there is none.
+    /// If there is no answer in time, or the answer is neither the object, in that version or a
+    /// later one, nor the API server's statement that there is none.
     pub async fn read(
         &self,
         id: &SourceId,

@@ -1,9 +1,7 @@
-//! Everything that is written: by server-side apply, as field manager
-//! `projsync`, each in one request.
+//! All writes: by server-side apply as field manager `projsync`, each in one request.
 //!
-//! Every write goes through the [`Writer`], and ends as one of [`Written`].
-//! (Events are posted by [`events`](super::events), the Lease is written by
-//! [`lease`](super::lease).)
+//! Every write goes through the [`Writer`] and results in a [`Written`]. (Only
+//! [`events`](super::events) and [`lease`](super::lease) write on their own.)
 
 mod digest_key;
 mod policy;

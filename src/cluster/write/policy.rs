@@ -1,4 +1,4 @@
-//! The status of policies.
+//! Writes of the status of policies.
 
 use kube::Resource;
 use kube::api::Patch;

@@ -1,4 +1,4 @@
-//! Projections.
+//! Writes of Projections.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
@@ -12,10 +12,10 @@ use crate::api::projection::{Projection, ProjectionSpec, ProjectionStatus};
 use crate::kinds::{Rv, WorkloadId};
 
 impl Writer {
-    /// Creates or replaces the Projection of a workload, status included.
+    /// Creates or replaces the Projection of a workload, including its status.
     ///
-    /// With a `version` it takes the place of that one and of no other: a leader that
-    /// was replaced meanwhile can't write over what the next has written.
+    /// With a `version` it replaces only that one, so a former leader can't overwrite what its
+    /// successor has written.
     pub async fn projection(
         &self,
         id: &WorkloadId,
@@ -30,8 +30,7 @@ impl Writer {
         self.write(Subject::Projection, id, "patch", request).await
     }
 
-    /// Deletes the Projection of a workload; with a `version`, only if it is still
-    /// that one.
+    /// Deletes the Projection of a workload; with a `version`, only that version.
     pub async fn delete_projection(&self, id: &WorkloadId, version: Option<Rv>) -> Written {
         let only = DeleteParams {
             preconditions: version.map(|version| Preconditions {
@@ -46,7 +45,7 @@ impl Writer {
     }
 }
 
-/// A Projection, owned by its workload without blocking the deletion of that.
+/// A Projection, owned by its workload without blocking the workload's deletion.
 fn projection(
     id: &WorkloadId,
     spec: &ProjectionSpec,

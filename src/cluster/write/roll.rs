@@ -1,4 +1,4 @@
-//! The revision on a Pod template.
+//! Writes of the revision on a Pod template.
 
 use kube::api::Patch;
 use kube::core::Request;
@@ -9,7 +9,7 @@ use super::written::Written;
 use crate::api::names::REVISION_ANNOTATION;
 use crate::kinds::WorkloadId;
 
-/// The workload that was planned for, in the version that was seen.
+/// The workload of a plan, in the version that the plan was made for.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
     /// Its name.
@@ -21,14 +21,14 @@ pub struct Target<'a> {
 }
 
 impl Writer {
-    /// Rolls a workload: writes `projsync.dev/revision` on its Pod template, and
-    /// nothing else. A workload that was deleted, recreated or changed since it was
-    /// seen is not touched, and gives a [`Written::Conflict`].
+    /// Rolls a workload: writes `projsync.dev/revision` on its Pod template, and nothing
+    /// else. If the workload was deleted, recreated or changed meanwhile, it is not touched,
+    /// and the result is [`Written::Conflict`].
     pub async fn roll(&self, target: Target<'_>, revision: &str) -> Written {
         let id = target.id;
         let subject = Subject::Roll(id.kind.as_str());
         if target.uid.is_empty() || target.resource_version.is_empty() {
-            // Without its preconditions the write would be a blind one.
+            // Without preconditions the write could replace a newer state.
             let message = "it was seen without uid or resourceVersion".to_owned();
             let written = Written::Failed { message };
             self.tell(subject, id, &written);
@@ -41,7 +41,7 @@ impl Writer {
     }
 }
 
-/// Just the annotation, and which version of which object it is for.
+/// Body of the write: the annotation, and the version of the object that it is for.
 fn revision_body(target: Target<'_>, revision: &str) -> Value {
     let kind = target.id.kind;
     let annotation = json!({"metadata": {"annotations": {REVISION_ANNOTATION: revision}}});

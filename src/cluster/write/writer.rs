@@ -1,4 +1,4 @@
-//! Sends every write, and tells what becomes of it.
+//! Sends writes, and counts and logs their results.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::cluster::client::exchange::{exchange, metadata_only};
 use crate::cluster::lease::{Leadership, lapse};
 use crate::telemetry::metrics::{Metrics, Outcome};
 
-/// The most bytes of an answer; only metadata is asked for, but not every
-/// server that speaks the API heeds that.
+/// Maximum length of an answer, in bytes. Only metadata is requested, but not every server
+/// that speaks the API respects that.
 const LIMIT: usize = 4 << 20;
 
 /// Writes to the API server while this replica leads.
 ///
-/// Each write is one request, which ends after a timeout and at the latest with
-/// the leadership. The writer counts and logs what becomes of it.
+/// Each write is one request, which ends after a timeout, and at the latest with the
+/// leadership. The writer counts and logs the result.
 #[derive(Clone)]
 pub struct Writer {
     pub(super) client: Client,
@@ -33,7 +33,7 @@ pub struct Writer {
     metrics: Metrics,
 }
 
-/// What is written.
+/// Object or field that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     /// The revision on the Pod template of a workload of this kind.
@@ -43,7 +43,7 @@ pub(super) enum Subject {
 }
 
 impl Writer {
-    /// A writer that sends with this client.
+    /// Makes a writer that sends with this client.
     #[must_use]
     pub fn new(
         client: Client,
@@ -59,7 +59,7 @@ impl Writer {
         }
     }
 
-    /// Sends a write of something about `object`.
+    /// Sends a write concerning `object`.
     pub(super) async fn write(
         &self,
         subject: Subject,
@@ -72,7 +72,7 @@ impl Writer {
         written
     }
 
-    /// Counts and logs what became of a write.
+    /// Counts and logs the result of a write.
     pub(super) fn tell(&self, subject: Subject, object: &impl fmt::Display, written: &Written) {
         if let Some(outcome) = written.outcome().map(Outcome::as_str) {
             match subject {
@@ -109,7 +109,7 @@ impl Writer {
     }
 }
 
-/// Ours is the only writer of these fields, so whoever else wrote them gives way.
+/// Forces the apply: Projsync is the only writer of these fields.
 pub(super) fn forced() -> PatchParams {
     PatchParams::apply(FIELD_MANAGER).force()
 }

@@ -1,4 +1,4 @@
-//! What becomes of a write, and what follows from it.
+//! Results of writes.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -8,37 +8,36 @@ use crate::core::time::ServerTime;
 use crate::kinds::Rv;
 use crate::telemetry::metrics::Outcome;
 
-/// What became of a write.
+/// Result of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// It was made.
+    /// The write was made.
     Done {
-        /// The version that it gave.
+        /// The resulting version of the object.
         rv: Option<Rv>,
-        /// When, by the API server.
+        /// The API server's time of the write.
         date: ServerTime,
     },
-    /// The object is not the one, or not in the version, that was meant.
+    /// The object, or its version, is not the one that was meant.
     Conflict,
-    /// There is no such object, or its namespace is gone.
+    /// The object doesn't exist, or its namespace is gone.
     Gone,
-    /// Nothing was sent, since this replica does not lead.
+    /// The write was not sent, since this replica doesn't lead.
     NotLeading,
-    /// The API server understood and refuses: trying again is of no use until
-    /// something changes.
+    /// The API server refused the write. Trying again is useless until something changes.
     Refused {
-        /// Its reason.
+        /// The API server's reason.
         message: String,
     },
-    /// It may not have been made: trying again may help.
+    /// The write may have failed. Trying again may help.
     Failed {
-        /// What happened.
+        /// The cause.
         message: String,
     },
 }
 
 impl Written {
-    /// How it is counted, if it was sent.
+    /// Outcome for metrics, if the write was sent.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
@@ -51,7 +50,7 @@ impl Written {
         }
     }
 
-    /// Whether it is to be tried again, from what is known by then.
+    /// Returns whether to try again, with the state known by then.
     #[must_use]
     pub fn is_to_be_retried(&self) -> bool {
         match self {
@@ -73,7 +72,7 @@ impl From<Result<Answer, NoAnswer>> for Written {
         match answer.status {
             status if status.is_success() => Self::Done {
                 rv: resource_version(&answer.body),
-                // Every API server sends a Date; without one the write is made all the same.
+                // Every API server sends a Date; without one the write was made too.
                 date: answer.date.unwrap_or(ServerTime::UNIX_EPOCH),
             },
             StatusCode::CONFLICT => Self::Conflict,
@@ -93,7 +92,7 @@ impl From<Result<Answer, NoAnswer>> for Written {
     }
 }
 
-/// The version of an object, if the body is one.
+/// The version in a body, if that is an object.
 fn resource_version(body: &[u8]) -> Option<Rv> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -124,7 +124,7 @@ impl World {
         Mono(self.skew + self.clock)
     }
 
-    /// Now, by both clocks.
+    /// Reads both clocks.
     pub(crate) fn moment(&self) -> Moment {
         Moment {
             mono: self.now(),

@@ -1,4 +1,4 @@
-//! What the operator tells of itself: readiness, samples for the metrics, its state.
+//! Insight into the operator: readiness, samples for metrics, its state.
 
 mod watches;
 
@@ -17,24 +17,24 @@ use crate::serve::http::Shown;
 use crate::serve::readiness::{lease_check, watch_check};
 use crate::telemetry::metrics::{Read, Sample, Sampled};
 
-/// Heartbeat period of what must be alive.
+/// Heartbeat period.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// What is told of. Clones share it.
+/// The parts of the operator that can be looked into. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Insight {
-    /// The health of every watch.
+    /// Health of every watch.
     pub healths: Arc<Mutex<Vec<Arc<Health>>>>,
-    /// Of what must be alive.
+    /// Heartbeats of tasks.
     heartbeats: Heartbeats,
-    /// Comes once there is a digest key.
+    /// The context, once there is a digest key.
     context: Arc<OnceLock<Arc<Context>>>,
-    /// A watch that is silent for longer is not healthy.
+    /// Time of silence after which a watch is unhealthy.
     idle_timeout: Duration,
 }
 
 impl Insight {
-    /// Nothing to tell of yet.
+    /// Makes an insight into nothing yet.
     #[must_use]
     pub fn new(idle_timeout: Duration) -> Self {
         Self {
@@ -45,13 +45,13 @@ impl Insight {
         }
     }
 
-    /// From now on there is something to tell of.
+    /// Adds the context.
     pub fn begin(&self, context: &Arc<Context>) {
-        // A second one can't come: there is one operator in a process.
+        // There is one operator in a process, so there is no second context.
         let _ = self.context.set(context.clone());
     }
 
-    /// Says again and again that the runtime turns and that the state's lock is free.
+    /// Beats as long as the runtime works and the lock of the state is free.
     pub fn beat(&self, context: Arc<Context>) -> impl Future<Output = ()> + Send + use<> {
         let heartbeat = self.heartbeats.expect("state", HEARTBEAT * 4);
         async move {
@@ -64,7 +64,7 @@ impl Insight {
         }
     }
 
-    /// What the endpoints show.
+    /// Content of the endpoints.
     #[must_use]
     pub fn shown(&self) -> Shown {
         let of = |dump: fn(&Context) -> Value| {
@@ -85,7 +85,7 @@ impl Insight {
         }
     }
 
-    /// What the metrics read at scrape.
+    /// Samples for metrics that are read at scrape.
     #[must_use]
     pub fn samples(&self) -> Read {
         let insight = self.clone();

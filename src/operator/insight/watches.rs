@@ -1,10 +1,10 @@
-//! Samples of the watches, for the metrics.
+//! Samples of watches, for metrics.
 
 use crate::cluster::watch::Report;
 use crate::telemetry::metrics::Sample;
 
-/// The kinds watched, each with the age of its last event: of several watches of
-/// a kind that of the most silent.
+/// The watched kinds, each with the age of its last event. If a kind has several watches, the
+/// most silent one counts.
 pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
     let mut ages: Vec<(&'static str, f64)> = Vec::new();
     for report in reports {
@@ -21,8 +21,7 @@ pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
         .collect()
 }
 
-/// How often the watches of each kind were started again, because nothing came
-/// any more or because they failed.
+/// Number of restarts of the watches of each kind, after silence or a failure.
 pub(super) fn watch_restarts(reports: &[Report]) -> Vec<Sample> {
     let mut counts: Vec<(&'static str, u64, u64)> = Vec::new();
     for report in reports {

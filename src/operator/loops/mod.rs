@@ -1,4 +1,4 @@
-//! The reconcile loops, one file each.
+//! The reconcile loops, each in a file of its own.
 
 pub mod policies;
 pub mod reports;
@@ -16,11 +16,11 @@ use crate::operator::context::Context;
 use crate::operator::leadership;
 use crate::operator::queue::{self, Next};
 
-/// For so many workloads worked on at a time one Projection is written: in a mass
-/// change the rolls come first.
+/// Number of workloads worked on at a time for each Projection written at a time. In a mass
+/// change rolls come first.
 const REPORTING_SHARE: usize = 4;
 
-/// The loops that do the work until `stop` says so; each tells its name at its end.
+/// Starts the loops, which run until `stop` becomes true. Each returns its name at its end.
 pub fn loops(
     context: &Arc<Context>,
     concurrency: usize,
@@ -55,7 +55,7 @@ pub fn loops(
     ]
 }
 
-/// Ends when nothing new is to be begun.
+/// Resolves when no new work may begin.
 fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
     let mut stop = stop.subscribe();
     async move {
@@ -65,7 +65,7 @@ fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<
 }
 
 impl Next {
-    /// What follows a write.
+    /// The next step for a key after a write.
     #[must_use]
     pub fn after(written: &Written) -> Self {
         match written.is_to_be_retried() {

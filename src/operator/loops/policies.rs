@@ -1,4 +1,4 @@
-//! The status of policies: what each is in force for, and what is wrong with it.
+//! The status of policies: the workloads that each is in force for, and its error.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::core::state::{POLICIES_INTERVAL, PolicyStep};
 use crate::operator::context::Context;
 use crate::operator::queue::Next;
 
-/// How long news of workloads is collected before the policies' status tells of it.
+/// Time for which changes of workloads are collected before the status of policies is written.
 pub const POLICIES_DELAY: Duration = Duration::from_secs(1);
 
-/// Writes the status of each policy whose status is not as it should be.
+/// Writes the status of each policy that is not as it should be.
 pub async fn report(context: &Context) -> Next {
     let step = context.state.lock().policy_statuses(context.now());
     let wanted = match step {

@@ -1,4 +1,4 @@
-//! Writes Projections and the status of policies, behind the patches and coalesced.
+//! The loop that writes Projections and the status of policies, coalesced and after patches.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::operator::context::{Context, Subject};
 use crate::operator::loops::policies::{self, POLICIES_DELAY};
 use crate::operator::queue::Next;
 
-/// Writes what a subject's object should be.
+/// Writes the object of a subject as it should be.
 pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Next {
     if !context.is_leading() {
         return Next::Done;
@@ -20,7 +20,7 @@ pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Next {
     }
 }
 
-/// Writes what a workload's Projection should be, without waiting for more.
+/// Writes a workload's Projection as it should be, without waiting for more changes.
 pub async fn remember(context: Arc<Context>, id: WorkloadId) {
     if context.is_leading() {
         projection(&context, &id, Pace::AtOnce).await;
@@ -48,7 +48,7 @@ async fn projection(context: &Context, id: &WorkloadId, pace: Pace) -> Next {
                 context.state.lock().reported(id, &report, rv, now);
                 context.reports.add_after(Subject::Policies, POLICIES_DELAY);
             }
-            // Where its namespace is gone or going, so is the workload.
+            // If the namespace is gone or terminating, so is the workload.
             Next::after(&written)
         }
     }

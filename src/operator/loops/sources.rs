@@ -1,4 +1,4 @@
-//! Reads what lags behind: one read of a source serves all references to it.
+//! The loop that reads sources. One read of a source serves all references to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::operator::context::Context;
 use crate::operator::queue::Next;
 use crate::telemetry::metrics::Outcome;
 
-/// When a source is looked at again that a read found absent and whose DELETED
-/// event has not come.
+/// Time after which a source is looked at again that a read found absent although its
+/// DELETED event has not come.
 const RECHECK: Duration = Duration::from_secs(5);
 
 /// Brings all references to a source to its newest version.
@@ -37,8 +37,8 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Nex
     };
     match context.cluster.reader.read(id, shown).await {
         Ok((SourceContent::Absent, _)) => {
-            // The watch still has it: its DELETED event is on the way and tells
-            // since when it is absent.
+            // The watch still has the source. Its DELETED event is on the way and says since
+            // when it is absent.
             count(Outcome::Absent);
             debug!(source = %id, "read ahead of the watch: it does not exist");
             Next::After(RECHECK)
@@ -54,7 +54,7 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Nex
             Next::Done
         }
         Err(error) => {
-            // An error is an error: never taken for a change or for absence.
+            // An error is neither a change nor absence.
             count(Outcome::Failure);
             warn!(source = %id, %error, "a source can't be read; it is tried again");
             let users = context.state.lock().index.users(id);

@@ -1,4 +1,4 @@
-//! Plans a workload from current state, and rolls it.
+//! The loop that plans workloads from current state and rolls them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::operator::context::{Context, Subject};
 use crate::operator::loops::policies::POLICIES_DELAY;
 use crate::operator::queue::Next;
 
-/// Plans one workload and acts on it.
+/// Plans a workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Next {
     let now = context.now();
     let settled = context.clock.settled();
@@ -58,7 +58,7 @@ async fn act(context: &Context, id: &WorkloadId, order: Order) -> Next {
             rolled(context, id, plan, rv, date);
         }
         Written::Refused { message } => refused(context, id, &message),
-        // Changed, deleted or recreated: the watch brings it, and the plan is made anew.
+        // The workload has changed. The watch brings the change, and a new plan is made.
         _ => {}
     }
     next

@@ -1,5 +1,4 @@
-//! One small keyed queue: what to look at, when, and never the same key twice
-//! at once.
+//! A queue of keys with due times. It never processes a key twice at the same time.
 //!
 //! * A key that is being processed is not handed out again; if it is added
 //!   meanwhile it runs once more afterwards (the dirty flag).
@@ -9,7 +8,7 @@
 //!   failing key are let through early, but no faster than [`Backoff::floor`]:
 //!   a stream of events cannot turn a failing key into a hot loop.
 //!
-//! Time is tokio's, hence monotonic, and paused in tests.
+//! The queue uses tokio's time, which is monotonic and can be paused in tests.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -27,26 +26,26 @@ pub use self::snapshot::{Item, ItemState, Snapshot};
 
 mod snapshot;
 
-/// What a handler wants done with its key.
+/// Next step for a key, as its handler decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing more to do until somebody adds the key again.
+    /// Forget the key until somebody adds it again.
     Done,
-    /// All well; look again after this time.
+    /// Process the key again after this time.
     After(Duration),
-    /// It failed: look again with backoff.
+    /// Process the key again with backoff, since it failed.
     Retry,
 }
 
 /// Delays between attempts of a key whose handler fails.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
-    /// Delay after the first failure; doubles with each further one.
+    /// Delay after the first failure, doubled with each further failure.
     pub base: Duration,
-    /// The most a delay grows to.
+    /// Maximum delay.
     pub cap: Duration,
-    /// However often a failing key is added, this much lies between two
-    /// attempts (or the current delay, where that is shorter).
+    /// Minimum time between two attempts of a failing key, however often it is added. If the
+    /// current delay is shorter, that applies.
     pub floor: Duration,
 }
 
@@ -61,40 +60,40 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The delay after this many failures (from 1), before jitter.
+    /// Delay after this number of failures (at least 1), without jitter.
     fn delay(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         self.base.saturating_mul(1 << doublings).min(self.cap)
     }
 }
 
-/// A keyed queue; see the module's description. Shared as an `Arc`.
+/// A queue of keys, shared as an `Arc`. See the description of the module.
 #[derive(Debug)]
 pub struct Queue<K> {
     name: &'static str,
     backoff: Backoff,
     state: Mutex<State<K>>,
-    /// Tells the runner that the earliest due time may have changed.
+    /// Notifies the runner that the earliest due time may have changed.
     changed: Notify,
 }
 
 #[derive(Debug)]
 struct State<K> {
     keys: HashMap<K, Entry>,
-    /// Keys that wait, in the order in which they come due.
+    /// Keys that wait, in order of their due times.
     waiting: BTreeSet<(Instant, u64, K)>,
     running: usize,
-    /// Makes the order of keys that are due at the same instant that of their adds.
+    /// Number of adds, which orders keys that are due at the same instant.
     sequence: u64,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
     running: bool,
-    /// When to run next, and the position in `waiting` while not running.
+    /// Time of the next run, and position in `waiting` while not running.
     due: Option<(Instant, u64)>,
     failures: u32,
-    /// No attempt before this, see [`Backoff::floor`].
+    /// Time before which there is no attempt, see [`Backoff::floor`].
     not_before: Option<Instant>,
 }
 
@@ -102,7 +101,7 @@ impl<K> Queue<K>
 where
     K: Clone + Eq + Hash + Ord,
 {
-    /// An empty queue. The name shows in metrics and `/debug/queues`.
+    /// Makes an empty queue. Its name is shown in metrics and `/debug/queues`.
     #[must_use]
     pub fn new(name: &'static str, backoff: Backoff) -> Arc<Self> {
         Arc::new(Self {
@@ -124,12 +123,12 @@ where
         self.name
     }
 
-    /// Have the key looked at as soon as a worker is free.
+    /// Adds a key, to be processed as soon as a worker is free.
     pub fn add(&self, key: K) {
         self.add_after(key, Duration::ZERO);
     }
 
-    /// Have the key looked at in so much time, or earlier if it is due earlier already.
+    /// Adds a key, to be processed after this time, or earlier if it is due earlier already.
     pub fn add_after(&self, key: K, delay: Duration) {
         let mut state = self.state.lock();
         state.schedule(key, Instant::now() + delay);
@@ -137,9 +136,9 @@ where
         self.changed.notify_one();
     }
 
-    /// Forget the key's failures, and let it run at once if it waits for a retry.
+    /// Forgets the failures of a key. If it waits for a retry, it runs at once.
     ///
-    /// For when the cause of the failures is known to be gone.
+    /// Use this if the cause of the failures is known to be gone.
     pub fn forget(&self, key: &K) {
         let mut state = self.state.lock();
         let failing = state.keys.get_mut(key).is_some_and(|entry| {
@@ -153,13 +152,13 @@ where
         }
     }
 
-    /// How many keys are being processed.
+    /// Number of keys that are being processed.
     #[must_use]
     pub fn running(&self) -> usize {
         self.state.lock().running
     }
 
-    /// How many keys are due and wait for a free worker.
+    /// Number of keys that are due and wait for a free worker.
     #[must_use]
     pub fn depth(&self) -> usize {
         let now = Instant::now();
@@ -167,7 +166,7 @@ where
         state.due(now).count()
     }
 
-    /// For how long the longest-waiting due key has been due.
+    /// Time for which the oldest due key has been due.
     #[must_use]
     pub fn oldest(&self) -> Duration {
         let now = Instant::now();
@@ -178,7 +177,7 @@ where
             .map_or(Duration::ZERO, |due| now.duration_since(due))
     }
 
-    /// Whether nothing is due and nothing is running. Delayed keys don't count.
+    /// Returns whether no key is due or running. Delayed keys don't count.
     #[must_use]
     pub fn idle(&self) -> bool {
         let now = Instant::now();
@@ -186,7 +185,7 @@ where
         state.running == 0 && state.due(now).next().is_none()
     }
 
-    /// Marks the first due key as running and returns it; waits until one is due.
+    /// Waits until a key is due, marks it as running and returns it.
     async fn next(&self) -> K {
         loop {
             let head = {
@@ -196,7 +195,7 @@ where
                     Err(head) => head,
                 }
             };
-            // A notification between the check above and here is kept by Notify.
+            // Notify keeps a notification that comes between the check above and here.
             match head {
                 Some(due) => tokio::select! {
                     () = self.changed.notified() => {}
@@ -229,12 +228,12 @@ where
                 entry.failures = entry.failures.saturating_add(1);
                 let delay = self.backoff.delay(entry.failures);
                 entry.not_before = Some(now + delay.min(self.backoff.floor));
-                // Half of the delay is random, so that keys that failed
-                // together don't come back together.
+                // Half of the delay is random, so that keys that failed together aren't
+                // retried together.
                 Some(now + delay.mul_f64(0.5 + 0.5 * crate::random::unit()))
             }
         };
-        // What was asked for meanwhile, or what the handler asks for: the earlier.
+        // The earlier of an add meanwhile and the handler's decision.
         let pending = entry.due.take().map(|(due, _)| due);
         match pending.into_iter().chain(again).min() {
             Some(due) => state.schedule(key.clone(), due),
@@ -251,7 +250,7 @@ impl<K> State<K>
 where
     K: Clone + Eq + Hash + Ord,
 {
-    /// Makes the key due at this time unless it is due earlier already.
+    /// Makes a key due at this time, unless it is due earlier already.
     fn schedule(&mut self, key: K, due: Instant) {
         let entry = self.keys.entry(key.clone()).or_default();
         let due = entry.not_before.map_or(due, |floor| due.max(floor));
@@ -269,7 +268,7 @@ where
         self.waiting.insert((due, self.sequence, key));
     }
 
-    /// Takes the first due key, or says when the next one comes due.
+    /// Takes the first due key, or returns the next due time.
     fn pop(&mut self, now: Instant) -> Result<K, Option<Instant>> {
         match self.waiting.first() {
             Some((due, ..)) if *due > now => return Err(Some(*due)),
@@ -286,7 +285,7 @@ where
         Ok(key)
     }
 
-    /// The due times up to now, earliest first.
+    /// Due times up to now, earliest first.
     fn due(&self, now: Instant) -> impl Iterator<Item = Instant> {
         self.waiting
             .iter()
@@ -295,15 +294,14 @@ where
     }
 }
 
-/// Hands the queue's keys to the handler, at most `concurrency` at a time,
-/// until `shutdown` resolves; then waits for the handlers that run and returns.
+/// Hands the queue's keys to the handler, at most `concurrency` at a time, until `shutdown`
+/// resolves. Then waits for the running handlers.
 ///
-/// Work that is due or delayed at shutdown stays in the queue and is not
-/// handed out. Dropping the returned future ends the handlers too: nothing is
-/// left detached. One runner per queue.
+/// Keys that are due or delayed at shutdown stay in the queue. Dropping the returned future
+/// ends the handlers too, so nothing is left detached. Use one runner per queue.
 ///
 /// # Panics
-/// With the panic of a handler: a defect must not leave the process half alive.
+/// If a handler panics, since a defect must not leave the process half alive.
 pub async fn run<K, H, F>(
     queue: Arc<Queue<K>>,
     concurrency: usize,
@@ -338,7 +336,7 @@ where
 {
     match ended {
         Ok((key, outcome)) => queue.finish(&key, outcome),
-        // Workers are aborted only by dropping the set, so this is a panic.
+        // Only dropping the set aborts workers, so this is a panic.
         Err(error) => resume_unwind(error.into_panic()),
     }
 }

@@ -1,4 +1,4 @@
-//! A queue as `/debug/queues` and metrics show it.
+//! Snapshots of a queue, for metrics and `/debug/queues`.
 
 use std::fmt::Display;
 use std::hash::Hash;
@@ -13,7 +13,7 @@ use super::Queue;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// The queue's name.
+    /// Name of the queue.
     pub name: &'static str,
     /// Keys that are due and wait for a free worker.
     pub depth: usize,
@@ -21,11 +21,11 @@ pub struct Snapshot {
     pub running: usize,
     /// Keys whose time has not come.
     pub delayed: usize,
-    /// For how long the longest-waiting due key has been due, in seconds.
+    /// Time for which the oldest due key has been due, in seconds.
     pub oldest_seconds: f64,
-    /// Nothing is due and nothing is running.
+    /// True if no key is due or running.
     pub idle: bool,
-    /// Every key, ordered by name.
+    /// All keys, ordered by name.
     pub items: Vec<Item>,
 }
 
@@ -33,26 +33,26 @@ pub struct Snapshot {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
-    /// The key as it displays.
+    /// The key as text.
     pub key: String,
-    /// What it is doing.
+    /// State of the key.
     pub state: ItemState,
-    /// Milliseconds until it is due (negative: for how long it has been due);
-    /// of a running key, until its next run, if one is asked for already.
+    /// Milliseconds until it is due; negative if it is overdue. For a running key, the time until
+    /// its next run, if one has been requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_in_ms: Option<i64>,
-    /// Failed attempts in a row.
+    /// Number of failed attempts in a row.
     pub failures: u32,
 }
 
-/// What a key of a queue is doing.
+/// State of a key in a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ItemState {
-    /// Being processed.
+    /// The key is being processed.
     Running,
-    /// Waits for a free worker.
+    /// The key waits for a free worker.
     Due,
-    /// Waits for its time.
+    /// The key waits for its time.
     Delayed,
 }
 
@@ -60,7 +60,7 @@ impl<K> Queue<K>
 where
     K: Clone + Eq + Hash + Ord + Display,
 {
-    /// The queue at this moment.
+    /// Takes a snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The servers for health, metrics and debugging.
+//! HTTP servers for health, metrics and debugging.
 
 use std::fmt;
 use std::io::Write as _;
@@ -21,58 +21,59 @@ use tracing::{info, warn};
 
 use super::health::{Check, report};
 
-/// Evaluates checks when asked.
+/// Evaluates checks on request.
 pub type Checks = Arc<dyn Fn() -> Vec<Check> + Send + Sync>;
 
-/// Gives a part of the state as JSON when asked.
+/// Returns a part of the state as JSON on request.
 pub type Dump = Arc<dyn Fn() -> Value + Send + Sync>;
 
-/// What Prometheus is told the metrics are.
+/// Content type of metrics.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// A server can't be started.
+/// Reason why a server failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The address is taken or not ours.
+    /// The address is taken, or doesn't belong to this machine.
     #[error("can't listen on {address}: {source}")]
     Bind {
-        /// What was asked for.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Debug endpoints show names of all namespaces and ask for no credentials.
+    /// The debug address is not a loopback address. Debug endpoints show names of all namespaces
+    /// and ask for no credentials.
     #[error(
         "the debug address {0} is not a loopback address; use 127.0.0.1 or [::1], and kubectl port-forward"
     )]
     NotLoopback(SocketAddr),
-    /// Serving ended though nobody asked for it.
+    /// The server ended unexpectedly.
     #[error("the server failed: {0}")]
     Serve(std::io::Error),
     /// The file with the addresses can't be written.
     #[error("can't write the addresses to {}: {source}", path.display())]
     Addresses {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// Where the servers listen, with the ports they really got.
+/// Addresses that the servers listen on, with the real ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Addresses {
-    /// Of `/metrics`, `/livez` and `/readyz`.
+    /// Address of `/metrics`, `/livez` and `/readyz`.
     pub metrics: SocketAddr,
-    /// Of `/debug`.
+    /// Address of `/debug`.
     pub debug: SocketAddr,
 }
 
 impl Addresses {
-    /// Writes them to a file as JSON, whole or not at all.
+    /// Writes the addresses to a file as JSON, completely or not at all.
     ///
     /// # Errors
-    /// Where the folder can't be written to.
+    /// If the folder can't be written to.
     pub fn write(&self, path: &Path) -> Result<(), HttpError> {
         let failed = |source| HttpError::Addresses {
             path: path.to_owned(),
@@ -95,19 +96,19 @@ pub struct HttpOptions {
     pub metrics: SocketAddr,
     /// Address of `/debug`.
     pub debug: SocketAddr,
-    /// Where to write the addresses that were bound.
+    /// File to write the bound addresses to.
     pub addresses_file: Option<PathBuf>,
 }
 
-/// What is shown besides metrics.
+/// Content of the endpoints other than metrics.
 pub struct Shown {
-    /// For `/livez`.
+    /// Checks of `/livez`.
     pub live: Checks,
-    /// For `/readyz`.
+    /// Checks of `/readyz`.
     pub ready: Checks,
-    /// For `/debug/index`.
+    /// Content of `/debug/index`.
     pub index: Dump,
-    /// For `/debug/queues`.
+    /// Content of `/debug/queues`.
     pub queues: Dump,
 }
 
@@ -117,10 +118,10 @@ impl fmt::Debug for Shown {
     }
 }
 
-/// Starts the servers, as `tasks` that end when `stop` becomes true, each with its name.
+/// Starts the servers as named `tasks` that end when `stop` becomes true.
 ///
 /// # Errors
-/// Where an address can't be listened on.
+/// If it can't listen on an address.
 pub async fn start(
     options: &HttpOptions,
     registry: Registry,
@@ -156,11 +157,11 @@ pub async fn start(
     Ok(())
 }
 
-/// Listens on an address; port 0 takes a free one. Returns where it listens.
+/// Listens on an address, where port 0 means a free port. Returns the real address.
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
     let failed = |source| HttpError::Bind { address, source };
     let listener = match TcpListener::bind(address).await {
-        // `[::]` takes IPv4 too; a kernel without IPv6 has that alone.
+        // `[::]` accepts IPv4 too; a kernel without IPv6 has only IPv4.
         Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
         }
@@ -171,7 +172,7 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpErro
     Ok((listener, bound))
 }
 
-/// [`bind`] for an address that only this machine reaches.
+/// [`bind`] for an address that only this machine can reach.
 async fn bind_loopback(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
     if !address.ip().is_loopback() {
         return Err(HttpError::NotLoopback(address));
@@ -179,7 +180,7 @@ async fn bind_loopback(address: SocketAddr) -> Result<(TcpListener, SocketAddr),
     bind(address).await
 }
 
-/// Serves until `shutdown` resolves and the open requests are answered.
+/// Serves until `shutdown` resolves and open requests are answered.
 async fn serve(
     listener: TcpListener,
     router: Router,
@@ -191,7 +192,7 @@ async fn serve(
         .map_err(HttpError::Serve)
 }
 
-/// `/metrics`, `/livez` and `/readyz`.
+/// Routes of `/metrics`, `/livez` and `/readyz`.
 fn public(registry: Arc<Registry>, live: Checks, ready: Checks) -> Router {
     let checks = |endpoint: &'static str, checks: Checks| {
         get(move || async move {
@@ -222,7 +223,8 @@ async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
     }
 }
 
-/// `/debug/index` and `/debug/queues`. For a loopback address only: see [`bind_loopback`].
+/// Routes of `/debug/index` and `/debug/queues`. Serve them only on a loopback address: see
+/// [`bind_loopback`].
 fn debug(index: Dump, queues: Dump) -> Router {
     let dump = |dump: Dump| get(move || async move { axum::Json(dump()) });
     Router::new()

@@ -1,4 +1,4 @@
-//! What makes the operator ready.
+//! The checks of `/readyz`.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use super::health::Check;
 use crate::cluster::lease::Leadership;
 use crate::cluster::watch::{Health, Report};
 
-/// How many failures in a row make a watch unready: one or two are a hiccup.
+/// Number of failures in a row that make a watch unready; one or two are harmless.
 const WATCH_FAILURES: u32 = 3;
 
-/// Checks a watch. One that is silent for longer than `idle_timeout` is not healthy.
+/// Checks a watch. It fails if the watch is silent for longer than `idle_timeout`.
 #[must_use]
 pub fn watch_check(health: &Health, idle_timeout: Duration) -> Check {
     let problem = watch_problem(&health.report(), idle_timeout);
     Check::new(format!("watch/{health}"), problem)
 }
 
-/// A standby is as ready as the leader; it is told which of them this is.
+/// Checks leader election. A standby is ready too; the remark says who leads.
 #[must_use]
 pub fn lease_check(leadership: &Leadership, now: Instant) -> Check {
     let note = match leadership {
@@ -39,7 +39,7 @@ pub fn lease_check(leadership: &Leadership, now: Instant) -> Check {
     Check::noted("lease", note)
 }
 
-/// What is wrong with a watch, if anything is.
+/// The problem of a watch, if it has one.
 fn watch_problem(report: &Report, idle_timeout: Duration) -> Option<String> {
     match &report.failure {
         Some(failure) if report.errors >= WATCH_FAILURES || !report.synced => {
@@ -50,7 +50,7 @@ fn watch_problem(report: &Report, idle_timeout: Duration) -> Option<String> {
     if !report.synced {
         return Some("its first list is not complete".to_owned());
     }
-    // The watch itself has noticed, and tries again: so far without an answer.
+    // The watch has noticed this and tries again, so far without an answer.
     let silent = report.silence > idle_timeout && !report.unavailable;
     silent.then(|| format!("nothing came for {} s", report.silence.as_secs()))
 }

@@ -1,8 +1,8 @@
-//! All metrics, one row each.
+//! All metrics, with one row each.
 //!
-//! The registry is passed in; there are no globals. Labels are kinds, reasons
-//! and outcomes known at compile time: never a name, a namespace or anything
-//! else read from the cluster.
+//! The registry is an argument; there are no globals. Labels are kinds, reasons and
+//! outcomes that are known at compile time, never names, namespaces or other text from the
+//! cluster.
 
 mod outcome;
 mod rows;
@@ -23,7 +23,7 @@ const CHANGE_BUCKETS: [f64; 15] = [
     0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 2.5, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 1800.0,
 ];
 
-/// Buckets of the time of an API request, in seconds.
+/// Buckets of the duration of an API request, in seconds.
 const REQUEST_BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
 ];
@@ -50,14 +50,14 @@ pub struct Metrics {
 /// Metrics of requests to the API server.
 #[derive(Debug, Clone)]
 pub struct ApiMetrics {
-    /// By verb as audit logs write it, and code: the class of the status (`2xx`), 409 and
-    /// 429 as they are, `error` where no answer came, `cancelled` where nobody waited for it.
+    /// Requests by verb, as in audit logs, and code. The code is the class of the status
+    /// (`2xx`), 409, 429, `error` without an answer, or `cancelled` if nobody waited for it.
     requests: Counters<2>,
     duration: Histograms<1>,
 }
 
 impl ApiMetrics {
-    /// Counts one request that ended with `code` after `took`.
+    /// Counts a request that ended with `code` after `took`.
     pub fn answered(&self, verb: &'static str, code: &'static str, took: Duration) {
         self.requests.count([verb, code]);
         self.duration.observe([verb], took.as_secs_f64());
@@ -69,44 +69,44 @@ impl Metrics {
         Self {
             change_to_patch: rows.histogram(
                 "projsync_change_to_patch_seconds",
-                "Time from the receipt of a change to the accepted patch of a workload",
+                "Time from receiving a change to the accepted patch of a workload",
                 Histogram::new(CHANGE_BUCKETS),
             ),
             decisions: rows.counters(
                 "projsync_decisions",
                 ["kind", "reason"],
-                "Decisions on workloads, by kind of the workload and reason",
+                "Decisions on workloads, by kind of workload and reason",
             ),
             rolls: rows.counters(
                 "projsync_rolls",
                 ["kind", "outcome"],
-                "Patches that roll a workload, by its kind and outcome",
+                "Patches that roll a workload, by kind of workload and outcome",
             ),
             source_reads: rows.counters(
                 "projsync_source_reads",
                 ["kind", "outcome"],
-                "Reads of the content of ConfigMaps and Secrets",
+                "Reads of the content of ConfigMaps and Secrets, by kind and outcome",
             ),
             status_writes: rows.counters(
                 "projsync_status_writes",
                 ["outcome"],
-                "Writes of Projections and of the status of policies",
+                "Writes of Projections and of the status of policies, by outcome",
             ),
             events: rows.counters(
                 "projsync_events",
                 ["outcome"],
-                "Kubernetes Events posted; dropped ones found the queue full",
+                "Kubernetes Events, by outcome; an Event is dropped if the queue is full",
             ),
             api: ApiMetrics {
                 requests: rows.counters(
                     "projsync_api_requests",
                     ["verb", "code"],
-                    "Requests to the API server, by verb and class of the status code (409 and 429 apart)",
+                    "Requests to the API server, by verb and class of the status code (409 and 429 have their own)",
                 ),
                 duration: rows.histograms(
                     "projsync_api_request_duration_seconds",
                     ["verb"],
-                    "Time until the headers of the API server's answer",
+                    "Time until the headers of an answer of the API server, by verb",
                     || Histogram::new(REQUEST_BUCKETS),
                 ),
             },
@@ -114,7 +114,7 @@ impl Metrics {
     }
 }
 
-/// The metrics that are read at scrape.
+/// Metrics that are read at scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampled {
     /// Managed workloads per kind and state (`in_sync`, `out_of_sync`, `unplanned`).
@@ -133,11 +133,11 @@ pub enum Sampled {
     Leader,
 }
 
-/// Reads a metric's samples at scrape. Called without a lock held, so it may take its own.
+/// Reads the samples of a metric at scrape. It is called without a lock, so it may take one.
 pub type Read = Arc<dyn Fn(Sampled) -> Vec<Sample> + Send + Sync>;
 
 impl Sampled {
-    /// All of them.
+    /// Declares all of them.
     pub const ALL: [Self; 7] = [
         Self::Workloads,
         Self::Pods,
@@ -153,7 +153,7 @@ impl Sampled {
             Self::Workloads => Row::gauge(
                 "projsync_workloads",
                 &["kind", "state"],
-                "Managed workloads, by kind and by whether the last decision found them in sync",
+                "Managed workloads, by kind and by state (in_sync, out_of_sync or unplanned)",
             ),
             Self::Pods => Row::gauge(
                 "projsync_pods",
@@ -163,26 +163,24 @@ impl Sampled {
             Self::WatchAges => Row::gauge(
                 "projsync_watch_last_event_age_seconds",
                 &["kind"],
-                "Time since the last event, a bookmark too, of the watch of a kind",
+                "Time since the last event or bookmark of a watch, by kind of objects",
             ),
             Self::WatchRestarts => Row::counter(
                 "projsync_watch_restarts",
                 &["kind", "reason"],
-                "Watches that were started again, by kind of the objects watched and reason",
+                "Restarts of watches, by kind of objects and reason",
             ),
             Self::QueueDepths => Row::gauge(
                 "projsync_queue_depth",
                 &["queue"],
-                "Keys that are due and wait for a worker",
+                "Keys that are due and wait for a worker, by queue",
             ),
             Self::QueueAges => Row::gauge(
                 "projsync_queue_oldest_seconds",
                 &["queue"],
-                "For how long the oldest due key of a queue has been due",
+                "Time for which the oldest due key has been due, by queue",
             ),
-            Self::Leader => {
-                Row::gauge("projsync_leader", &[], "1 where this replica leads, else 0")
-            }
+            Self::Leader => Row::gauge("projsync_leader", &[], "1 if this replica leads, else 0"),
         }
     }
 }
@@ -197,7 +195,7 @@ pub fn register_samples(registry: &mut Registry, read: &Read) {
     declare_samples(&mut Rows::new(registry), read);
 }
 
-/// Every metric there is, for the documentation.
+/// All metrics, for the documentation.
 #[must_use]
 pub fn descriptions() -> Vec<Description> {
     let mut registry = Registry::default();
@@ -215,7 +213,7 @@ fn declare_samples(rows: &mut Rows<'_>, read: &Read) {
     }
     rows.info(
         "projsync_build",
-        "The version that runs",
+        "Version of the operator",
         ("version", crate::VERSION),
     );
     let process = |read: fn() -> Option<f64>| {
@@ -238,7 +236,7 @@ fn declare_samples(rows: &mut Rows<'_>, read: &Read) {
         Row::counter(
             "process_cpu_seconds",
             &[],
-            "Processor time the process used, in user and system mode",
+            "Processor time that the process has used, in user and system mode",
         ),
         process(process::cpu_seconds),
     );
@@ -246,7 +244,7 @@ fn declare_samples(rows: &mut Rows<'_>, read: &Read) {
         Row::gauge(
             "process_start_time_seconds",
             &[],
-            "When the process started, in seconds since 1970",
+            "Start of the process, in seconds since 1970",
         ),
         process(process::start_time),
     );

@@ -1,26 +1,26 @@
-//! How something ended, as a label.
+//! Outcomes, as labels.
 
-/// How something ended.
+/// Outcome of a read, a write or an Event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It was done.
+    /// It succeeded.
     Success,
     /// The object does not exist.
     Absent,
     /// A precondition failed: the object had changed.
     Conflict,
-    /// The API server refused it for good.
+    /// The API server refused it, and would refuse it again.
     Refused,
     /// It failed and may be tried again.
     Failure,
     /// No answer came in time.
     Timeout,
-    /// It was given up without a try, for want of room.
+    /// It was dropped without an attempt, since the queue was full.
     Dropped,
 }
 
 impl Outcome {
-    /// The value of the label.
+    /// Value of the label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

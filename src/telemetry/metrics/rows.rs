@@ -1,4 +1,4 @@
-//! How a metric is declared: once, in one row, for the registry and the documentation.
+//! Rows of metrics: each is declared once, for the registry and the documentation.
 
 use std::fmt;
 
@@ -12,20 +12,20 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
-/// A metric as documented.
+/// Documentation of a metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// Its name in the exposition, with `_total` where it is a counter.
+    /// Name in the exposition, with `_total` for a counter.
     pub name: String,
     /// `counter`, `gauge`, `histogram` or `info`.
     pub kind: &'static str,
-    /// Names of its labels.
+    /// Names of the labels.
     pub labels: Vec<&'static str>,
-    /// What it says.
+    /// Help text.
     pub help: &'static str,
 }
 
-/// One sample that is read at scrape: its label values and its value.
+/// A sample that is read at scrape: the values of its labels, and its value.
 pub type Sample = (Vec<&'static str>, f64);
 
 /// The row of a metric that is read at scrape.
@@ -99,7 +99,7 @@ impl Row {
 // === impl Counters ===
 
 impl<const N: usize> Counters<N> {
-    /// Counts one more with these values of the labels.
+    /// Counts one, with these values of the labels.
     pub fn count(&self, values: [&'static str; N]) {
         let labels = labels(self.labels, values);
         self.family.get_or_create(&labels).inc();
@@ -161,7 +161,7 @@ impl<'a> Rows<'a> {
         histogram
     }
 
-    /// An information about the build, always 1.
+    /// Declares information about the build, with the value 1.
     pub(super) fn info(
         &mut self,
         name: &'static str,
@@ -172,7 +172,7 @@ impl<'a> Rows<'a> {
         self.registry.register(name, help, Info::new([label]));
     }
 
-    /// A metric whose samples are read at scrape, without a lock held.
+    /// Declares a metric whose samples are read at scrape, without a lock.
     pub(super) fn sampled(
         &mut self,
         row: Row,
@@ -229,12 +229,12 @@ impl<F: Fn() -> Vec<Sample> + Send + Sync + 'static> Collector for Sampled<F> {
         let Row {
             name, kind, help, ..
         } = self.row;
-        // The registry ends the others' help with a full stop.
+        // The registry adds a full stop to the help of other metrics.
         let mut metric = encoder.encode_descriptor(name, &format!("{help}."), None, kind)?;
         for (values, value) in (self.read)() {
             let labels: Vec<(&str, &str)> = self.row.labels.iter().copied().zip(values).collect();
             if labels.is_empty() {
-                // An empty set of labels would be written as `{}`.
+                // An empty set of labels would become `{}`.
                 return encode(kind, value, metric);
             }
             encode(kind, value, metric.encode_family(&labels)?)?;

@@ -19,16 +19,16 @@ use crate::core::content::digest::DigestKey;
 /// Name of the Secret.
 pub const SECRET_NAME: &str = "projsync-digest-key";
 
-/// Where in `data` the key is.
+/// Key in `data` that holds the digest key.
 const ENTRY: &str = "key";
 
-/// The most bytes of an answer.
+/// Maximum length of an answer, in bytes.
 const LIMIT: usize = 1 << 20;
 
-/// How often two replicas may create and delete it under each other.
+/// Number of attempts if the Secret is created and deleted meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// There is no key to make digests with. No message holds a byte of one.
+/// Reason why there is no digest key. No message holds a byte of a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The API server refused.
@@ -42,15 +42,15 @@ pub enum KeyError {
         /// The answer.
         status: StatusCode,
     },
-    /// No answer came.
+    /// There was no answer.
     #[error("Secret {namespace}/{SECRET_NAME} can't be had: {why}")]
     NoAnswer {
         /// The operator's namespace.
         namespace: String,
-        /// What happened instead.
+        /// The cause.
         why: String,
     },
-    /// The Secret holds something else.
+    /// The Secret holds no key.
     #[error(
         "Secret {namespace}/{SECRET_NAME} has no key of 32 bytes in data.{ENTRY}; \
          delete it to have one made: everything is then read anew and nothing rolls"
@@ -59,19 +59,19 @@ pub enum KeyError {
         /// The operator's namespace.
         namespace: String,
     },
-    /// It came and went while it was to be created.
+    /// The Secret was created and deleted by others meanwhile.
     #[error("Secret {namespace}/{SECRET_NAME} is created and deleted by turns")]
     Unstable {
         /// The operator's namespace.
         namespace: String,
     },
-    /// The system has no randomness to give.
+    /// The system has no randomness.
     #[error("no randomness for a digest key: {0}")]
     Randomness(String),
 }
 
 impl KeyError {
-    /// Whether only somebody's hand can change it.
+    /// Returns whether only a person can mend this.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Malformed { .. })
@@ -79,11 +79,11 @@ impl KeyError {
 }
 
 impl Writer {
-    /// Reads the key, or creates it. This is the one write that a standby makes too:
-    /// it needs the key before anything else, and of two that create it the first wins.
+    /// Reads the key or creates it. This is the only write that a standby makes too: it needs
+    /// the key before anything else. If two replicas create it, the first wins.
     ///
     /// # Errors
-    /// Where it can neither be read nor created, or is no key.
+    /// If it can neither be read nor created, or is no key.
     pub async fn digest_key(&self, namespace: &str) -> Result<DigestKey, KeyError> {
         let no_answer = |error: NoAnswer| KeyError::NoAnswer {
             namespace: namespace.to_owned(),
@@ -112,7 +112,7 @@ impl Writer {
             let answer = self.ask(metadata_only(request, "create")).await;
             match answer.map_err(no_answer)?.status {
                 status if status.is_success() => return Ok(DigestKey::new(&bytes)),
-                // Another replica was faster: its key is the one.
+                // Another replica was faster, so use its key.
                 StatusCode::CONFLICT => {}
                 status => return Err(refused(status)),
             }
@@ -150,7 +150,7 @@ fn body(namespace: &str, key: &[u8; 32]) -> Vec<u8> {
         type_: Some("Opaque".to_owned()),
         ..Secret::default()
     };
-    // Maps of strings always serialize; an empty body would be refused.
+    // Maps of strings always serialize; the API server would refuse an empty body.
     serde_json::to_vec(&secret).unwrap_or_default()
 }
 
