@@ -17,13 +17,13 @@ const SAMPLING: Duration = Duration::from_secs(1);
 
 /// Number of samples, including a first one, after which everything before that one has been
 /// seen: three seconds in which the process ran.
-const SETTLED: usize = 4;
+const SAMPLES: usize = 4;
 
 /// The operator's clock.
 #[derive(Debug)]
 pub struct OperatorClock {
     start: Instant,
-    /// Samples of the server's time, oldest first; at most [`SETTLED`].
+    /// Samples of the server's time, oldest first; at most [`SAMPLES`].
     samples: Mutex<VecDeque<Moment>>,
 }
 
@@ -48,7 +48,7 @@ impl OperatorClock {
     pub fn sample(&self, server: Option<ServerTime>) {
         let Some(date) = server else { return };
         let mut samples = self.samples.lock();
-        if samples.len() >= SETTLED {
+        if samples.len() >= SAMPLES {
             samples.pop_front();
         }
         samples.push_back(Moment {
@@ -59,11 +59,11 @@ impl OperatorClock {
 
     /// Time before which everything has been seen.
     #[must_use]
-    pub fn settled(&self) -> Option<Moment> {
+    pub fn watched_until(&self) -> Option<Moment> {
         let samples = self.samples.lock();
         samples
             .front()
-            .filter(|_| samples.len() >= SETTLED)
+            .filter(|_| samples.len() >= SAMPLES)
             .copied()
     }
 }
@@ -90,7 +90,7 @@ mod tests {
         let begun = clock.now();
         for second in 0..3 {
             clock.sample(date(second));
-            assert_eq!(clock.settled(), None);
+            assert_eq!(clock.watched_until(), None);
             tokio::time::advance(SAMPLING).await;
         }
         clock.sample(date(3));
@@ -98,10 +98,10 @@ mod tests {
             mono: begun,
             server,
         });
-        assert_eq!(clock.settled(), first);
+        assert_eq!(clock.watched_until(), first);
         // Suspended for a minute: what happened meanwhile has yet to be seen.
         tokio::time::advance(Duration::from_secs(60)).await;
         clock.sample(date(63));
-        assert_eq!(clock.settled().map(|seen| seen.server), date(1));
+        assert_eq!(clock.watched_until().map(|seen| seen.server), date(1));
     }
 }

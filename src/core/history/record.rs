@@ -36,7 +36,8 @@ pub struct TrackKey {
 pub struct Record {
     /// `metadata.uid` of the workload whose history this is.
     pub uid: Arc<str>,
-    /// Its references: few, while a map makes room for eleven at once.
+    /// Its references. They are boxed: most workloads have few, and a map makes room for
+    /// eleven at once.
     pub tracks: BTreeMap<TrackKey, Box<Track>>,
     /// Our last rolls, oldest first; at most [`ROLLS`].
     pub rolls: Vec<Roll>,
@@ -49,21 +50,21 @@ pub struct Record {
     /// The workload's version after our last write: nothing is planned before
     /// the watch has brought it.
     pub written: Option<Rv>,
-    /// When we last rolled it.
+    /// When its last roll was made.
     pub last_roll: Option<Mono>,
     /// A server time up to which every Pod had the newest content.
     pub last_in_sync: Option<ServerTime>,
     /// The creation of the newest Pod.
     pub newest_start: Option<ServerTime>,
-    /// Set where digests were lost or of an unknown format, so that what some
-    /// Pods have can't be told.
+    /// Whether digests were lost or of an unknown format, so that the content of some Pods
+    /// can't be told.
     pub restated: bool,
 }
 
 // === impl Record ===
 
 impl Record {
-    /// Starts the record of a workload that is new to us.
+    /// Makes the record of a workload that is new to us.
     #[must_use]
     pub fn new(uid: Arc<str>) -> Self {
         Self {
@@ -144,8 +145,8 @@ impl Record {
         self.rolls.drain(..surplus);
     }
 
-    /// Joins what another replica has stored: what it saw before we did, and its
-    /// rolls. The Pod starts that we saw are kept.
+    /// Adds what another replica has stored: what it saw before we did, and its rolls. Pod
+    /// starts that we saw are kept.
     pub fn merge(&mut self, stored: Self) {
         if stored.uid == self.uid {
             self.rolls = stored.rolls;
@@ -177,8 +178,8 @@ impl Record {
         }
     }
 
-    /// Stops following the sources: what happens until it is managed again goes
-    /// by unseen.
+    /// Stops following the sources. What happens until the workload is managed again stays
+    /// unseen.
     pub fn pause(&mut self) {
         for track in self.tracks.values_mut() {
             if track.origin == Origin::Followed {
@@ -187,7 +188,7 @@ impl Record {
         }
     }
 
-    /// Keeps each timeline within its limit, and what is only needed for live Pods.
+    /// Cuts each timeline to its limit, and forgets starts of Pods that are gone.
     pub fn prune(&mut self, view: &View<'_>) {
         let live = || {
             view.pods
@@ -208,8 +209,7 @@ impl Record {
         }
     }
 
-    /// One of its sources that has not been read to the last version, given what the
-    /// index knows of each.
+    /// A source whose last version has not been read, given what the index knows of each.
     #[must_use]
     pub fn unread<'a>(
         &self,
@@ -240,7 +240,7 @@ impl Record {
         }
     }
 
-    /// The newest digest of each reference, where all are read.
+    /// The newest digest of each reference; `None` until all are read.
     #[must_use]
     pub fn newest(&self) -> Option<Vec<(Fingerprint, Digest)>> {
         self.tracks
@@ -256,7 +256,7 @@ impl Record {
 // === impl TrackKey ===
 
 impl TrackKey {
-    /// That of a reference.
+    /// The key of a reference.
     #[must_use]
     pub fn of(reference: &Reference) -> Self {
         Self {

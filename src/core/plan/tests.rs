@@ -19,18 +19,6 @@ fn running(class: Class) -> World {
     world
 }
 
-/// Lets the operator act until nothing is pending.
-fn finish(world: &mut World) {
-    for _ in 0..20 {
-        match world.step().verdict {
-            Verdict::Wait(Some(until)) => world.wait(until.since(world.now())),
-            Verdict::Wait(None) | Verdict::Nothing | Verdict::Hold => return,
-            Verdict::Act(_) => {}
-        }
-    }
-    panic!("never at rest");
-}
-
 fn all_fresh(world: &World) -> bool {
     Tally::of(&world.assess()).fresh == 3
 }
@@ -47,7 +35,7 @@ fn fifty_edits_in_five_seconds_make_at_most_two_rolls() {
             }
             world.wait(Duration::from_millis(100));
         }
-        finish(&mut world);
+        world.finish();
         let rolls = world.rolls.len();
         assert!((1..=2).contains(&rolls), "{rolls} rolls");
         assert!(all_fresh(&world));
@@ -106,14 +94,14 @@ fn set_back_within_settle() {
     world.write("app", &[("a", "1")]);
     assert_eq!(world.step().reason, Reason::Settling);
     world.write("app", &[("a", "0")]);
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 0);
     // Unless a Pod started in between.
     world.write("app", &[("a", "1")]);
     world.delete_pod("web-3");
     world.pod("web-3");
     world.write("app", &[("a", "0")]);
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 1);
 }
 
@@ -124,7 +112,7 @@ fn back_and_forth_after_rolls() {
     for round in 1..=6_u8 {
         world.wait_secs(60);
         world.write("app", &[("a", if round % 2 == 0 { "0" } else { "1" })]);
-        finish(&mut world);
+        world.finish();
         assert_eq!(world.rolls.len(), usize::from(round));
         assert!(all_fresh(&world));
     }
@@ -141,12 +129,12 @@ fn two_sources_at_once_are_one_roll() {
     world.wait_secs(5);
     world.pod("web-1");
     world.wait_secs(60);
-    finish(&mut world);
+    world.finish();
     world.write("app", &[("a", "1")]);
     world.step();
     world.wait_secs(1);
     world.write("conf", &[("a", "1")]);
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 1);
     assert_eq!(world.rolls[0].causes.len(), 2);
 }
@@ -159,7 +147,7 @@ fn a_config_map_and_its_deployment_together_are_one_rollout() {
     world.change_template(2, None);
     world.step();
     world.replace_pods();
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 0);
     assert!(all_fresh(&world));
     // The Deployment first, its Pods before the edit: one more.
@@ -167,7 +155,7 @@ fn a_config_map_and_its_deployment_together_are_one_rollout() {
     world.change_template(3, None);
     world.replace_pods();
     world.write("app", &[("a", "2")]);
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 1);
     assert!(all_fresh(&world));
 }
@@ -176,24 +164,24 @@ fn a_config_map_and_its_deployment_together_are_one_rollout() {
 fn what_users_do_otherwise_rolls_nothing() {
     let mut world = running(Class::Frozen);
     world.write("app", &[("a", "1")]);
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 1);
     let revision = world.workload.template.revision.clone();
     // rollout undo, rollout restart, a new image, none left, scaled up.
     world.change_template(1, None);
     world.replace_pods();
-    finish(&mut world);
+    world.finish();
     world.change_template(2, revision.as_deref());
     world.replace_pods();
-    finish(&mut world);
+    world.finish();
     for pod in ["web-1.3", "web-2.3", "web-3.3"] {
         world.delete_pod(pod);
     }
-    finish(&mut world);
+    world.finish();
     world.pod("web-5");
-    finish(&mut world);
+    world.finish();
     world.label("app");
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 1);
 }
 
@@ -203,10 +191,10 @@ fn a_policy_releases_what_waits() {
         let mut world = running(Class::Frozen);
         world.policy(held);
         world.write("app", &[("a", "1")]);
-        finish(&mut world);
+        world.finish();
         assert_eq!(world.rolls.len(), 0);
         world.policy(json!({}));
-        finish(&mut world);
+        world.finish();
         assert_eq!(world.rolls.len(), 1);
     }
 }
@@ -223,7 +211,7 @@ fn a_paused_deployment_is_rolled_once_when_resumed() {
     }
     world.workload.paused = false;
     world.put_workload();
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 1);
 }
 
@@ -313,7 +301,7 @@ fn a_pod_from_before_a_late_reading_is_known_after_a_restart() {
     world.wait_secs(1);
     world.write("app", &[("a", "1")]);
     world.start();
-    finish(&mut world);
+    world.finish();
     assert_eq!(world.rolls.len(), 1);
 }
 

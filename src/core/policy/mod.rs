@@ -21,5 +21,5 @@ pub use compiled::CompiledPolicy;
 pub use effective::{Candidate, Effective, Labels, Selected};
 pub use error::PolicyError;
 pub use id::PolicyId;
-pub use set::{Affected, Policies};
+pub use set::Policies;
 pub use sources::SourceFilter;

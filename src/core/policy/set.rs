@@ -1,7 +1,7 @@
 //! All policies, and which of them is in force for a workload.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::compiled::CompiledPolicy;
@@ -10,7 +10,6 @@ use super::error::PolicyError;
 use super::id::PolicyId;
 use crate::api::Reason;
 use crate::api::names::SYNC_ANNOTATION;
-use crate::api::projection::PolicyKind;
 
 /// Number of characters that are shown of a name that no policy has.
 const SHOWN: usize = 63;
@@ -25,71 +24,30 @@ pub struct Policies {
     cluster: ByName,
 }
 
-/// Workloads whose policy may differ after a change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Affected {
-    /// Workloads of every namespace.
-    pub everywhere: bool,
-    /// Workloads of these namespaces.
-    pub namespaces: BTreeSet<Arc<str>>,
-}
-
 static DEFAULTS: LazyLock<Arc<Effective>> = LazyLock::new(|| Arc::new(Effective::defaults()));
 
 // === impl Policies ===
 
 impl Policies {
     /// Adds or replaces a policy, valid or not.
-    pub fn apply(&mut self, id: &PolicyId, policy: Entry) -> Affected {
+    pub fn apply(&mut self, id: &PolicyId, policy: Entry) {
         let by_name = match id.namespace() {
             Some(namespace) => self.by_namespace.entry(namespace.clone()).or_default(),
             None => &mut self.cluster,
         };
-        if by_name.get(id.name()) == Some(&policy) {
-            return Affected::default();
-        }
         by_name.insert(id.name().clone(), policy);
-        Affected::by(id)
     }
 
     /// Removes a policy.
-    pub fn delete(&mut self, id: &PolicyId) -> Affected {
-        let removed = match id.namespace() {
-            None => self.cluster.remove(id.name()),
-            Some(namespace) => {
-                let by_name = self.by_namespace.get_mut(namespace);
-                let removed = by_name.and_then(|by_name| by_name.remove(id.name()));
-                self.by_namespace.retain(|_, by_name| !by_name.is_empty());
-                removed
-            }
+    pub fn delete(&mut self, id: &PolicyId) {
+        let by_name = match id.namespace() {
+            Some(namespace) => self.by_namespace.get_mut(namespace),
+            None => Some(&mut self.cluster),
         };
-        removed.map_or_else(Affected::default, |_| Affected::by(id))
-    }
-
-    /// Replaces all policies of one kind in the namespace that a list covered, or in the whole
-    /// cluster if it is `None`.
-    pub fn reset(
-        &mut self,
-        kind: PolicyKind,
-        namespace: Option<&str>,
-        listed: impl IntoIterator<Item = (PolicyId, Entry)>,
-    ) -> Affected {
-        let listed: BTreeMap<PolicyId, Entry> = listed.into_iter().collect();
-        let gone: Vec<PolicyId> = self
-            .iter()
-            .map(|(id, _)| id)
-            .filter(|id| id.kind() == kind)
-            .filter(|id| namespace.is_none_or(|own| id.namespace().is_some_and(|n| **n == *own)))
-            .filter(|id| !listed.contains_key(id))
-            .collect();
-        let mut affected = Affected::default();
-        for id in &gone {
-            affected.add(self.delete(id));
+        if let Some(by_name) = by_name {
+            by_name.remove(id.name());
         }
-        for (id, policy) in listed {
-            affected.add(self.apply(&id, policy));
-        }
-        affected
+        self.by_namespace.retain(|_, by_name| !by_name.is_empty());
     }
 
     /// All policies and their errors, in a fixed order.
@@ -208,33 +166,4 @@ fn quoted(name: &str) -> String {
 
 fn not_managed(reason: Reason, message: String) -> Selected {
     Selected::NotManaged { reason, message }
-}
-
-// === impl Affected ===
-
-impl Affected {
-    /// Returns whether nothing is affected.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        !self.everywhere && self.namespaces.is_empty()
-    }
-
-    fn by(id: &PolicyId) -> Self {
-        match id.namespace() {
-            Some(namespace) => Self {
-                everywhere: false,
-                namespaces: [namespace.clone()].into(),
-            },
-            None => Self {
-                everywhere: true,
-                namespaces: BTreeSet::new(),
-            },
-        }
-    }
-
-    /// Joins the effects of two changes.
-    pub fn add(&mut self, other: Self) {
-        self.everywhere |= other.everywhere;
-        self.namespaces.extend(other.namespaces);
-    }
 }

@@ -1,13 +1,12 @@
 use std::sync::LazyLock;
 
-use proptest::prelude::{BoxedStrategy, Just, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{BoxedStrategy, Just, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as _;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::api::Duration;
 use crate::api::Reason;
-use crate::api::projection::PolicyKind;
 use crate::api::rules::Strategy;
 use crate::kinds::{SourceKind, WorkloadKind};
 
@@ -573,69 +572,6 @@ fn what_is_valid_is_accepted() {
     }
 }
 
-#[test]
-fn a_change_affects_only_where_the_policy_reaches() {
-    let mut all = Policies::default();
-    let (id, policy) = sync("shop", "a", json!({}));
-    assert_eq!(
-        all.apply(&id, policy.clone()).namespaces,
-        ["shop".into()].into()
-    );
-    assert!(all.apply(&id, policy).is_empty(), "the same once more");
-    let (id, policy) = sync("shop", "a", json!({ "suspend": true }));
-    assert!(!all.apply(&id, policy).is_empty(), "another version");
-
-    let (everyone, policy) = cluster("a", json!({}));
-    assert!(all.apply(&everyone, policy).everywhere);
-    assert!(all.delete(&everyone).everywhere);
-    assert!(all.delete(&everyone).is_empty());
-    assert_eq!(all.delete(&id).namespaces, ["shop".into()].into());
-    assert_eq!(all, Policies::default());
-}
-
-#[test]
-fn a_relist_replaces_what_it_covers_and_nothing_else() {
-    let before = || {
-        policies([
-            sync("shop", "a", json!({})),
-            sync("shop", "b", json!({})),
-            sync("bank", "a", json!({})),
-            cluster("a", json!({})),
-        ])
-    };
-    let mut all = before();
-    let affected = all.reset(
-        PolicyKind::SyncPolicy,
-        Some("shop"),
-        [sync("shop", "a", json!({}))],
-    );
-    assert_eq!(affected.namespaces, ["shop".into()].into());
-    let left: Vec<String> = all.iter().map(|(id, _)| id.to_string()).collect();
-    assert_eq!(
-        left,
-        [
-            "SyncPolicy bank/a",
-            "SyncPolicy shop/a",
-            "ClusterSyncPolicy a"
-        ]
-    );
-
-    let mut all = before();
-    let same = [
-        sync("shop", "a", json!({})),
-        sync("shop", "b", json!({})),
-        sync("bank", "a", json!({})),
-    ];
-    assert!(
-        all.reset(PolicyKind::SyncPolicy, None, same).is_empty(),
-        "nothing changed"
-    );
-    assert!(
-        all.reset(PolicyKind::ClusterSyncPolicy, None, [])
-            .everywhere
-    );
-}
-
 /// Few names and specs, so that they meet.
 fn any_policy() -> BoxedStrategy<Entry> {
     let spec = prop_oneof![
@@ -690,39 +626,6 @@ proptest! {
         for sync in ANNOTATIONS {
             let workload = Candidate { sync, ..web() };
             prop_assert_eq!(all.select(&workload), expected.select(&workload));
-        }
-    }
-
-    #[test]
-    fn a_reset_is_the_diffed_applies_and_deletes(
-        (before, _) in any_order(),
-        (after, _) in any_order(),
-    ) {
-        let of = |kind| move |(id, _): &Entry| id.kind() == kind;
-        let mut all = policies(before);
-        for kind in [PolicyKind::SyncPolicy, PolicyKind::ClusterSyncPolicy] {
-            let untouched = all.clone();
-            let affected = all.reset(kind, None, after.iter().filter(|e| of(kind)(e)).cloned());
-            prop_assert_eq!(affected.is_empty(), untouched == all);
-        }
-        prop_assert_eq!(all, policies(after));
-    }
-
-    #[test]
-    fn a_workload_outside_of_the_affected_is_selected_as_before(
-        (entries, _) in any_order(),
-        (id, policy) in any_policy(),
-    ) {
-        let before = policies(entries);
-        let mut after = before.clone();
-        let affected = after.apply(&id, policy);
-        for namespace in ["shop", "bank", "empty"] {
-            for sync in ANNOTATIONS {
-                let workload = Candidate { namespace, sync, ..web() };
-                if before.select(&workload) != after.select(&workload) {
-                    prop_assert!(affected.everywhere || affected.namespaces.contains(namespace));
-                }
-            }
         }
     }
 

@@ -13,14 +13,14 @@ use crate::core::state::policy_status::PolicyMeta;
 use crate::core::time::Mono;
 use crate::kinds::WorkloadId;
 
-/// What does not change while the operator runs.
+/// Settings of the operator, fixed while it runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Makes digests.
+    /// Key of all digests.
     pub key: DigestKey,
     /// Whether resourceVersions of sources and Pods can be compared.
     pub comparable: bool,
-    /// How long the kubelet may take to refresh a mounted directory.
+    /// Time that the kubelet may take to refresh a mounted directory.
     pub refresh_bound: Duration,
     /// Whether all namespaces are watched.
     pub cluster_wide: bool,
@@ -33,14 +33,14 @@ pub struct State {
     pub index: Index,
     /// Whether every watch has finished its first list.
     pub synced: bool,
-    /// What the watches told of the policies besides their specs.
+    /// Generation and status of each policy.
     pub policies: HashMap<PolicyId, PolicyMeta>,
     /// When the policies' status is next compared with what it should be.
     pub(super) policies_after: Mono,
     pub(super) settings: Settings,
     /// Boxed, as most room in a large table is empty.
     pub(in crate::core) managed: HashMap<WorkloadId, Box<Managed>>,
-    /// Workloads that ask to be managed in a way that can't be.
+    /// Workloads that ask to be managed but can't be, and why.
     pub(super) refused: HashMap<WorkloadId, Reason>,
 }
 
@@ -67,8 +67,8 @@ impl State {
         self.settings.comparable
     }
 
-    /// Takes in a change of the cluster's objects. Returns what has to be looked at:
-    /// nothing before the first lists are complete, as then everything is.
+    /// Takes in a change of the cluster's objects. Returns the sources and workloads to look
+    /// at: none before the first lists are complete, because then all are looked at.
     pub fn change(&mut self, now: Mono, change: impl FnOnce(&mut Self) -> Affected) -> Affected {
         let affected = change(self);
         if !self.synced {
@@ -91,8 +91,8 @@ impl State {
         }
     }
 
-    /// Everything that there is to look at: at the end of the first lists, and when
-    /// leadership comes.
+    /// All sources and workloads. They are looked at when the first lists are complete, and
+    /// when this replica starts to lead.
     #[must_use]
     pub fn everything(&self) -> Affected {
         Affected {

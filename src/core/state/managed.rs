@@ -13,15 +13,15 @@ use crate::core::state::step::{Order, WorkloadStep};
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Rv;
 
-/// How long a Projection outlives the management of its workload.
+/// Time after which the Projection of a workload that is no longer managed is deleted.
 pub const RETIRE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// The least time between two writes of a Projection, except for a roll. What passes
 /// within it is not written at all.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The same while a rollout goes on, of which the live Pods tell more: hundreds of
-/// rollouts at a time have the API server busy enough.
+/// The least time between two writes while a rollout goes on. Its Pods tell more of it, and
+/// hundreds of rollouts at a time keep the API server busy enough.
 pub const ROLLOUT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// One workload that is managed, or was until lately.
@@ -29,16 +29,16 @@ pub const ROLLOUT_INTERVAL: Duration = Duration::from_secs(30);
 pub(in crate::core) struct Managed {
     pub(in crate::core) record: Record,
     pub(super) decision: Option<Decision>,
-    /// Since when its reason and outcome are those.
+    /// When the decision's reason or outcome last changed.
     pub(super) decided: Mono,
     pub(super) pods: Vec<PodFacts>,
-    /// What was last written of it.
+    /// The Projection as last written.
     pub(super) reported: Option<Reported>,
-    /// When that was.
+    /// When it was written.
     pub(super) reported_at: Option<Mono>,
-    /// Since when it is not managed any more.
+    /// When it ceased to be managed; `None` while it is.
     pub(super) retired: Option<Mono>,
-    /// Whether somebody has been told that its digests were lost.
+    /// Whether an Event has told that its digests were lost.
     pub(super) told_of_loss: bool,
     /// The newest version of its Projection that the watch has shown.
     pub(super) shown: Option<Rv>,
@@ -47,11 +47,11 @@ pub(in crate::core) struct Managed {
 /// What has to be remembered of a Projection that was written.
 #[derive(Clone, Debug)]
 pub(super) struct Reported {
-    /// Of what it says; `None` where somebody deleted it.
+    /// Identifies what it says; `None` if somebody deleted it.
     pub(super) hash: Option<u64>,
-    /// The version that says so.
+    /// Its `metadata.resourceVersion`.
     pub(super) rv: Option<Rv>,
-    /// So that its times move only with what they tell of.
+    /// Decision and conditions as written: their times move only when they change.
     pub(super) decision: Option<DecisionRecord>,
     pub(super) conditions: Vec<Condition>,
     pub(super) last_in_sync: Option<ServerTime>,
@@ -62,7 +62,7 @@ pub(super) struct Reported {
 // === impl Reported ===
 
 impl Reported {
-    /// Of a `status` that was written in version `rv`.
+    /// Keeps what is needed of a `status` that was written in version `rv`.
     pub(super) fn of(status: &ProjectionStatus, hash: u64, rv: Option<Rv>) -> Self {
         Self {
             hash: Some(hash),
@@ -137,7 +137,7 @@ impl Managed {
         news
     }
 
-    /// What follows from a `decision` about `workload`.
+    /// The step that follows from a `decision` about `workload`.
     pub(super) fn step(&self, decision: &Decision, workload: &Workload, now: Mono) -> WorkloadStep {
         match &decision.verdict {
             // Only being in sync moves `lastInSync`; else an event has it planned again.
@@ -189,7 +189,7 @@ impl Managed {
         })
     }
 
-    /// In how long the Projection should be looked at, if at all.
+    /// The time after which the Projection is looked at; `None` if it needn't be.
     pub(super) fn report_in(&self, now: Mono) -> Option<Duration> {
         if self.retired.is_some() {
             return Some(RETIRE_AFTER);
@@ -198,9 +198,10 @@ impl Managed {
         (!decision.reason.is(Quality::Silent)).then(|| self.report_at(now).since(now))
     }
 
-    /// From when the Projection may be written: at once for a roll; what passes only
-    /// if it lasts; how a rollout goes now and then; and being in sync together with
-    /// the `lastInSync` that covers the newest Pod, as far as that comes soon.
+    /// When the Projection may be written. A roll is written at once, and a state that may
+    /// pass only if it lasts. The progress of a rollout is written now and then. Being in
+    /// sync is written together with the `lastInSync` that covers the newest Pod, if that
+    /// comes soon.
     pub(super) fn report_at(&self, now: Mono) -> Mono {
         let Some(decision) = self.decision.as_ref() else {
             return now;
@@ -262,13 +263,13 @@ impl Managed {
             && self.record.newest_start > reported.and_then(|reported| reported.last_in_sync)
     }
 
-    /// Whether writing it now would change that.
+    /// Whether a write now would bring a `lastInSync` that covers the newest Pod.
     pub(super) fn can_cover_newest_pod(&self) -> bool {
         self.must_cover_newest_pod() && self.record.last_in_sync >= self.record.newest_start
     }
 }
 
-/// Conditions without what isn't needed to set them anew.
+/// Conditions with only what is needed to set them again.
 fn slim(conditions: &[Condition]) -> Vec<Condition> {
     let mut slim = conditions.to_vec();
     for condition in &mut slim {

@@ -59,8 +59,8 @@ impl State {
         }
     }
 
-    /// Of how many Pods it can't be told any more what they have, because stored
-    /// digests can't be compared; only once, and once all is read.
+    /// The number of Pods whose content can't be told any more because stored digests
+    /// can't be compared. It is told once, after all sources are read.
     pub fn tell_of_loss(&mut self, id: &WorkloadId) -> Option<u32> {
         let managed = self.managed.get_mut(id)?;
         let reason = managed.decision.as_ref()?.reason;
@@ -80,9 +80,9 @@ impl State {
         }
     }
 
-    /// Takes in that the API server refuses a roll, so that this is told in place of
-    /// the roll, until it is planned again. Returns in how long the Projection
-    /// should be looked at, if at all.
+    /// Takes in that the API server refuses a roll. The Projection tells that in place of
+    /// the roll until the workload is planned again. Returns the time after which the
+    /// Projection is looked at, if it must be.
     pub fn refused(&mut self, id: &WorkloadId, message: String, now: Mono) -> Option<Duration> {
         let managed = self.managed.get_mut(id)?;
         let decision = Decision {
@@ -95,8 +95,8 @@ impl State {
     }
 }
 
-/// Plans a workload of which nothing is remembered. It is news where one that asks to be
-/// managed can't be, or for another reason than before.
+/// Plans a workload of which nothing is remembered. It is news if one that asks to be
+/// managed can't be, and the reason differs from the last one.
 fn unmanaged(
     refused: &mut HashMap<WorkloadId, Reason>,
     id: &WorkloadId,

@@ -6,7 +6,7 @@ use crate::api::reasons::Reason;
 use crate::core::policy::PolicyError;
 use crate::core::time::ServerTime;
 
-/// What the watch told of a policy besides its spec.
+/// Generation and status of a policy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyMeta {
     /// `metadata.generation`.

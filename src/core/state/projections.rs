@@ -14,19 +14,19 @@ use crate::kinds::{Rv, WorkloadId};
 /// How soon a Projection is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// With what follows shortly.
+    /// Together with what follows shortly.
     Coalesced,
-    /// As it is now.
+    /// At once.
     AtOnce,
 }
 
 // === impl State ===
 
 impl State {
-    /// Takes in a stored Projection, as the watch shows it in version `rv`. It is taken up
-    /// unless it is our own word: one may lead (`leads`) before the first lists are
-    /// complete, but doesn't write before. If somebody else has written over ours,
-    /// returns in how long it may be written again.
+    /// Takes in a stored Projection, as the watch shows it in version `rv`. It is adopted
+    /// unless this replica wrote it: one that leads (`leads`) writes once the first lists
+    /// are complete. If somebody else has overwritten ours, returns the time after which
+    /// it may be written again.
     pub fn shown(
         &mut self,
         id: &WorkloadId,
@@ -36,7 +36,7 @@ impl State {
         leads: bool,
         now: Moment,
     ) -> Option<Duration> {
-        // The last word of the leader before us may come after its lease.
+        // The last write of the leader before us may come after its lease.
         if !leads || !self.synced || self.is_unknown_roll(id, status) {
             self.adopt(id, spec, status, rv, now);
         }
@@ -70,8 +70,8 @@ impl State {
         }
     }
 
-    /// Whether a stored Projection tells of a roll that is later than all we know
-    /// of: another replica made it.
+    /// Whether a stored Projection has a later roll than we know of. Another replica made
+    /// it.
     fn is_unknown_roll(&self, id: &WorkloadId, status: &ProjectionStatus) -> bool {
         let Some(theirs) = status.rolls.first() else {
             return false;
@@ -162,7 +162,7 @@ impl State {
     }
 }
 
-/// Identifies what a status says, less what moves without telling anything new.
+/// Identifies what a status says, without parts whose change is no news.
 fn fingerprint(status: &ProjectionStatus) -> u64 {
     let mut told = status.clone();
     told.last_in_sync = None;

@@ -27,8 +27,8 @@ impl State {
         }
     }
 
-    /// Whether a reference lacks a version of a source. Those that have its newest
-    /// one as stored follow it from now on.
+    /// Whether a reference lacks a version of a source. Restored references that have the
+    /// newest version follow the source from now on.
     fn lags(&mut self, id: &SourceId) -> bool {
         let source = self.index.source(id);
         let mut lags = false;
@@ -49,8 +49,8 @@ impl State {
         lags
     }
 
-    /// Takes in the content of a source, for every reference to it. `answered` is the
-    /// `Date` of the answer, and when that came. Returns the workloads to plan.
+    /// Takes in the content of a source, for every reference to it. `answered` is when the
+    /// answer came, and its `Date`. Returns the workloads to plan.
     pub fn take_in(
         &mut self,
         id: &SourceId,

@@ -58,7 +58,7 @@ pub struct Planned {
     pub news: bool,
     /// `metadata.uid` of the workload, if there is one.
     pub uid: Option<Arc<str>>,
-    /// In how long the Projection should be looked at, if at all.
+    /// The time after which the Projection is looked at; `None` if it needn't be.
     pub report: Option<Duration>,
 }
 
@@ -73,7 +73,7 @@ pub enum ProjectionStep {
     Write(Box<ProjectionWrite>),
     /// It is deleted.
     Delete {
-        /// The version that goes, as far as one is known.
+        /// The version that is deleted, if it is known.
         version: Option<Rv>,
     },
 }
@@ -85,7 +85,7 @@ pub struct ProjectionWrite {
     pub spec: ProjectionSpec,
     /// `status`.
     pub status: ProjectionStatus,
-    /// The version that it takes the place of, as far as one is known.
+    /// The version that it replaces, if it is known.
     pub version: Option<Rv>,
     /// Identifies what it says.
     pub(super) hash: u64,
@@ -96,7 +96,7 @@ pub struct ProjectionWrite {
 pub enum PolicyStep {
     /// They are looked at again after this time.
     After(Duration),
-    /// These are written; where there is none, they are as they should be.
+    /// These are written; the others are as they should be.
     Write(Vec<(PolicyId, PolicyStatus)>),
 }
 

@@ -10,7 +10,7 @@ use crate::core::state::changes::State;
 // === impl State ===
 
 impl State {
-    /// Managed workloads by kind, and their Pods by state, for metrics.
+    /// Counts of managed workloads by kind and state, and of their Pods, for metrics.
     #[must_use]
     pub fn totals(&self) -> (HashMap<(&'static str, &'static str), u32>, Tally) {
         let mut workloads = HashMap::new();
@@ -33,7 +33,7 @@ impl State {
         (workloads, pods)
     }
 
-    /// A picture of the state for `/debug/index`: names and versions, no digests.
+    /// The state for `/debug/index`: names and versions, no digests.
     #[must_use]
     pub fn dump(&self) -> serde_json::Value {
         let sources: serde_json::Map<_, _> = self

@@ -165,11 +165,7 @@ impl World {
         let id = PolicyId::namespaced(NAMESPACE, "policy");
         let policy = CompiledPolicy::namespaced(&id, &serde_json::from_value(how.clone()).unwrap());
         self.policy = Some(how);
-        self.change(|index| {
-            index.change_policies(|policies| {
-                policies.apply(&id, policy);
-            })
-        });
+        self.change(|index| index.change_policies(|policies| policies.apply(&id, policy)));
     }
 
     /// Writes the whole content of a ConfigMap, creating it if need be.
@@ -472,6 +468,21 @@ impl World {
             self.replace_pods();
         }
         decision
+    }
+
+    /// Steps until there is nothing to wait for. Returns how often it rolled.
+    pub(crate) fn finish(&mut self) -> usize {
+        let before = self.rolls.len();
+        for _ in 0..20 {
+            match self.step().verdict {
+                Verdict::Wait(Some(until)) => self.wait(until.since(self.now())),
+                Verdict::Act(_) => {}
+                Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => {
+                    return self.rolls.len() - before;
+                }
+            }
+        }
+        panic!("never at rest");
     }
 
     /// Ends the operator: what follows goes unseen.

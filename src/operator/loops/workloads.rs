@@ -18,9 +18,9 @@ use crate::operator::queue::Next;
 /// Plans a workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Next {
     let now = context.now();
-    let settled = context.clock.settled();
+    let watched_until = context.clock.watched_until();
     let leading = context.is_leading();
-    let planned = context.state.lock().plan(&id, now, settled);
+    let planned = context.state.lock().plan(&id, now, watched_until);
     context.announce(&id, &planned);
     if leading {
         context.announce_loss(&id);

@@ -6,7 +6,7 @@ use crate::core::object::workload::Template;
 use crate::core::time::ServerTime;
 use crate::kinds::Rv;
 
-/// How many rolls are remembered.
+/// The most rolls that are remembered.
 pub const ROLLS: usize = 5;
 
 /// One roll that we made.
@@ -14,12 +14,11 @@ pub const ROLLS: usize = 5;
 pub struct Roll {
     /// The value of `projsync.dev/revision` that was written.
     pub revision: Arc<str>,
-    /// When, by the API server.
+    /// The API server's time of it.
     pub time: ServerTime,
-    /// The workload's version that it gave: Pods that carry the revision started
-    /// after it.
+    /// The workload's version after it. Pods that carry the revision started later.
     pub rv: Option<Rv>,
-    /// `ConfigMap/app: key1, key2`, one a source.
+    /// `ConfigMap/app: key1, key2`, one for each source.
     pub causes: Vec<String>,
 }
 
@@ -30,10 +29,10 @@ pub struct Contest {
     pub revision: Option<Arc<str>>,
     /// Whether the template was seen with it.
     pub present: bool,
-    /// How often it was seen to go while nothing else of the template changed.
+    /// How often it was removed while nothing else of the template changed.
     pub removals: u32,
-    /// The value that took its place when it was last seen to go: by our own next
-    /// roll, if the watch brings that before the answer to the patch.
+    /// The value that replaced it when it was last removed. It is that of our own next roll
+    /// if the watch brings that before the answer to the patch.
     pub replaced_by: Option<Arc<str>>,
 }
 

@@ -32,20 +32,6 @@ fn states(world: &World) -> String {
     states.join(" ")
 }
 
-/// Steps until nothing is to be waited for; returns how often it rolled.
-fn settle(world: &mut World) -> usize {
-    let before = world.rolls.len();
-    for _ in 0..10 {
-        let decision = world.step();
-        match decision.verdict {
-            Verdict::Wait(Some(until)) => world.wait(until.since(world.now())),
-            Verdict::Act(_) => {}
-            Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => break,
-        }
-    }
-    world.rolls.len() - before
-}
-
 fn restart(world: &mut World) {
     world.stop();
     world.wait_secs(20);
@@ -58,7 +44,7 @@ fn rule_04_trigger_as_evidence() {
     world.policy(json!({"settle": "0s", "minInterval": "0s"}));
     // Edited, rolled and its Pods born within one second.
     world.write("app", &[("a", "2"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     assert_eq!(states(&world), "Fresh Fresh");
     // Stored right after the roll, before anything was in sync.
     let mut stored = world.stored.clone().unwrap();
@@ -66,7 +52,7 @@ fn rule_04_trigger_as_evidence() {
     stored["starts"] = json!([]);
     world.stored = Some(stored);
     restart(&mut world);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -81,7 +67,7 @@ fn rule_06_after_downtime_a_change_is_found() {
     world.start();
     world.read();
     assert_eq!(states(&world), "Stale Stale Fresh");
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     assert_eq!(world.rolls[0].causes, ["ConfigMap/app: a"]);
     assert_eq!(states(&world), "Fresh Fresh Fresh");
 }
@@ -118,7 +104,7 @@ fn rule_06_after_downtime_a_removed_key_is_found() {
     // No time tells of a removal: every Pod of the list counts as older.
     world.read();
     assert_eq!(states(&world), "Stale Stale Stale");
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     assert_eq!(world.rolls[0].causes, ["ConfigMap/app: b"]);
 }
 
@@ -134,7 +120,7 @@ fn rule_06_after_downtime_deletion_and_recreation() {
     // With the same content: nothing.
     world.wait_secs(5);
     world.write("app", &[("a", "1"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
     // With other content, unseen: one roll.
     world.stop();
@@ -142,7 +128,7 @@ fn rule_06_after_downtime_deletion_and_recreation() {
     world.wait_secs(5);
     world.write("app", &[("a", "2"), ("b", "1")]);
     world.start();
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
 }
 
 #[test]
@@ -158,14 +144,14 @@ fn rule_06_after_downtime_a_value_set_back_is_unknown() {
     world.wait_secs(5);
     world.pod("web-4");
     world.start();
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh Unknown Fresh");
     // Before and after another restart.
     restart(&mut world);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh Unknown Fresh");
     world.write("app", &[("a", "3"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
 }
 
 #[test]
@@ -176,7 +162,7 @@ fn rule_06_a_restart_between_an_edit_and_its_roll_loses_nothing() {
     // In the middle of `settle`; stored.
     assert_eq!(world.step().reason, Reason::Settling);
     restart(&mut world);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -198,7 +184,7 @@ fn rule_06_a_restart_in_the_middle_of_a_roll_rolls_no_more() {
     assert_eq!(states(&world), "Stale Fresh");
     world.delete_pod("web-2");
     world.pod("web-4");
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
 }
 
 #[test]
@@ -213,7 +199,7 @@ fn rule_06_a_change_set_back_while_down_is_not_rolled() {
     world.start();
     // Nothing is decided on what is stored alone.
     assert_eq!(world.plan().reason, Reason::SourceNotRead);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -245,14 +231,14 @@ fn rule_07_first_sight() {
     world.pod("web-2");
     world.stop();
     world.start();
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Unknown Fresh");
     restart(&mut world);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Unknown Fresh");
     // Shown as such, and outdated once the content moves.
     world.write("app", &[("a", "2")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -267,7 +253,7 @@ fn rule_07_a_deployment_that_starts_before_its_config_map() {
     world.wait_secs(30);
     assert_eq!(world.step().reason, Reason::SourceMissing);
     world.write("app", &[("a", "1")]);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     // Its container starts.
     waiting.0 += 10;
     let mut pod = world.pods["web-1"].clone();
@@ -276,7 +262,7 @@ fn rule_07_a_deployment_that_starts_before_its_config_map() {
         shown: Some(waiting),
     });
     world.put_pod(pod);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh");
 }
 
@@ -298,9 +284,9 @@ fn rule_07_everything_at_once() {
             pod.containers[0].started = None;
             world.put_pod(pod);
         }
-        assert_eq!(settle(&mut world), 0, "{first}");
+        assert_eq!(world.finish(), 0, "{first}");
         restart(&mut world);
-        assert_eq!(settle(&mut world), 0, "{first}");
+        assert_eq!(world.finish(), 0, "{first}");
     }
 }
 
@@ -316,14 +302,14 @@ fn rule_07_a_reference_added_by_the_template() {
     .into();
     world.change_template(2, None);
     world.replace_pods();
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     // The edit between a Pod's start and our first read counts.
     world.workload.references = [reference("late", Class::Frozen, true)].into();
     world.change_template(3, None);
     world.replace_pods();
     world.wait_secs(5);
     world.write("late", &[("x", "1")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
 }
 
 #[test]
@@ -337,15 +323,15 @@ fn rule_07_a_reference_that_only_the_policy_added_tells_nothing() {
     world.write("more", &[("x", "1")]);
     world.wait_secs(5);
     world.pod("web-1");
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     world.wait_secs(5);
     world.write("more", &[("x", "2")]);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(world.record().tracks.len(), 1);
     world.stop();
     world.policy(json!({}));
     world.start();
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Unknown");
 }
 
@@ -369,7 +355,7 @@ fn rule_08_a_pod_that_is_older_than_its_required_source() {
         // Nothing is read of it before it exists.
         world.write("app", &[("a", "1")]);
         container(&mut world, true);
-        assert_eq!(settle(&mut world), rolls, "optional: {optional}");
+        assert_eq!(world.finish(), rolls, "optional: {optional}");
         assert_eq!(states(&world), "Fresh", "optional: {optional}");
     }
 }
@@ -386,7 +372,7 @@ fn rule_08_a_pod_that_ran_before_its_required_source_has_something_else() {
             world.step();
         }
         world.write("app", &[("a", "1")]);
-        assert_eq!(settle(&mut world), 1, "listed: {listed}");
+        assert_eq!(world.finish(), 1, "listed: {listed}");
         assert_eq!(states(&world), "Fresh");
     }
 }
@@ -397,18 +383,18 @@ fn rule_08_what_comes_without_what_is_projected_changes_nothing() {
     world.write("app", &[("a", "1")]);
     world.wait_secs(5);
     world.pod("web-1");
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     // Its absence is found in a list, which tells no version of it.
     world.stop();
     world.delete("app");
     world.start();
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     world.wait_secs(60);
     for _ in 0..2 {
         world.write("app", &[("b", "1")]);
-        assert_eq!(settle(&mut world), 0);
+        assert_eq!(world.finish(), 0);
         world.delete("app");
-        assert_eq!(settle(&mut world), 0);
+        assert_eq!(world.finish(), 0);
     }
     assert_eq!(states(&world), "Fresh");
 }
@@ -421,7 +407,7 @@ fn rule_08_absent_and_recreated() {
     // Two edits at once, the first never read.
     world.write("app", &[("a", "9"), ("b", "1")]);
     world.write("app", &[("a", "1"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -436,7 +422,7 @@ fn rule_08_an_empty_source_is_missed_though_its_content_is_the_same() {
         world.write("more", &[("a", "1")]);
         world.wait_secs(5);
         world.pod("web-1");
-        assert_eq!(settle(&mut world), 0);
+        assert_eq!(world.finish(), 0);
         if restarted {
             world.stop();
         }
@@ -446,10 +432,10 @@ fn rule_08_an_empty_source_is_missed_though_its_content_is_the_same() {
             world.start();
         }
         // No Pod could start.
-        assert_eq!(settle(&mut world), 0);
+        assert_eq!(world.finish(), 0);
         assert_eq!(world.step().reason, Reason::SourceMissing);
         world.write("app", &[]);
-        assert_eq!(settle(&mut world), 1);
+        assert_eq!(world.finish(), 1);
         assert_eq!(states(&world), "Fresh");
     }
 }
@@ -460,7 +446,7 @@ fn rule_09_a_restart_with_nothing_changed_rolls_nothing() {
     // Content, Pod and first read in the same second.
     world.write("app", &[("a", "1")]);
     world.pod("web-1");
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     world.write("app", &[("a", "2")]);
     world.pod("web-2");
     world.read();
@@ -472,9 +458,9 @@ fn rule_09_a_restart_with_nothing_changed_rolls_nothing() {
     restart(&mut world);
     world.read();
     assert_eq!(states(&world), "Stale Fresh");
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     restart(&mut world);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -499,7 +485,7 @@ fn rule_10_other_uses_are_another_reference() {
     assert_ne!(after.fingerprint, before.fingerprint);
     assert!(after.timeline.is_none());
     world.replace_pods();
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
     // A newer operator sees more in the same template: Pods can't be told.
     let mut world = running();
@@ -507,7 +493,7 @@ fn rule_10_other_uses_are_another_reference() {
     world.stop();
     world.workload.references = [variable("app", "a", false)].into();
     world.start();
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Unknown Unknown");
 }
 
@@ -536,7 +522,7 @@ fn rule_12_a_new_leader_takes_over_rolls_and_what_it_did_not_see() {
     // A replica that starts now sees the last content alone.
     let mut world = running();
     world.write("app", &[("a", "2"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     world.wait_secs(60);
     world.write("app", &[("a", "3"), ("b", "1")]);
     world.step();
@@ -549,7 +535,7 @@ fn rule_12_a_new_leader_takes_over_rolls_and_what_it_did_not_see() {
     world.shown(&leader, None, false);
     assert_eq!(states(&world), "Stale Stale");
     assert_eq!(world.record().rolls, rolls);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
 }
 
 #[test]
@@ -600,11 +586,11 @@ fn a_lost_key_and_a_change_leave_pods_unknown() {
     world.start();
     world.read();
     assert!(world.record().restated);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Unknown Unknown");
     world.wait_secs(5);
     world.write("app", &[("a", "3"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
 }
 
 #[test]
@@ -616,7 +602,7 @@ fn a_digest_of_an_unknown_format_is_read_anew() {
     world.start();
     world.read();
     assert!(world.record().restated);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -627,7 +613,7 @@ fn a_projection_that_was_deleted_while_down_leaves_pods_unknown() {
     world.stop();
     world.stored = None;
     world.start();
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Unknown Unknown");
 }
 
@@ -743,14 +729,14 @@ fn many_keys() {
     world.write("app", &data(1000));
     world.wait_secs(5);
     world.pod("web-1");
-    settle(&mut world);
+    world.finish();
     assert_eq!(world.track().keys.len(), KEYS);
     // Of those that are remembered the changed one is named, and no other.
     world.write("app", &data(5));
-    settle(&mut world);
+    world.finish();
     world.wait_secs(60);
     world.write("app", &data(90));
-    settle(&mut world);
+    world.finish();
     let causes: Vec<&[String]> = world.rolls.iter().map(|roll| &*roll.causes).collect();
     assert_eq!(
         causes,
@@ -796,7 +782,7 @@ fn the_refresh_bound_counts_from_receipt() {
     world.write("app", &[("a", "1")]);
     world.wait_secs(5);
     world.pod("web-1");
-    settle(&mut world);
+    world.finish();
     world.write("app", &[("a", "2")]);
     let decision = world.step();
     assert_eq!(decision.reason, Reason::ObserveOnly);
@@ -815,9 +801,9 @@ fn the_kubelet_does_not_refresh_what_is_missing() {
     world.write("app", &[("a", "1")]);
     world.wait_secs(5);
     world.pod("web-1");
-    settle(&mut world);
+    world.finish();
     world.delete("app");
-    settle(&mut world);
+    world.finish();
     world.wait_secs(300);
     assert_eq!(world.step().reason, Reason::SourceMissing);
     assert_eq!(states(&world), "Refreshing");
@@ -835,13 +821,13 @@ fn files_that_the_kubelet_refreshed_are_not_those_of_the_start() {
     world.write("app", &[("a", "1")]);
     world.wait_secs(5);
     world.pod("web-1");
-    settle(&mut world);
+    world.finish();
     // Listed, so that only times place it.
     restart(&mut world);
     world.policy(json!({"strategy": "Observe"}));
-    settle(&mut world);
+    world.finish();
     world.write("app", &[("a", "2")]);
-    settle(&mut world);
+    world.finish();
     world.wait_secs(300);
     assert_eq!(world.step().reason, Reason::InSync);
     assert_eq!(states(&world), "Fresh");
@@ -855,14 +841,14 @@ fn files_that_the_kubelet_refreshed_are_not_those_of_the_start() {
 fn what_pods_have_of_an_immutable_source_that_was_made_again_is_unknown() {
     let mut world = running();
     world.freeze("app");
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
     world.delete("app");
     assert_eq!(world.step().reason, Reason::SourceMissing);
     world.wait_secs(60);
     world.write("app", &[("a", "2"), ("b", "1")]);
     for round in 0..2 {
-        assert_eq!(settle(&mut world), 1 - round);
+        assert_eq!(world.finish(), 1 - round);
         assert_eq!(states(&world), "Unknown Unknown");
         let stored = world.stored.as_ref().unwrap();
         let said = stored["conditions"].to_string();
@@ -872,19 +858,19 @@ fn what_pods_have_of_an_immutable_source_that_was_made_again_is_unknown() {
         restart(&mut world);
     }
     // Immutable again, or edited: a node may keep the first one all the same.
-    settle(&mut world);
+    world.finish();
     world.freeze("app");
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Unknown Unknown");
     world.delete("app");
     world.wait_secs(60);
     world.write("app", &[("a", "3"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     assert_eq!(states(&world), "Unknown Unknown");
     // The old content is what every node gives.
     world.wait_secs(60);
     world.write("app", &[("a", "1"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 1);
+    assert_eq!(world.finish(), 1);
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
@@ -892,10 +878,10 @@ fn what_pods_have_of_an_immutable_source_that_was_made_again_is_unknown() {
 fn an_immutable_source_made_again_as_it_was_is_known() {
     let mut world = running();
     world.freeze("app");
-    settle(&mut world);
+    world.finish();
     world.delete("app");
-    settle(&mut world);
+    world.finish();
     world.write("app", &[("a", "1"), ("b", "1")]);
-    assert_eq!(settle(&mut world), 0);
+    assert_eq!(world.finish(), 0);
     assert_eq!(states(&world), "Fresh Fresh");
 }

@@ -16,35 +16,35 @@ use crate::kinds::Rv;
 /// How many keys of a reference are remembered, so that changed ones can be named.
 pub const KEYS: usize = 64;
 
-/// Seconds within which a watch brings what happened.
+/// Seconds after which a watch has certainly shown what happened.
 const WATCH_LAG: i64 = 5;
 
-/// One reference: its timeline and the version that it was last taken from.
+/// What is known of one reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Track {
     /// Identity of its uses.
     pub fingerprint: Fingerprint,
-    /// What was in force when; `None` until the source is read.
+    /// The contents over time; `None` until the source is read.
     pub timeline: Option<Timeline>,
     /// The version of the source that was last taken in.
     pub read: Option<Version>,
     /// The projected keys that the newest content has; the first [`KEYS`] by name.
     pub keys: ProjectedKeys,
-    /// What is required and missing now.
+    /// A required part that is missing now.
     pub missing: Option<Missing>,
-    /// The last second of the server's of which all was seen.
+    /// The last second of the server's clock of which everything was seen.
     pub seen_until: ServerTime,
     /// Whether older Pods can't be told, rather than being outdated, when the
     /// timeline starts.
     pub open: bool,
     /// How far to trust `timeline`.
     pub origin: Origin,
-    /// What nodes may keep of an object that was immutable.
+    /// The content that nodes may still have of an object that was immutable.
     pub node_copy: Option<NodeCopy>,
 }
 
-/// What an immutable object held: the kubelet doesn't watch it, so as long as a Pod of
-/// a node uses its name new ones may get that, whatever has taken its place. See
+/// The content of an immutable object. The kubelet doesn't watch it, so as long as a Pod of a
+/// node uses its name, new Pods of that node may get it though the object was replaced. See
 /// <https://github.com/kubernetes/kubernetes/issues/119733>.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeCopy {
@@ -59,9 +59,9 @@ pub struct NodeCopy {
 pub enum Origin {
     /// This process has followed the source.
     Followed,
-    /// It was stored by an earlier process; what happened since is unseen.
+    /// An earlier process stored it. What happened since is unseen.
     Stored,
-    /// It was stored with digests that can't be compared with ours.
+    /// An earlier process stored it with digests that can't be compared with ours.
     Foreign,
 }
 
@@ -122,7 +122,7 @@ impl Version {
 // === impl Track ===
 
 impl Track {
-    /// A reference that is not read yet.
+    /// Makes the track of a reference that is not read yet.
     #[must_use]
     pub fn new(fingerprint: Fingerprint, open: bool) -> Self {
         Self {
@@ -138,8 +138,8 @@ impl Track {
         }
     }
 
-    /// Whether something of its source still has to be taken in: a version to be
-    /// read, or what happened before it.
+    /// Whether something of its source has not been taken in yet: a version, or an event
+    /// before it.
     #[must_use]
     pub fn lags(&self, source: Option<&Source>) -> bool {
         let (Some(timeline), Some(read)) = (&self.timeline, &self.read) else {
@@ -154,8 +154,8 @@ impl Track {
             || source.is_some_and(|source| source.events.iter().any(is_unread))
     }
 
-    /// Up to when every Pod's creation is known to be seen, while the newest
-    /// content is in force.
+    /// The time up to which all Pods that were created are known, if the newest content was
+    /// in force then.
     pub(super) fn covered_until(&self, watched_until: Option<Moment>) -> Option<ServerTime> {
         let newest = self.timeline.as_ref()?.newest();
         if !matches!(newest.content, Content::Known(_)) {
@@ -174,8 +174,8 @@ impl Track {
         read.max(watched)
     }
 
-    /// Whether a Pod that started with the newest content may have got an older one:
-    /// that of an immutable object in place of which there is another now.
+    /// Whether a Pod that started while the newest content was in force may have an older
+    /// one, from an immutable object that was replaced.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
         let (Some(copy), Some(timeline)) = (&self.node_copy, &self.timeline) else {
@@ -186,7 +186,7 @@ impl Track {
             && timeline.newest().content != Content::Known(copy.digest)
     }
 
-    /// Takes in that its source is still as stored, so that nothing happened.
+    /// Follows its source from now on, which is still as stored.
     pub fn resume(&mut self) {
         if self.origin == Origin::Stored {
             self.origin = Origin::Followed;
@@ -273,7 +273,7 @@ impl Track {
         }
     }
 
-    /// Joins an observation to the timeline, by what is known of the time before it.
+    /// Adds an observation to the timeline, by what is known of the time before it.
     /// Returns whether digests were restated.
     fn join(&mut self, version: &Version, seen: &Observation<'_>, answer: &Answer<'_>) -> bool {
         let same_version = self.read.as_ref().unwrap_or(&Version::default()) == version;
