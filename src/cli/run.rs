@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
 use crate::cli::run_args::RunArgs;
-use crate::cluster::watch;
+use crate::cluster::watch::WatchOptions;
 use crate::operator::run::{self, OperatorOptions};
 use crate::serve::http::HttpOptions;
 use crate::telemetry::logs;
@@ -42,10 +42,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         identity,
         concurrency: usize::from(args.scope.concurrency),
         comparable: args.scope.resource_versions_comparable,
-        watch: watch::Options {
+        watch: WatchOptions {
             idle_timeout: args.scope.watch_idle_timeout,
             streaming_lists: args.scope.streaming_lists,
-            ..watch::Options::default()
+            ..WatchOptions::default()
         },
         timeout: args.scope.write_timeout,
         http: HttpOptions {

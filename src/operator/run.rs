@@ -19,7 +19,7 @@ use crate::cluster::client::{ClientOptions, Clients};
 use crate::cluster::events::events;
 use crate::cluster::lease::{Candidate, LeaseConfig};
 use crate::cluster::read::Reader;
-use crate::cluster::watch::Options as WatchOptions;
+use crate::cluster::watch::WatchOptions;
 use crate::cluster::write::Writer;
 use crate::core::content::digest::DigestKey;
 use crate::core::plan::REFRESH_BOUND;

@@ -17,7 +17,7 @@ use crate::api::policy::{ClusterSyncPolicy, SyncPolicy};
 use crate::api::projection::Projection;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::views::{AnySource, AnyWorkload, View};
-use crate::cluster::watch::{Health, Options, Watch};
+use crate::cluster::watch::{Watch, WatchHealth, WatchOptions};
 use crate::kinds::{Scope as ApiScope, SourceKind, WorkloadKind};
 use crate::operator::context::Context;
 use crate::operator::ingest::{Ingest, Scope, ingest};
@@ -67,9 +67,9 @@ pub(super) struct Watches<'a> {
     /// Namespaces to watch; all if empty.
     pub(super) namespaces: &'a BTreeSet<String>,
     /// Settings of the watches.
-    pub(super) options: Options,
+    pub(super) options: WatchOptions,
     /// Health of every watch that was started.
-    pub(super) healths: &'a Mutex<Vec<Arc<Health>>>,
+    pub(super) healths: &'a Mutex<Vec<Arc<WatchHealth>>>,
     pub(super) tasks: &'a mut JoinSet<&'static str>,
 }
 
@@ -110,7 +110,7 @@ impl Watches<'_> {
         scope: Scope,
         optional: bool,
     ) {
-        let options = Options {
+        let options = WatchOptions {
             optional,
             ..self.options
         };

@@ -12,7 +12,7 @@ use crate::cluster::client::pulse::Pulse;
 
 /// Health of a watch.
 #[derive(Debug)]
-pub struct Health {
+pub struct WatchHealth {
     kind: &'static str,
     namespace: Option<Arc<str>>,
     pulse: Pulse,
@@ -33,7 +33,7 @@ struct State {
 
 /// Health of a watch at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct WatchReport {
     /// `kind` of the watched objects.
     pub kind: &'static str,
     /// Watched namespace; `None` for the whole cluster.
@@ -59,7 +59,7 @@ pub struct Report {
     pub stalls: u64,
 }
 
-impl Health {
+impl WatchHealth {
     pub(super) fn new(kind: &'static str, namespace: Option<&str>, pulse: Pulse) -> Self {
         Self {
             kind,
@@ -71,12 +71,12 @@ impl Health {
 
     /// Health of the watch now.
     #[must_use]
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> WatchReport {
         let state = self.state.lock();
         // Anything that came after a failure shows that the failure is over.
         let failed = state.failed.as_ref();
         let failed = failed.filter(|(_, at)| *at >= self.pulse.last());
-        Report {
+        WatchReport {
             kind: self.kind,
             namespace: self.namespace.clone(),
             synced: state.synced,
@@ -154,7 +154,7 @@ impl Health {
 }
 
 /// Names the watch.
-impl fmt::Display for Health {
+impl fmt::Display for WatchHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind)?;
         match &self.namespace {

@@ -2,7 +2,7 @@
 //!
 //! kube's watcher lists and resumes; this module adds three things. It backs off after
 //! errors until something comes. It restarts a watch, with a new list, if nothing (no
-//! event, no bookmark, no answer) comes for [`Options::idle_timeout`]. And it shows the
+//! event, no bookmark, no answer) comes for [`WatchOptions::idle_timeout`]. And it shows the
 //! health of a watch at any time.
 
 mod health;
@@ -26,7 +26,7 @@ use crate::cluster::client::error::describe_watch;
 use crate::cluster::client::pulse::{Pulse, PulseLayer};
 use crate::cluster::views::Key;
 
-pub use health::{Health, Report};
+pub use health::{WatchHealth, WatchReport};
 use retry::{Retry, is_unavailable, must_list};
 
 /// Time after which a watch counts as working again. If a watch fails earlier, the row of
@@ -56,7 +56,7 @@ pub enum Change<K> {
 
 /// Settings of a watch.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct WatchOptions {
     /// Time without any data after which the watch is restarted. The API server sends a
     /// bookmark each minute, and is asked to end each request after two thirds of this time.
     pub idle_timeout: Duration,
@@ -73,14 +73,14 @@ pub struct Options {
 /// A watch on one type, in one namespace or in all.
 pub struct Watch<K> {
     api: Api<K>,
-    options: Options,
+    options: WatchOptions,
     pulse: Pulse,
-    health: Arc<Health>,
+    health: Arc<WatchHealth>,
 }
 
-// === impl Options ===
+// === impl WatchOptions ===
 
-impl Default for Options {
+impl Default for WatchOptions {
     fn default() -> Self {
         Self {
             idle_timeout: Duration::from_secs(120),
@@ -91,7 +91,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl WatchOptions {
     fn config(&self) -> watcher::Config {
         let seconds = self.idle_timeout.as_secs() * 2 / 3;
         let config = watcher::Config::default()
@@ -109,9 +109,14 @@ impl Options {
 impl<K: Watched> Watch<K> {
     /// Makes a watch on `api` for objects of this `kind`. Its client must report to `pulses`.
     #[must_use]
-    pub fn new(kind: &'static str, api: Api<K>, pulses: &PulseLayer, options: Options) -> Self {
+    pub fn new(
+        kind: &'static str,
+        api: Api<K>,
+        pulses: &PulseLayer,
+        options: WatchOptions,
+    ) -> Self {
         let pulse = pulses.pulse(api.resource_url());
-        let health = Health::new(kind, api.namespace(), pulse.clone());
+        let health = WatchHealth::new(kind, api.namespace(), pulse.clone());
         Self {
             api,
             options,
@@ -122,7 +127,7 @@ impl<K: Watched> Watch<K> {
 
     /// Health of the watch.
     #[must_use]
-    pub fn health(&self) -> Arc<Health> {
+    pub fn health(&self) -> Arc<WatchHealth> {
         Arc::clone(&self.health)
     }
 

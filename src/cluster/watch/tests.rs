@@ -66,9 +66,9 @@ fn idle(optional: bool) -> Watch<SecretView> {
     let server =
         service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, Never>>());
     let api = Api::all_with(Client::new(server, "default"), &SourceKind::SECRET);
-    let options = Options {
+    let options = WatchOptions {
         optional,
-        ..Options::default()
+        ..WatchOptions::default()
     };
     Watch::new("Secret", api, &PulseLayer::default(), options)
 }
@@ -332,7 +332,7 @@ async fn a_watch_on_an_api_server_that_falls_silent() {
     let pulses = PulseLayer::default();
     let client = Client::new(pulses.layer(service), "default");
     let api: Api<SecretView> = Api::namespaced_with(client, "shop", &SourceKind::SECRET);
-    let watch = Watch::new("Secret", api, &pulses, Options::default());
+    let watch = Watch::new("Secret", api, &pulses, WatchOptions::default());
     let health = watch.health();
     assert_eq!(health.to_string(), "Secret in shop");
     let told = Told::default();
@@ -378,7 +378,7 @@ async fn a_watch_whose_requests_hang_is_begun_anew() {
     let pulses = PulseLayer::default();
     let client = Client::new(pulses.layer(service), "default");
     let api: Api<SecretView> = Api::namespaced_with(client, "shop", &SourceKind::SECRET);
-    let watch = Watch::new("Secret", api, &pulses, Options::default());
+    let watch = Watch::new("Secret", api, &pulses, WatchOptions::default());
     let health = watch.health();
     let task = tokio::spawn(watch.run(Told::default().sink()));
     tokio::time::sleep(Duration::from_secs(180)).await;

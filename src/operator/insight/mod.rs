@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
 
 use self::watches::{watch_ages, watch_restarts};
-use crate::cluster::watch::{Health, Report};
+use crate::cluster::watch::{WatchHealth, WatchReport};
 use crate::operator::context::Context;
 use crate::serve::health::{Check, Heartbeats};
 use crate::serve::http::Shown;
@@ -24,7 +24,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Insight {
     /// Health of every watch.
-    pub healths: Arc<Mutex<Vec<Arc<Health>>>>,
+    pub healths: Arc<Mutex<Vec<Arc<WatchHealth>>>>,
     /// Heartbeats of tasks.
     heartbeats: Heartbeats,
     /// The context, once there is a digest key.
@@ -130,7 +130,7 @@ impl Insight {
         }
     }
 
-    fn watches(&self) -> Vec<Report> {
+    fn watches(&self) -> Vec<WatchReport> {
         let healths = self.healths.lock();
         healths.iter().map(|health| health.report()).collect()
     }

@@ -1,11 +1,11 @@
 //! Samples of watches, for metrics.
 
-use crate::cluster::watch::Report;
+use crate::cluster::watch::WatchReport;
 use crate::telemetry::metrics::Sample;
 
 /// The watched kinds, each with the age of its last event. If a kind has several watches, the
 /// most silent one counts.
-pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
+pub(super) fn watch_ages(reports: &[WatchReport]) -> Vec<Sample> {
     let mut ages: Vec<(&'static str, f64)> = Vec::new();
     for report in reports {
         let Some(age) = report.last_event else {
@@ -22,7 +22,7 @@ pub(super) fn watch_ages(reports: &[Report]) -> Vec<Sample> {
 }
 
 /// Number of restarts of the watches of each kind, after silence or a failure.
-pub(super) fn watch_restarts(reports: &[Report]) -> Vec<Sample> {
+pub(super) fn watch_restarts(reports: &[WatchReport]) -> Vec<Sample> {
     let mut counts: Vec<(&'static str, u64, u64)> = Vec::new();
     for report in reports {
         match counts.iter_mut().find(|(known, ..)| *known == report.kind) {
@@ -50,8 +50,8 @@ mod tests {
 
     use super::*;
 
-    fn report() -> Report {
-        Report {
+    fn report() -> WatchReport {
+        WatchReport {
             kind: "Pod",
             namespace: None,
             synced: true,
@@ -68,12 +68,12 @@ mod tests {
 
     #[test]
     fn restarts_are_summed_by_kind() {
-        let one = Report {
+        let one = WatchReport {
             stalls: 1,
             failures: 2,
             ..report()
         };
-        let other = Report {
+        let other = WatchReport {
             kind: "Secret",
             ..report()
         };

@@ -6,14 +6,14 @@ use tokio::time::Instant;
 
 use super::health::Check;
 use crate::cluster::lease::Leadership;
-use crate::cluster::watch::{Health, Report};
+use crate::cluster::watch::{WatchHealth, WatchReport};
 
 /// Number of failures in a row that make a watch unready; one or two are harmless.
 const WATCH_FAILURES: u32 = 3;
 
 /// Checks a watch. It fails if the watch is silent for longer than `idle_timeout`.
 #[must_use]
-pub fn watch_check(health: &Health, idle_timeout: Duration) -> Check {
+pub fn watch_check(health: &WatchHealth, idle_timeout: Duration) -> Check {
     let problem = watch_problem(&health.report(), idle_timeout);
     Check::new(format!("watch/{health}"), problem)
 }
@@ -40,7 +40,7 @@ pub fn lease_check(leadership: &Leadership, now: Instant) -> Check {
 }
 
 /// The problem of a watch, if it has one.
-fn watch_problem(report: &Report, idle_timeout: Duration) -> Option<String> {
+fn watch_problem(report: &WatchReport, idle_timeout: Duration) -> Option<String> {
     match &report.failure {
         Some(failure) if report.errors >= WATCH_FAILURES || !report.synced => {
             return Some(failure.clone());

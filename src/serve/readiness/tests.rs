@@ -2,8 +2,8 @@ use super::*;
 
 const IDLE: Duration = Duration::from_secs(150);
 
-fn report() -> Report {
-    Report {
+fn report() -> WatchReport {
+    WatchReport {
         kind: "Pod".into(),
         namespace: None,
         synced: true,
@@ -20,21 +20,21 @@ fn report() -> Report {
 
 #[test]
 fn a_watch_is_ready_while_something_comes() {
-    let failing = |errors| Report {
+    let failing = |errors| WatchReport {
         errors,
         failure: Some("list failed".to_owned()),
         ..report()
     };
-    let silent = Report {
+    let silent = WatchReport {
         silence: Duration::from_secs(151),
         ..report()
     };
-    let unlisted = Report {
+    let unlisted = WatchReport {
         synced: false,
         ..report()
     };
     // One that may be missing is asked for once a minute, and answers nothing.
-    let missing = Report {
+    let missing = WatchReport {
         unavailable: true,
         ..silent.clone()
     };
