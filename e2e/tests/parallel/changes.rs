@@ -46,47 +46,6 @@ async fn another_key_and_metadata_roll_nothing() -> Result {
 }
 
 #[tokio::test]
-async fn edits_in_quick_succession_are_one_roll() -> Result {
-    let namespace = Namespace::create("settle").await?;
-    namespace
-        .policy(json!({"settle": "5s", "minInterval": "0s"}))
-        .await?;
-    let app = namespace.config_map("app", json!({"key": "0"})).await?;
-    let web = namespace
-        .deployment("web", 2, &pod(json!({"env": [env(&app, "KEY", "key")]})))
-        .await?;
-    web.in_sync().await?;
-    for value in ["1", "2", "3", "4", "5"] {
-        namespace.set(&app, "key", value).await?;
-    }
-    web.rolled(2).await?;
-    for report in web.reports().await? {
-        assert_eq!(report.env["KEY"], "5");
-    }
-    namespace.done().await
-}
-
-#[tokio::test]
-async fn a_value_that_is_set_back_in_time_rolls_nothing() -> Result {
-    let namespace = Namespace::create("back").await?;
-    namespace
-        .policy(json!({"settle": "60s", "minInterval": "0s"}))
-        .await?;
-    let app = namespace.config_map("app", json!({"key": "old"})).await?;
-    let web = namespace
-        .deployment("web", 1, &pod(json!({"env": [env(&app, "KEY", "key")]})))
-        .await?;
-    web.in_sync().await?;
-    namespace.set(&app, "key", "new").await?;
-    web.decided("Settling").await?;
-    namespace.set(&app, "key", "old").await?;
-    web.decided("InSync").await?;
-    web.in_sync().await?;
-    assert_eq!(web.templates().await?, 1);
-    namespace.done().await
-}
-
-#[tokio::test]
 async fn a_config_map_and_then_the_deployment_are_one_rollout() -> Result {
     let namespace = Namespace::create("both").await?;
     namespace
