@@ -171,11 +171,14 @@ fn picture(index: &Index) -> Vec<String> {
     let mut names = |names: &mut dyn Iterator<Item = (&Arc<str>, &Arc<str>)>| {
         all.extend(names.map(|name| text(&name)));
     };
-    names(&mut index.source_names(SourceKind::CONFIG_MAP));
-    names(&mut index.source_names(SourceKind::SECRET));
     names(&mut index.pod_names());
     names(&mut index.replica_set_names());
     names(&mut index.revision_names());
+    all.extend(
+        SourceKind::all()
+            .flat_map(|kind| index.sources(kind))
+            .map(|id| text(&id)),
+    );
     all.sort();
     all
 }

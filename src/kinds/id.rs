@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SourceKind, WorkloadKind};
+use super::{Scope, SourceKind, WorkloadKind};
 
 /// Names one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId {
     /// Its kind.
     pub kind: SourceKind,
-    /// `metadata.namespace`.
-    pub namespace: Arc<str>,
+    /// `metadata.namespace`; `None` for a source of the cluster.
+    pub namespace: Option<Arc<str>>,
     /// `metadata.name`.
     pub name: Arc<str>,
 }
@@ -40,7 +40,7 @@ pub struct Rv(pub u64);
 // === impl SourceId ===
 
 impl SourceId {
-    /// Names a source.
+    /// Names a source as objects of `namespace` see it: a kind of the cluster has none.
     pub fn new(
         kind: SourceKind,
         namespace: impl Into<Arc<str>>,
@@ -48,15 +48,27 @@ impl SourceId {
     ) -> Self {
         Self {
             kind,
-            namespace: namespace.into(),
+            namespace: match kind.api.scope {
+                Scope::Namespace => Some(namespace.into()),
+                Scope::Cluster => None,
+            },
             name: name.into(),
         }
+    }
+
+    /// The namespace; empty for a source of the cluster.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or_default()
     }
 }
 
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub struct SourceRow {
     pub api: ApiType,
     /// Whether the values of its `data` are base64.
     pub encoded: bool,
+    /// Whether it has `binaryData` beside `data`.
+    pub binary_data: bool,
 }
 
 impl SourceKind {
@@ -28,6 +30,7 @@ impl SourceKind {
             scope: Scope::Namespace,
         },
         encoded: false,
+        binary_data: true,
     });
 
     /// `v1/Secret`.
@@ -42,6 +45,25 @@ impl SourceKind {
             scope: Scope::Namespace,
         },
         encoded: true,
+        binary_data: false,
+    });
+}
+
+#[cfg(test)]
+impl SourceKind {
+    /// A made-up kind whose objects live in the cluster.
+    pub(crate) const OF_CLUSTER: Self = Kind::new(&SourceRow {
+        order: 9,
+        api: ApiType {
+            group: "example.com",
+            version: "v1",
+            kind: "Bundle",
+            plural: "bundles",
+            short_names: &[],
+            scope: Scope::Cluster,
+        },
+        encoded: false,
+        binary_data: false,
     });
 }
 

@@ -96,7 +96,7 @@ impl Reader {
         id: &SourceId,
         shown: Option<Rv>,
     ) -> Result<(SourceContent, ServerTime), ReadError> {
-        let url = id.kind.api.path(Some(&id.namespace));
+        let url = id.kind.api.path(id.namespace.as_deref());
         let request = Request::new(url).get(&id.name, &GetParams::default());
         let request = request.map(|mut request| {
             request.extensions_mut().insert("get");

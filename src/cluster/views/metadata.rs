@@ -6,7 +6,7 @@ use kube::core::ObjectMeta;
 use serde::de::{MapAccess, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
-use super::intern::Shared;
+use super::intern::{Shared, intern};
 use super::{Bad, fields};
 use crate::core::lenient::{Lenient, lenient, lenient_objects};
 use crate::core::object::pod::Owner;
@@ -81,6 +81,7 @@ lenient_objects!(Annotations, RevisionLabel);
 fields! {
     /// `OwnerReference`.
     OwnerReference {
+        api_version: Shared,
         kind: Shared,
         name: Shared,
         uid: Shared,
@@ -140,7 +141,9 @@ impl<L: Lenient> Metadata<L> {
     pub(super) fn controller(&mut self) -> Option<Owner> {
         let owners = std::mem::take(&mut self.owner_references);
         let owner = owners.into_iter().find(|owner| owner.controller)?;
+        let group = owner.api_version.as_str().split_once('/');
         Some(Owner {
+            group: intern(group.map_or("", |(group, _)| group)),
             kind: owner.kind.get()?,
             name: owner.name.get()?,
             uid: owner.uid.get()?,

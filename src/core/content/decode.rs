@@ -193,7 +193,7 @@ impl Decoding<'_> {
         let metadata = self.metadata;
         // Items of a list carry no kind.
         let of_kind = self.kind.is_empty() || *self.kind == *object.kind.as_str();
-        let named = metadata.name == object.name && metadata.namespace == object.namespace;
+        let named = metadata.name == object.name && *metadata.namespace == *object.namespace();
         if !(of_kind && named) {
             return Err(DecodeError::OtherObject {
                 object: object.clone(),

@@ -221,7 +221,7 @@ fn encode_reference<S: Update>(
 /// What a digest of a key is made from.
 fn encode_key<S: Update>(sink: S, source: &SourceId, key: &str, bytes: &[u8]) -> S {
     let mut out = Encoder::new(sink, "projsync.dev/v1/key");
-    out.text(&source.namespace);
+    out.text(source.namespace());
     out.text(source.kind.as_str());
     out.text(&source.name);
     out.text(key);

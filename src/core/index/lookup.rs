@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::core::index::owned::Owned;
 use crate::core::index::space::Space;
-use crate::core::index::{Edges, Index, SourceName, WorkloadName};
+use crate::core::index::{Edges, Index, WorkloadName};
 use crate::core::object::pod::Pod;
 use crate::core::object::source::Source;
 use crate::core::object::workload::Workload;
@@ -42,20 +42,24 @@ impl Index {
     /// A source, where it is known or referred to.
     #[must_use]
     pub fn source(&self, id: &SourceId) -> Option<&Source> {
-        let space = self.spaces.get(&id.namespace)?;
-        let source = space.sources.get(&(id.kind, id.name.clone()));
-        source.map(Box::as_ref)
+        let name = (id.kind, id.name.clone());
+        match &id.namespace {
+            Some(namespace) => self.spaces.get(namespace)?.sources.get(&name),
+            None => self.cluster.get(&name),
+        }
     }
 
     /// The managed workloads that refer to a source.
     #[must_use]
     pub fn users(&self, id: &SourceId) -> Vec<WorkloadId> {
-        self.spaces
-            .get(&id.namespace)
-            .and_then(|space| space.users.get(&(id.kind, id.name.clone())))
-            .into_iter()
-            .flatten()
-            .map(|(kind, name)| WorkloadId::new(*kind, id.namespace.clone(), name.clone()))
+        let name = (id.kind, id.name.clone());
+        let Some(namespace) = &id.namespace else {
+            return self.cluster.users(&name).cloned().collect();
+        };
+        let space = self.spaces.get(namespace).into_iter();
+        space
+            .flat_map(|space| space.sources.users(&name))
+            .map(|(kind, name)| WorkloadId::new(*kind, namespace.clone(), name.clone()))
             .collect()
     }
 
@@ -120,23 +124,23 @@ impl Index {
 
     /// Every source that a managed workload refers to.
     pub fn used_sources(&self) -> impl Iterator<Item = SourceId> + '_ {
-        self.spaces.iter().flat_map(|(namespace, space)| {
-            space
-                .users
-                .keys()
-                .map(|(kind, name)| SourceId::new(*kind, namespace.clone(), name.clone()))
-        })
+        let spaces = self.spaces.iter().flat_map(|(namespace, space)| {
+            let used = space.sources.used();
+            used.map(|((kind, name), _)| SourceId::new(*kind, namespace.clone(), name.clone()))
+        });
+        let cluster = self.cluster.used();
+        spaces.chain(cluster.map(|((kind, name), _)| SourceId::new(*kind, "", name.clone())))
     }
 
-    /// Names of the sources of a kind that exist, by namespace.
-    pub fn source_names(&self, kind: SourceKind) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-        self.spaces.iter().flat_map(move |(namespace, space)| {
-            let existing = space
-                .sources
-                .iter()
-                .filter(move |(name, source)| name.0 == kind && source.meta.is_some());
-            existing.map(move |(name, _)| (namespace, &name.1))
-        })
+    /// The sources of a kind that exist.
+    pub fn sources(&self, kind: SourceKind) -> impl Iterator<Item = SourceId> {
+        let spaces = self.spaces.iter().flat_map(|(namespace, space)| {
+            let existing = space.sources.existing();
+            existing.map(|(kind, name)| SourceId::new(*kind, namespace.clone(), name.clone()))
+        });
+        let cluster = self.cluster.existing();
+        let cluster = cluster.map(|(kind, name)| SourceId::new(*kind, "", name.clone()));
+        spaces.chain(cluster).filter(move |id| id.kind == kind)
     }
 
     /// Names of the workloads of a kind, by namespace.
@@ -192,18 +196,19 @@ impl Index {
         for (namespace, space) in &self.spaces {
             let workload_id =
                 |name: &WorkloadName| WorkloadId::new(name.0, namespace.clone(), name.1.clone());
-            let source_id =
-                |name: &SourceName| SourceId::new(name.0, namespace.clone(), name.1.clone());
             for (name, node) in &space.workloads {
                 for reference in node.references.iter() {
-                    forward.insert((workload_id(name), source_id(&reference.source)));
+                    forward.insert((workload_id(name), reference.source_id(namespace)));
                 }
             }
-            for (source, users) in &space.users {
-                for user in users {
-                    reverse.insert((workload_id(user), source_id(source)));
-                }
+            for ((kind, name), users) in space.sources.used() {
+                let source = SourceId::new(*kind, namespace.clone(), name.clone());
+                reverse.extend(users.iter().map(|user| (workload_id(user), source.clone())));
             }
+        }
+        for ((kind, name), users) in self.cluster.used() {
+            let source = SourceId::new(*kind, "", name.clone());
+            reverse.extend(users.iter().map(|user| (user.clone(), source.clone())));
         }
         (forward, reverse)
     }

@@ -1,7 +1,8 @@
 //! Who projects what, and which Pods are whose: source ↔ workload ↔ Pod.
 //!
 //! The index holds the newest view of every object and the edges between them.
-//! Nothing relates objects of two namespaces, so it is a map of spaces.
+//! Nothing relates objects of two namespaces, so it is a map of spaces, beside which
+//! stand the sources of the cluster.
 //! Each change gives the set of sources and workloads [`Affected`] by it; what
 //! to do about them is planned from the index's current state.
 
@@ -15,10 +16,12 @@ use crate::core::policy::{Labels, Policies};
 use crate::core::time::Mono;
 use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
 
+mod catalog;
 mod lookup;
 mod owned;
 mod space;
 
+use catalog::Catalog;
 pub use lookup::View;
 use owned::Child;
 use space::Space;
@@ -53,7 +56,21 @@ pub type Edges = HashSet<(WorkloadId, SourceId)>;
 #[derive(Debug, Default)]
 pub struct Index {
     spaces: HashMap<Arc<str>, Space>,
+    /// Sources of the cluster.
+    cluster: Catalog<WorkloadId>,
     policies: Policies,
+}
+
+// === impl Affected ===
+
+impl Affected {
+    /// A source, where that is news for a workload.
+    fn source(id: &SourceId, news: bool) -> Self {
+        Self {
+            sources: news.then(|| id.clone()).into_iter().collect(),
+            workloads: BTreeSet::new(),
+        }
+    }
 }
 
 // === impl Index ===
@@ -70,7 +87,7 @@ impl Index {
         change(&mut self.policies);
         let mut affected = Affected::default();
         for (namespace, space) in &mut self.spaces {
-            space.select_all(namespace, &self.policies, &mut affected);
+            space.select_all(namespace, &self.policies, &mut self.cluster, &mut affected);
         }
         affected
     }
@@ -85,7 +102,7 @@ impl Index {
         let space = self.spaces.entry(name.clone()).or_default();
         if space.labels != labels {
             space.labels = labels;
-            space.select_all(name, &self.policies, &mut affected);
+            space.select_all(name, &self.policies, &mut self.cluster, &mut affected);
         }
         affected
     }
@@ -99,30 +116,31 @@ impl Index {
 
     /// Takes in a version of a source.
     pub fn apply_source(&mut self, id: &SourceId, meta: SourceMeta, seen: Seen) -> Affected {
-        let space = self.spaces.entry(id.namespace.clone()).or_default();
         let name = (id.kind, id.name.clone());
-        let source = space.sources.entry(name.clone()).or_default();
-        let news = source.apply(meta, seen.live, seen.now);
-        space.source_affects(id, &name, news)
+        let news = match &id.namespace {
+            Some(namespace) => {
+                let space = self.spaces.entry(namespace.clone()).or_default();
+                space.sources.apply(name, meta, seen)
+            }
+            None => self.cluster.apply(name, meta, seen),
+        };
+        Affected::source(id, news)
     }
 
     /// Takes in the deletion of a source, by its DELETED event of version `rv` or
     /// (`None`) by its absence from a list.
     pub fn delete_source(&mut self, id: &SourceId, rv: Option<Rv>, seen: Seen) -> Affected {
-        let Some(space) = self.spaces.get_mut(&id.namespace) else {
-            return Affected::default();
-        };
         let name = (id.kind, id.name.clone());
-        let news = space
-            .sources
-            .get_mut(&name)
-            .is_some_and(|source| source.delete(rv, seen.now));
-        let affected = space.source_affects(id, &name, news);
-        if !space.users.contains_key(&name) {
-            space.sources.remove(&name);
-        }
-        self.tidy(&id.namespace);
-        affected
+        let news = match &id.namespace {
+            Some(namespace) => {
+                let space = self.spaces.get_mut(namespace);
+                let news = space.is_some_and(|space| space.sources.delete(&name, rv, seen));
+                self.tidy(namespace);
+                news
+            }
+            None => self.cluster.delete(&name, rv, seen),
+        };
+        Affected::source(id, news)
     }
 
     /// Takes in a version of a workload.
@@ -135,7 +153,15 @@ impl Index {
             return affected;
         }
         let selected = space.select(id.kind, &id.namespace, &workload, &self.policies);
-        space.put(id, name, Arc::new(workload), selected, &mut affected);
+        let workload = Arc::new(workload);
+        space.put(
+            id,
+            name,
+            workload,
+            selected,
+            &mut self.cluster,
+            &mut affected,
+        );
         affected.workloads.insert(id.clone());
         affected
     }
@@ -146,7 +172,7 @@ impl Index {
         if let Some(space) = self.spaces.get_mut(&id.namespace) {
             let name = (id.kind, id.name.clone());
             if let Some(node) = space.workloads.remove(&name) {
-                space.unlink(&name, node.references.iter());
+                space.unlink(id, &name, node.references.iter(), &mut self.cluster);
                 affected.workloads.insert(id.clone());
             }
         }
@@ -230,12 +256,14 @@ impl Index {
 
     /// Forgets what happened to a source up to `rv`: all references have taken it in.
     pub fn forget_events(&mut self, id: &SourceId, rv: Option<Rv>) {
-        if let Some(source) = self
-            .spaces
-            .get_mut(&id.namespace)
-            .and_then(|space| space.sources.get_mut(&(id.kind, id.name.clone())))
-        {
-            source.forget(rv);
+        let name = (id.kind, id.name.clone());
+        match &id.namespace {
+            Some(namespace) => {
+                if let Some(space) = self.spaces.get_mut(namespace) {
+                    space.sources.forget(&name, rv);
+                }
+            }
+            None => self.cluster.forget(&name, rv),
         }
     }
 

@@ -1,25 +1,23 @@
 //! One namespace of the index: nothing relates objects of two.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::core::index::catalog::Catalog;
 use crate::core::index::owned::Owned;
-use crate::core::index::{Affected, SourceName, WorkloadName};
+use crate::core::index::{Affected, WorkloadName};
 use crate::core::object::pod::{Owner, Pod};
-use crate::core::object::source::Source;
 use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
 use crate::core::policy::{Candidate, Labels, Policies, Selected};
 use crate::core::project::reference::Reference;
-use crate::kinds::{SourceId, WorkloadId, WorkloadKind};
+use crate::kinds::{REPLICA_SET, Scope, WorkloadId, WorkloadKind};
 
 /// One namespace.
 #[derive(Debug, Default)]
 pub(super) struct Space {
     /// Those of the namespace; `None` while they are not known.
     pub(super) labels: Option<Labels>,
-    /// Boxed, as most room in a large table is empty.
-    pub(super) sources: HashMap<SourceName, Box<Source>>,
-    pub(super) users: HashMap<SourceName, BTreeSet<WorkloadName>>,
+    pub(super) sources: Catalog<WorkloadName>,
     pub(super) workloads: HashMap<WorkloadName, Node>,
     pub(super) replica_sets: Owned<ReplicaSet>,
     pub(super) revisions: Owned<ControllerRevision>,
@@ -41,19 +39,10 @@ impl Space {
     pub(super) fn is_empty(&self) -> bool {
         self.labels.is_none()
             && self.sources.is_empty()
-            && self.users.is_empty()
             && self.workloads.is_empty()
             && self.replica_sets.by_name.is_empty()
             && self.revisions.by_name.is_empty()
             && self.pods.by_name.is_empty()
-    }
-
-    pub(super) fn source_affects(&self, id: &SourceId, name: &SourceName, news: bool) -> Affected {
-        let mut affected = Affected::default();
-        if news && self.users.contains_key(name) {
-            affected.sources.insert(id.clone());
-        }
-        affected
     }
 
     pub(super) fn select(
@@ -85,6 +74,7 @@ impl Space {
         &mut self,
         namespace: &Arc<str>,
         policies: &Policies,
+        cluster: &mut Catalog<WorkloadId>,
         affected: &mut Affected,
     ) {
         let names: Vec<WorkloadName> = self.workloads.keys().cloned().collect();
@@ -96,7 +86,7 @@ impl Space {
             let selected = self.select(name.0, namespace, &workload, policies);
             if selected != node.selected {
                 let id = WorkloadId::new(name.0, namespace.clone(), name.1.clone());
-                self.put(&id, name, workload, selected, affected);
+                self.put(&id, name, workload, selected, cluster, affected);
                 affected.workloads.insert(id);
             }
         }
@@ -109,6 +99,7 @@ impl Space {
         name: WorkloadName,
         workload: Arc<Workload>,
         selected: Selected,
+        cluster: &mut Catalog<WorkloadId>,
         affected: &mut Affected,
     ) {
         let references: Arc<[Reference]> = match &selected {
@@ -137,23 +128,20 @@ impl Space {
         };
         let before = self.workloads.remove(&name);
         for reference in references.iter() {
-            self.users
-                .entry(reference.source.clone())
-                .or_default()
-                .insert(name.clone());
+            match reference.source.0.api.scope {
+                Scope::Namespace => self.sources.link(&reference.source, name.clone()),
+                Scope::Cluster => cluster.link(&reference.source, id.clone()),
+            }
             let known = before
                 .as_ref()
                 .is_some_and(|node| node.references.contains(reference));
             if !known {
-                let (kind, source) = reference.source.clone();
-                affected
-                    .sources
-                    .insert(SourceId::new(kind, id.namespace.clone(), source));
+                affected.sources.insert(reference.source_id(&id.namespace));
             }
         }
         if let Some(before) = &before {
             let gone = |old: &&Reference| references.iter().all(|new| new.source != old.source);
-            self.unlink(&name, before.references.iter().filter(gone));
+            self.unlink(id, &name, before.references.iter().filter(gone), cluster);
         }
         self.workloads.insert(
             name,
@@ -167,22 +155,15 @@ impl Space {
 
     pub(super) fn unlink<'a>(
         &mut self,
+        id: &WorkloadId,
         name: &WorkloadName,
         references: impl IntoIterator<Item = &'a Reference>,
+        cluster: &mut Catalog<WorkloadId>,
     ) {
-        for reference in references {
-            if let Some(users) = self.users.get_mut(&reference.source) {
-                users.remove(name);
-                if users.is_empty() {
-                    self.users.remove(&reference.source);
-                    if self
-                        .sources
-                        .get(&reference.source)
-                        .is_some_and(|source| source.meta.is_none())
-                    {
-                        self.sources.remove(&reference.source);
-                    }
-                }
+        for Reference { source, .. } in references {
+            match source.0.api.scope {
+                Scope::Namespace => self.sources.unlink(source, name),
+                Scope::Cluster => cluster.unlink(source, id),
             }
         }
     }
@@ -197,18 +178,15 @@ impl Space {
         let Some(owner) = owner else {
             return;
         };
-        let workload = match &*owner.kind {
-            "ReplicaSet" => match self.replica_sets.by_name.get(&owner.name) {
+        let workload = match owner.is(&REPLICA_SET) {
+            true => match self.replica_sets.by_name.get(&owner.name) {
                 Some(set) if set.uid == owner.uid => &set.owner,
                 _ => return,
             },
-            _ => owner,
+            false => owner,
         };
-        let kind = match &*workload.kind {
-            "Deployment" => WorkloadKind::DEPLOYMENT,
-            "StatefulSet" => WorkloadKind::STATEFUL_SET,
-            "DaemonSet" => WorkloadKind::DAEMON_SET,
-            _ => return,
+        let Some(kind) = WorkloadKind::of_object(&workload.group, &workload.kind) else {
+            return;
         };
         if self.workloads.contains_key(&(kind, workload.name.clone())) {
             affected.workloads.insert(WorkloadId::new(

@@ -60,8 +60,13 @@ impl Key {
         format!("name-{}", self.name).into()
     }
 
+    /// In the third namespace: one of the cluster.
     fn source(self) -> SourceId {
-        SourceId::new(SourceKind::CONFIG_MAP, self.namespace(), self.name())
+        let kind = match self.namespace {
+            2 => SourceKind::OF_CLUSTER,
+            _ => SourceKind::CONFIG_MAP,
+        };
+        SourceId::new(kind, self.namespace(), self.name())
     }
 
     fn workload(self) -> WorkloadId {
@@ -84,10 +89,17 @@ fn template(variant: u8) -> Template {
 }
 
 fn workload(key: Key, variant: u8) -> Workload {
-    // Two bits for what it projects, one each for its label and its template.
+    // Two bits for what it projects, one each for its label, its template and whether what
+    // it projects is of the cluster.
     let names = ["name-0", "name-1"];
     let projected = (0..2).filter(|bit| variant >> bit & 1 == 1);
-    let references = projected.map(|at| reference(names[at], Class::Frozen, true));
+    let references = projected.map(|at| {
+        let mut reference = reference(names[at], Class::Frozen, true);
+        if variant >> 4 & 1 == 1 {
+            reference.source.0 = SourceKind::OF_CLUSTER;
+        }
+        reference
+    });
     let label = |set: u8| if set == 1 { "yes" } else { "no" };
     Workload {
         uid: format!("workload-{}", key.name).into(),
@@ -229,7 +241,11 @@ fn picture(index: &Index) -> Vec<String> {
         format!("{names:?}")
     };
     seen.sort();
-    seen.push(names(&mut index.source_names(SourceKind::CONFIG_MAP)));
+    for kind in [SourceKind::CONFIG_MAP, SourceKind::OF_CLUSTER] {
+        let mut ids: Vec<_> = index.sources(kind).collect();
+        ids.sort();
+        seen.push(format!("{ids:?}"));
+    }
     seen.push(names(&mut index.workload_names(WorkloadKind::DEPLOYMENT)));
     seen.push(names(&mut index.replica_set_names()));
     seen.push(names(&mut index.pod_names()));
@@ -245,13 +261,13 @@ fn built(objects: impl IntoIterator<Item = (Key, u8)>) -> Index {
 }
 
 fn key() -> impl Strategy<Value = Key> {
-    (prop::sample::select(&KINDS[..]), 0..2_u8, 0..2_u8).prop_map(|(kind, namespace, name)| Key {
+    (prop::sample::select(&KINDS[..]), 0..3_u8, 0..2_u8).prop_map(|(kind, namespace, name)| Key {
         kind,
-        // ClusterSyncPolicies have none.
-        namespace: if kind == Kind::Policy && name != 0 {
-            0
-        } else {
-            namespace
+        namespace: match kind {
+            // ClusterSyncPolicies have none.
+            Kind::Policy if name != 0 => 0,
+            Kind::Source => namespace,
+            _ => namespace % 2,
         },
         name: if kind == Kind::Namespace { 0 } else { name },
     })
@@ -259,7 +275,7 @@ fn key() -> impl Strategy<Value = Key> {
 
 /// Events: an object in some version, or its deletion.
 fn events() -> impl Strategy<Value = Vec<(Key, Option<u8>)>> {
-    prop::collection::vec((key(), prop::option::weighted(0.75, 0..16_u8)), 0..60)
+    prop::collection::vec((key(), prop::option::weighted(0.75, 0..32_u8)), 0..60)
 }
 
 fn run(index: &mut Index, events: &[(Key, Option<u8>)]) -> Objects {
@@ -403,6 +419,65 @@ fn a_source_affects_its_users_alone() {
 }
 
 #[test]
+fn an_owner_of_another_group_is_another_kind() {
+    let mut index = managed();
+    let mut theirs = pod(object(Kind::Pod, 0), 0);
+    for (group, affected) in [("apps", true), ("apps.example.com", false)] {
+        let owner = Owner {
+            group: group.into(),
+            ..owner("Deployment", "name-0", "workload-0")
+        };
+        theirs.owner = Some(owner);
+        let workloads = index
+            .apply_pod(&"namespace-0".into(), theirs.clone())
+            .workloads;
+        assert_eq!(!workloads.is_empty(), affected, "{group}");
+        index.delete_pod("namespace-0", "name-0");
+    }
+}
+
+#[test]
+fn a_source_of_the_cluster_affects_its_users_in_all_namespaces() {
+    let users = [0, 1].map(|namespace| Key {
+        namespace,
+        ..object(Kind::Workload, 0)
+    });
+    let of_cluster = Key {
+        namespace: 2,
+        ..object(Kind::Source, 0)
+    };
+    let mut index = managed();
+    apply(&mut index, object(Kind::Namespace, 0), 1, true);
+    apply(
+        &mut index,
+        Key {
+            namespace: 1,
+            ..object(Kind::Namespace, 0)
+        },
+        1,
+        true,
+    );
+    apply(&mut index, object(Kind::Policy, 1), 1, true);
+    for user in users {
+        let affected = apply(&mut index, user, 0b10101, true);
+        assert_eq!(affected.sources, [of_cluster.source()].into());
+    }
+    let affected = apply(&mut index, of_cluster, 1, true);
+    assert_eq!(affected.sources, [of_cluster.source()].into());
+    assert_eq!(index.users(&of_cluster.source()), users.map(Key::workload));
+    assert_eq!(
+        index.used_sources().collect::<Vec<_>>(),
+        [of_cluster.source()]
+    );
+    let affected = delete(&mut index, of_cluster);
+    assert_eq!(affected.sources, [of_cluster.source()].into());
+    for user in users {
+        delete(&mut index, user);
+    }
+    assert!(index.source(&of_cluster.source()).is_none());
+}
+
+#[test]
 fn what_went_by_in_a_source_outlives_a_status_of_its_user() {
     let mut index = managed();
     let key = object(Kind::Source, 0);
@@ -423,7 +498,7 @@ fn nothing_is_left_of_what_is_gone() {
     for kind in [Kind::Source, Kind::Workload] {
         delete(&mut index, object(kind, 0));
     }
-    assert!(index.spaces.is_empty());
+    assert!(index.spaces.is_empty() && index.cluster.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::time::ServerTime;
-use crate::kinds::Rv;
+use crate::kinds::{ApiType, Rv};
 
 /// One live Pod, in the few facts that matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Pod {
 /// A controlling owner reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
+    /// Group of `apiVersion`; empty for the core group.
+    pub group: Arc<str>,
     /// `kind`.
     pub kind: Arc<str>,
     /// `name`.
@@ -70,6 +72,14 @@ pub struct ContainerStart {
     /// The resourceVersion of the event that first showed this start; `None`
     /// where the Pod was listed with it.
     pub shown: Option<Rv>,
+}
+
+impl Owner {
+    /// Whether the owner is of this API type.
+    #[must_use]
+    pub fn is(&self, api: &ApiType) -> bool {
+        *self.group == *api.group && *self.kind == *api.kind
+    }
 }
 
 impl Pod {

@@ -238,11 +238,7 @@ impl Reference {
     #[must_use]
     pub fn source_id(&self, namespace: &Arc<str>) -> SourceId {
         let (kind, name) = &self.source;
-        SourceId {
-            kind: *kind,
-            namespace: Arc::clone(namespace),
-            name: Arc::clone(name),
-        }
+        SourceId::new(*kind, Arc::clone(namespace), Arc::clone(name))
     }
 
     /// Whether something may take the place of what it gives.

@@ -87,7 +87,7 @@ impl State {
                     continue;
                 };
                 managed.record.restated |=
-                    track.observe(&id.namespace, reference, &answer, &self.settings.key);
+                    track.observe(&workload.namespace, reference, &answer, &self.settings.key);
             }
         }
         self.index

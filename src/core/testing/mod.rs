@@ -23,6 +23,7 @@ pub(crate) fn at(seconds: u64) -> ServerTime {
 
 pub(crate) fn owner(kind: &str, name: &str, uid: &str) -> Owner {
     Owner {
+        group: "apps".into(),
         kind: kind.into(),
         name: name.into(),
         uid: uid.into(),

@@ -18,9 +18,6 @@ use crate::core::state::State;
 use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
 use crate::operator::context::Context;
 
-/// Namespace and name of an object of the index.
-type Name<'a> = (&'a Arc<str>, &'a Arc<str>);
-
 /// An object that the index keeps.
 trait Indexed: Slim {
     /// Takes it in.
@@ -30,7 +27,7 @@ trait Indexed: Slim {
     fn delete(state: &mut State, told: &Told<'_, Self>) -> Affected;
 
     /// Names of those that the index has.
-    fn names<'a>(index: &'a Index, kind: &Self::Kind) -> impl Iterator<Item = Name<'a>>;
+    fn names(index: &Index, kind: &Self::Kind) -> impl Iterator<Item = Key>;
 }
 
 /// Which object a watch told of, and how.
@@ -112,19 +109,19 @@ fn seen(context: &Context, live: bool) -> Seen {
 }
 
 /// Names that lie in a watch's scope and are not in its list.
-fn gone<'a>(
-    names: impl Iterator<Item = Name<'a>>,
-    scope: &Scope,
-    listed: &HashSet<Key>,
-) -> Vec<Key> {
+fn gone(names: impl Iterator<Item = Key>, scope: &Scope, listed: &HashSet<Key>) -> Vec<Key> {
+    let of_cluster = |key: &Key| key.namespace.is_empty();
     names
-        .filter(|(namespace, _)| scope.contains(namespace))
-        .map(|(namespace, name)| Key {
-            namespace: namespace.clone(),
-            name: name.clone(),
-        })
+        .filter(|key| of_cluster(key) || scope.contains(&key.namespace))
         .filter(|key| !listed.contains(key))
         .collect()
+}
+
+fn key((namespace, name): (&Arc<str>, &Arc<str>)) -> Key {
+    Key {
+        namespace: namespace.clone(),
+        name: name.clone(),
+    }
 }
 
 impl Indexed for AnySource {
@@ -138,8 +135,11 @@ impl Indexed for AnySource {
             .delete_source(&told.source(), told.rv, told.seen)
     }
 
-    fn names<'a>(index: &'a Index, kind: &SourceKind) -> impl Iterator<Item = Name<'a>> {
-        index.source_names(*kind)
+    fn names(index: &Index, kind: &SourceKind) -> impl Iterator<Item = Key> {
+        index.sources(*kind).map(|id| Key {
+            namespace: id.namespace.unwrap_or_default(),
+            name: id.name,
+        })
     }
 }
 
@@ -163,8 +163,8 @@ impl Indexed for AnyWorkload {
         state.index.delete_workload(&told.workload())
     }
 
-    fn names<'a>(index: &'a Index, kind: &WorkloadKind) -> impl Iterator<Item = Name<'a>> {
-        index.workload_names(*kind)
+    fn names(index: &Index, kind: &WorkloadKind) -> impl Iterator<Item = Key> {
+        index.workload_names(*kind).map(key)
     }
 }
 
@@ -200,8 +200,8 @@ impl Indexed for Pod {
         state.index.delete_pod(&told.key.namespace, &told.key.name)
     }
 
-    fn names<'a>(index: &'a Index, (): &()) -> impl Iterator<Item = Name<'a>> {
-        index.pod_names()
+    fn names(index: &Index, (): &()) -> impl Iterator<Item = Key> {
+        index.pod_names().map(key)
     }
 }
 
@@ -221,8 +221,8 @@ impl Indexed for ReplicaSet {
         state.index.delete_replica_set(namespace, name)
     }
 
-    fn names<'a>(index: &'a Index, (): &()) -> impl Iterator<Item = Name<'a>> {
-        index.replica_set_names()
+    fn names(index: &Index, (): &()) -> impl Iterator<Item = Key> {
+        index.replica_set_names().map(key)
     }
 }
 
@@ -242,8 +242,8 @@ impl Indexed for ControllerRevision {
         state.index.delete_revision(namespace, name)
     }
 
-    fn names<'a>(index: &'a Index, (): &()) -> impl Iterator<Item = Name<'a>> {
-        index.revision_names()
+    fn names(index: &Index, (): &()) -> impl Iterator<Item = Key> {
+        index.revision_names().map(key)
     }
 }
 
@@ -261,7 +261,7 @@ impl Indexed for Namespace {
     }
 
     /// None: one that a list lacks is gone with all its objects.
-    fn names<'a>(_: &'a Index, (): &()) -> impl Iterator<Item = Name<'a>> {
+    fn names(_: &Index, (): &()) -> impl Iterator<Item = Key> {
         std::iter::empty()
     }
 }

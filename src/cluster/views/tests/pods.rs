@@ -79,6 +79,7 @@ fn a_pod_of_a_replica_set() {
     assert_eq!(
         pod.owner,
         Some(Owner {
+            group: "apps".into(),
             kind: "ReplicaSet".into(),
             name: "web-5d4f8c7b9".into(),
             uid: "5a5b0a7e-0000-4000-8000-000000000001".into(),

@@ -9,6 +9,20 @@ fn workload(kind: WorkloadKind, object: Value) -> Workload {
     kept::<AnyWorkload>(object).of(kind)
 }
 
+/// Views are decoded before their kind is known, and so read templates in one place.
+#[test]
+fn every_kind_has_its_template_where_views_read_it() {
+    for kind in WorkloadKind::all() {
+        let mut object = json!({"metadata": {"name": "web", "uid": "u"}});
+        let field = kind
+            .template
+            .iter()
+            .fold(&mut object, |at, name| &mut at[*name]);
+        *field = template();
+        assert_eq!(workload(kind, object).references.len(), 2, "{kind}");
+    }
+}
+
 pub(super) fn deployment() -> Value {
     json!({
         "kind": "Deployment",

@@ -42,7 +42,7 @@ impl Record {
         // Variables don't see binaryData, and which of the two a key is in is not remembered.
         let is_data = || {
             let reference = references.iter().find(|one| TrackKey::of(one) == of);
-            source.0 == SourceKind::SECRET
+            !source.0.binary_data
                 || reference.is_some_and(|reference| {
                     let mut uses = reference.uses.iter();
                     uses.all(|one| !one.place.sees_binary_data())
