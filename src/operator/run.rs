@@ -77,7 +77,7 @@ struct Operator {
 /// Runs the operator until `stop` resolves.
 ///
 /// # Errors
-/// Where it can't start, or where a part of it ended that must not.
+/// If it can't start, or a part of it ended that must not.
 pub async fn run(options: OperatorOptions, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = metrics::register(&mut registry);

@@ -6,8 +6,8 @@ use kube::core::ObjectMeta;
 use serde::de::{MapAccess, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
+use super::fields::{Bad, fields};
 use super::intern::{Shared, intern};
-use super::{Bad, fields};
 use crate::core::lenient::{Lenient, lenient, lenient_objects};
 use crate::core::object::pod::Owner;
 use crate::core::policy::Labels;

@@ -6,6 +6,7 @@
 //! [`Bad`] that still has its name, so it neither stops a list nor hides its
 //! own deletion.
 
+mod fields;
 mod intern;
 mod json_hash;
 mod metadata;
@@ -28,11 +29,13 @@ use serde::{Deserialize, Deserializer};
 use crate::core::lenient::{Lenient, lenient};
 use crate::kinds::ApiType;
 
+pub use fields::Bad;
 pub use intern::intern;
 pub use shown::{Details, Life, Shown};
 pub use source::AnySource;
 pub use workload::{AnyWorkload, WorkloadView};
 
+use fields::fields;
 use metadata::Identity;
 
 /// Names an object of one kind.
@@ -43,11 +46,6 @@ pub struct Key {
     /// `metadata.name`.
     pub name: Arc<str>,
 }
-
-/// Why an object can't be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Bad(pub Cow<'static, str>);
 
 /// An API type of which a slim view is kept, or several that are viewed alike.
 pub trait Slim: Clone + fmt::Debug + Send + 'static {
@@ -102,14 +100,6 @@ impl fmt::Display for Key {
             return f.write_str(&self.name);
         }
         write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
-
-// === impl Bad ===
-
-impl Bad {
-    fn missing(field: &'static str) -> Self {
-        Self(Cow::Owned(format!("{field} is missing or malformed")))
     }
 }
 
@@ -170,26 +160,6 @@ impl<K: Slim> Resource for View<K> {
         &mut self.meta
     }
 }
-
-/// Declares API objects whose every field is optional and read leniently.
-macro_rules! fields {
-    ($($(#[$doc:meta])* $object:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)+ })+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Default, serde::Deserialize)]
-            #[serde(default, rename_all = "camelCase")]
-            struct $object {
-                $(
-                    $(#[$field_doc])*
-                    #[serde(deserialize_with = "crate::core::lenient::lenient")]
-                    $field: $type,
-                )+
-            }
-        )+
-        $crate::core::lenient::lenient_objects!($($object),+);
-    };
-}
-use fields;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::core::index::{Seen, SourceName};
+use crate::core::index::affected::{Seen, SourceName};
 use crate::core::object::source::{Source, SourceMeta};
 use crate::kinds::Rv;
 

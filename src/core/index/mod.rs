@@ -13,41 +13,19 @@ use crate::core::object::pod::{Owner, Pod};
 use crate::core::object::source::SourceMeta;
 use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
 use crate::core::policy::{Labels, Policies};
-use crate::core::time::Mono;
-use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
+use crate::kinds::{Rv, SourceId, WorkloadId};
 
+mod affected;
 mod catalog;
 mod lookup;
 mod owned;
 mod space;
 
+pub use affected::{Affected, Seen, SourceName, WorkloadName};
 use catalog::Catalog;
 pub use lookup::View;
 use owned::Child;
 use space::Space;
-
-/// Kind and name of a source within a namespace.
-pub type SourceName = (SourceKind, Arc<str>);
-/// Kind and name of a workload within a namespace.
-pub type WorkloadName = (WorkloadKind, Arc<str>);
-
-/// What has to be looked at after a change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Affected {
-    /// Sources that a managed workload refers to and that have a new version.
-    pub sources: BTreeSet<SourceId>,
-    /// Workloads whose plan may differ.
-    pub workloads: BTreeSet<WorkloadId>,
-}
-
-/// How an event reached us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// From the watch, so that nothing between is unseen, rather than from a list.
-    pub live: bool,
-    /// The operator's monotonic clock.
-    pub now: Mono,
-}
 
 /// Edges between workloads and the sources that they project.
 pub type Edges = HashSet<(WorkloadId, SourceId)>;

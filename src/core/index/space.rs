@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::core::index::affected::{Affected, WorkloadName};
 use crate::core::index::catalog::Catalog;
 use crate::core::index::owned::Owned;
-use crate::core::index::{Affected, WorkloadName};
 use crate::core::object::pod::{Owner, Pod};
 use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
 use crate::core::policy::{Candidate, Labels, Policies, Selected};

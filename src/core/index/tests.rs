@@ -13,6 +13,7 @@ use crate::core::object::workload::Template;
 use crate::core::policy::{CompiledPolicy, PolicyId, Selected};
 use crate::core::testing::{World, at, owner, reference};
 use crate::kinds::Class;
+use crate::kinds::{SourceKind, WorkloadKind};
 
 /// An object of one of two namespaces; `variant` tells its versions apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,56 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::core::content::encoding::{Encoder, truncated};
 use crate::core::content::hex::hex_bytes;
-use crate::core::project::pod_spec::{Container, PodSpec};
+use crate::core::project::pod_spec::PodSpec;
 use crate::kinds::{Class, SourceId, SourceKind};
 
+mod one_use;
 mod over;
+mod place;
+mod runs;
+mod seen;
 mod selection;
 mod variable;
 mod volume;
 
+pub use one_use::Use;
 pub use over::{Has, Layer, Over};
+pub use place::Place;
+pub use seen::{Seen, uses};
 pub use selection::Selection;
 pub use volume::{SelfRefreshed, SelfRefreshedKind, self_refreshing};
-
-/// How a container sees a source.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Place {
-    /// `volumes[].configMap` or `volumes[].secret`.
-    Volume,
-    /// `volumes[].projected.sources[]`.
-    Projected,
-    /// `env[].valueFrom`.
-    Env,
-    /// `envFrom[]`.
-    EnvFrom,
-}
-
-/// One way in which containers see one source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Use {
-    /// How.
-    pub place: Place,
-    /// Which keys.
-    pub selection: Selection,
-    /// Whether the Pod starts without the source.
-    pub optional: bool,
-    /// Keys without which the Pod can't start. They may be others than the
-    /// selected ones: a volume needs all its `items`, whatever part of it is
-    /// mounted. Sorted, without duplicates.
-    pub required: Box<[Arc<str>]>,
-    /// What may give the same paths or variables in its place.
-    pub over: Over,
-}
 
 /// All uses of one source and one class by one workload: the unit of digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,66 +47,6 @@ hex_bytes! {
     Fingerprint, 16
 }
 
-/// One way in which one container sees one source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen<'a> {
-    /// The name of the container.
-    pub container: &'a Arc<str>,
-    /// What it sees (the namespace is the Pod's).
-    pub source: (SourceKind, &'a Arc<str>),
-    /// Whether it sees changes while it runs.
-    pub class: Class,
-    /// How.
-    pub use_: Use,
-}
-
-/// What each container of a Pod or Pod template sees.
-///
-/// - A volume that no container mounts projects nothing (the kubelet doesn't
-///   even mount it).
-/// - Where volume sources or variables take each other's names, all count, and each
-///   has what is [`Over`] it: which one wins depends on their content.
-/// - A source without a name is ignored.
-#[must_use]
-pub fn uses(spec: &PodSpec) -> Vec<Seen<'_>> {
-    let volumes = spec.volumes.iter();
-    let volumes: Vec<_> = volumes.map(|v| (v, volume::layers(v))).collect();
-    let mut seen = Vec::new();
-    for (container, runs) in containers(spec) {
-        let mut see = |class, (kind, name, use_): (SourceKind, _, Use)| {
-            let source = (kind, name);
-            let container = &container.name;
-            seen.push(Seen {
-                container,
-                source,
-                class,
-                use_,
-            });
-        };
-        for use_ in variable::uses(container) {
-            see(Class::Frozen, use_);
-        }
-        for mount in &container.volume_mounts {
-            let mounted = volumes.iter().find(|(v, _)| v.name == mount.name);
-            if let Some((volume, layers)) = mounted {
-                let view = volume::View::of(mount, volume, runs);
-                let class = match (runs, view.is_refreshed()) {
-                    (Runs::WithPod, true) => Class::Live,
-                    _ => Class::Frozen,
-                };
-                for use_ in volume::uses(volume, layers, &view) {
-                    see(class, use_);
-                }
-            }
-        }
-    }
-    seen.retain(|seen| {
-        let says_nothing = seen.use_.optional && seen.use_.selection == Selection::keys([]);
-        !seen.source.1.is_empty() && !says_nothing
-    });
-    seen
-}
-
 /// The references of a Pod or Pod template, sorted by source, then class.
 #[must_use]
 pub fn references(spec: &PodSpec) -> Vec<Reference> {
@@ -153,65 +65,6 @@ pub fn references(spec: &PodSpec) -> Vec<Reference> {
             Reference::new(source, class, uses, containers)
         })
         .collect()
-}
-
-/// When a container runs, which decides whether it sees refreshed volumes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Runs {
-    /// A regular init container: to its end, before the Pod serves.
-    BeforePod,
-    /// A container or sidecar.
-    WithPod,
-}
-
-fn containers(spec: &PodSpec) -> impl Iterator<Item = (&Container, Runs)> {
-    let init = spec.init_containers.iter().map(|container| {
-        let runs = if container.is_sidecar() {
-            Runs::WithPod
-        } else {
-            Runs::BeforePod
-        };
-        (container, runs)
-    });
-    init.chain(spec.containers.iter().map(|c| (c, Runs::WithPod)))
-}
-
-/// The given keys, unless the use is optional.
-fn required<'a>(optional: bool, keys: impl IntoIterator<Item = &'a Arc<str>>) -> Box<[Arc<str>]> {
-    if optional {
-        return Box::default();
-    }
-    let keys: BTreeSet<_> = keys.into_iter().collect();
-    keys.into_iter().cloned().collect()
-}
-
-// === impl Place ===
-
-impl Place {
-    /// The name that the API shows.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Volume => "volume",
-            Self::Projected => "projected",
-            Self::Env => "env",
-            Self::EnvFrom => "envFrom",
-        }
-    }
-
-    /// Whether a ConfigMap's `binaryData` is seen here beside its `data`.
-    #[must_use]
-    pub fn sees_binary_data(self) -> bool {
-        matches!(self, Self::Volume | Self::Projected)
-    }
-}
-
-// === impl Use ===
-
-impl Use {
-    fn says(&self) -> (Place, &Selection, bool, &[Arc<str>]) {
-        (self.place, &self.selection, self.optional, &self.required)
-    }
 }
 
 // === impl Reference ===

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Place, Selection};
+use super::place::Place;
+use super::selection::Selection;
 use crate::kinds::SourceKind;
 
 /// One of the sources that give variables to a container or files to a volume, in order: a later

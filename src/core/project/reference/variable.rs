@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Layer, Over, Place, Selection, Use, required};
+use super::one_use::{Use, required};
+use super::over::{Layer, Over};
+use super::place::Place;
+use super::selection::Selection;
 use crate::core::project::pod_spec::{Container, EnvFromSource, EnvVar, KeySelector, SourceRef};
 use crate::kinds::SourceKind;
 

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Layer, Over, Place, Runs, Selection, Use, containers, required};
+use super::one_use::{Use, required};
+use super::over::{Layer, Over};
+use super::place::Place;
+use super::runs::{Runs, containers};
+use super::selection::Selection;
 use crate::core::project::pod_spec::{
     DownwardApi, KeyToPath, PodSpec, Volume, VolumeMount, VolumeProjection,
 };

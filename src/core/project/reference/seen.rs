@@ -1,0 +1,70 @@
+//! What each container of a Pod sees.
+
+use std::sync::Arc;
+
+use super::one_use::Use;
+use super::runs::{Runs, containers};
+use super::selection::Selection;
+use super::{variable, volume};
+use crate::core::project::pod_spec::PodSpec;
+use crate::kinds::{Class, SourceKind};
+
+/// One way in which one container sees one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Name of the container.
+    pub container: &'a Arc<str>,
+    /// The source; its namespace is the Pod's.
+    pub source: (SourceKind, &'a Arc<str>),
+    /// Whether the container sees changes while it runs.
+    pub class: Class,
+    /// The use.
+    pub use_: Use,
+}
+
+/// Finds what each container of a Pod or Pod template sees.
+///
+/// - A volume that no container mounts projects nothing (the kubelet doesn't
+///   even mount it).
+/// - Where volume sources or variables take each other's names, all count, and each
+///   has what is [`Over`] it: which one wins depends on their content.
+/// - A source without a name is ignored.
+#[must_use]
+pub fn uses(spec: &PodSpec) -> Vec<Seen<'_>> {
+    let volumes = spec.volumes.iter();
+    let volumes: Vec<_> = volumes.map(|v| (v, volume::layers(v))).collect();
+    let mut seen = Vec::new();
+    for (container, runs) in containers(spec) {
+        let mut see = |class, (kind, name, use_): (SourceKind, _, Use)| {
+            let source = (kind, name);
+            let container = &container.name;
+            seen.push(Seen {
+                container,
+                source,
+                class,
+                use_,
+            });
+        };
+        for use_ in variable::uses(container) {
+            see(Class::Frozen, use_);
+        }
+        for mount in &container.volume_mounts {
+            let mounted = volumes.iter().find(|(v, _)| v.name == mount.name);
+            if let Some((volume, layers)) = mounted {
+                let view = volume::View::of(mount, volume, runs);
+                let class = match (runs, view.is_refreshed()) {
+                    (Runs::WithPod, true) => Class::Live,
+                    _ => Class::Frozen,
+                };
+                for use_ in volume::uses(volume, layers, &view) {
+                    see(class, use_);
+                }
+            }
+        }
+    }
+    seen.retain(|seen| {
+        let says_nothing = seen.use_.optional && seen.use_.selection == Selection::keys([]);
+        !seen.source.1.is_empty() && !says_nothing
+    });
+    seen
+}
