@@ -12,6 +12,7 @@ use crate::core::object::source::SourceEventKind;
 use crate::core::object::workload::Template;
 use crate::core::policy::{CompiledPolicy, PolicyId, Selected};
 use crate::core::testing::{World, at, owner, reference};
+use crate::core::time::Mono;
 use crate::kinds::Class;
 use crate::kinds::{SourceKind, WorkloadKind};
 

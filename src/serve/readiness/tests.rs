@@ -4,7 +4,7 @@ const IDLE: Duration = Duration::from_secs(150);
 
 fn report() -> WatchReport {
     WatchReport {
-        kind: "Pod".into(),
+        kind: "Pod",
         namespace: None,
         synced: true,
         unavailable: false,
