@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::kubelet::cases::{self, Case, Seen};
 use ::kubelet::{Id, Kind, Pod, Source, Sources, TOKEN};
-use anyhow::{Context as _, Result, ensure};
-use e2e::{Namespace, Report, Workload, eventually, pod, workload_image};
+use anyhow::{Context as _, ensure};
+use e2e::{Namespace, Report, Result, Workload, eventually, object, pod, workload_image};
 use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 
@@ -62,7 +62,7 @@ fn add(object: &mut Value, list: &str, item: Value) {
 /// kubelet refreshes all volumes of a Pod that was changed.
 fn spec(case: &Case, suffix: &str) -> Value {
     let given = renamed(&case.spec, suffix);
-    let mut spec = pod(&given["containers"][0]);
+    let mut spec = pod(given["containers"][0].clone());
     let shared = json!({"name": "shared", "mountPath": "/shared"});
     add(&mut spec["containers"][0], "volumeMounts", shared.clone());
     spec["volumes"] = given["volumes"].clone();
@@ -97,11 +97,12 @@ fn spec(case: &Case, suffix: &str) -> Value {
 
 // === Sources ===
 
-fn kind(id: &Id) -> &'static str {
-    match id.0 {
+fn source(id: &Id, name: &str) -> Value {
+    let kind = match id.0 {
         Kind::ConfigMap => "ConfigMap",
         Kind::Secret => "Secret",
-    }
+    };
+    object("v1", kind, name)
 }
 
 /// What the API takes as `data` and `binaryData`.
@@ -120,19 +121,21 @@ fn data(id: &Id, source: &Source) -> Value {
 }
 
 /// Brings a case's sources from one content to another.
-fn change(namespace: &Namespace, suffix: &str, from: &Sources, to: &Sources) -> Result<()> {
+async fn change(namespace: &Namespace, suffix: &str, from: &Sources, to: &Sources) -> Result {
     let ids: BTreeSet<&Id> = from.keys().chain(to.keys()).collect();
     for id in ids {
-        let name = format!("{}{suffix}", id.1);
+        let named = source(id, &format!("{}{suffix}", id.1));
         match (from.get(id), to.get(id)) {
             (None, Some(new)) => {
-                let mut object = data(id, new);
-                object["apiVersion"] = json!("v1");
-                object["kind"] = json!(kind(id));
-                object["metadata"] = json!({"name": name});
-                namespace.add(&object)?;
+                let mut created = named;
+                for (field, keys) in data(id, new).as_object().into_iter().flatten() {
+                    created[field] = keys.clone();
+                }
+                namespace.create(&created).await?;
             }
-            (Some(_), None) => namespace.delete(kind(id), &name)?,
+            (Some(_), None) => {
+                namespace.delete(&named).await?;
+            }
             (Some(old), Some(new)) if old != new => {
                 let mut patch = data(id, new);
                 let old = data(id, old);
@@ -143,7 +146,7 @@ fn change(namespace: &Namespace, suffix: &str, from: &Sources, to: &Sources) -> 
                         }
                     }
                 }
-                namespace.merge(kind(id), &name, &patch)?;
+                namespace.merge(&named, patch).await?;
             }
             _ => {}
         }
@@ -155,12 +158,16 @@ fn change(namespace: &Namespace, suffix: &str, from: &Sources, to: &Sources) -> 
 
 impl Subject {
     /// What the processes see, by container.
-    fn reports(&self) -> Result<BTreeMap<String, Report>> {
-        let main = self.set.reports()?.pop().context("no report")?;
+    async fn reports(&self) -> Result<BTreeMap<String, Report>> {
+        let main = self.set.reports().await?.pop().context("no report")?;
         let mut reports = BTreeMap::new();
         for container in self.case.pod().init_containers {
             let report = if container.name == "sidecar" {
-                self.set.reports_on(8081)?.pop().context("no report")?
+                self.set
+                    .reports_on(8081)
+                    .await?
+                    .pop()
+                    .context("no report")?
             } else {
                 let path = format!("/shared/{}.json", container.name);
                 serde_json::from_str(main.files.get(&path).context("no record")?)?
@@ -171,21 +178,21 @@ impl Subject {
         Ok(reports)
     }
 
-    fn pod_name(&self) -> Result<String> {
-        self.set.pod_names()?.pop().context("no Pod")
+    async fn pod_name(&self) -> Result<String> {
+        self.set.pod_names().await?.pop().context("no Pod")
     }
 
     /// What the model says of a Pod that starts now.
-    fn started(&self, sources: &str) -> Result<Pod> {
-        let given = cases::given(&self.pod_name()?);
+    async fn started(&self, sources: &str) -> Result<Pod> {
+        let given = cases::given(&self.pod_name().await?);
         Ok(Pod::run(self.case.pod(), given, &cases::sources(sources))?)
     }
 
     /// Whether the processes see what the model says. Of an init container only what it saw at its
     /// start is known.
-    fn agrees(&self, pod: &Pod, at_start: &Pod) -> Result<()> {
+    async fn agrees(&self, pod: &Pod, at_start: &Pod) -> Result {
         let spec = self.case.pod();
-        for (container, report) in self.reports()? {
+        for (container, report) in self.reports().await? {
             let pod = if spec.ends_first(&container) {
                 at_start
             } else {
@@ -208,7 +215,7 @@ impl Subject {
                 "{container} sees {files:?}, not {:?}",
                 says.files
             );
-            for name in self.names()? {
+            for name in self.names().await? {
                 let (sees, says) = (report.env.get(&name), says.variables.get(&name));
                 ensure!(
                     sees == says,
@@ -220,10 +227,10 @@ impl Subject {
     }
 
     /// The variables that some container has before or after the edit.
-    fn names(&self) -> Result<BTreeSet<String>> {
+    async fn names(&self) -> Result<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         for sources in [self.case.before, self.case.after] {
-            let pod = self.started(sources)?;
+            let pod = self.started(sources).await?;
             for container in self.case.pod().all_containers() {
                 let seen = pod.seen(&container.name).unwrap_or_default();
                 names.extend(seen.variables.into_keys());
@@ -233,8 +240,8 @@ impl Subject {
     }
 
     /// In which state Projsync has its Pod.
-    fn state(&self) -> Result<&'static str> {
-        let projection = self.set.projection()?;
+    async fn state(&self) -> Result<&'static str> {
+        let projection = self.set.projection().await?;
         let states = ["fresh", "refreshing", "stale"];
         let found = states
             .into_iter()
@@ -244,100 +251,111 @@ impl Subject {
 }
 
 /// Runs cases side by side, in a namespace of their own.
-fn check(name: &str, cases: Vec<Case>) -> Result<()> {
-    let namespace = Namespace::create(name)?;
-    namespace.policy(&json!({"settle": "100ms", "minInterval": "0s"}))?;
+async fn check(name: &str, cases: Vec<Case>) -> Result {
+    let namespace = Namespace::create(name).await?;
+    namespace
+        .policy(json!({"settle": "100ms", "minInterval": "0s"}))
+        .await?;
     let mut subjects = Vec::new();
     for (number, case) in cases.into_iter().enumerate() {
         let suffix = format!("-{number}");
         let before = cases::sources(case.before);
-        change(&namespace, &suffix, &Sources::new(), &before)?;
-        let set = namespace.stateful_set(&format!("case{suffix}"), 1, &spec(&case, &suffix))?;
+        change(&namespace, &suffix, &Sources::new(), &before).await?;
+        let set = namespace
+            .stateful_set(&format!("case{suffix}"), 1, &spec(&case, &suffix))
+            .await?;
         subjects.push(Subject { case, suffix, set });
     }
     for subject in &subjects {
         let name = subject.case.name;
-        subject.set.in_sync().context(name)?;
-        let pod = subject.started(subject.case.before).context(name)?;
-        subject.agrees(&pod, &pod).context(name)?;
+        subject.set.in_sync().await.context(name)?;
+        let pod = subject.started(subject.case.before).await.context(name)?;
+        subject.agrees(&pod, &pod).await.context(name)?;
     }
 
     // Nothing is rolled at first, so that running containers can be looked at.
-    let suspend = |suspend: bool| {
-        let patch = json!({"spec": {"suspend": suspend}});
-        namespace.merge("SyncPolicy", "policy", &patch)
-    };
-    suspend(true)?;
+    let policy = object("projsync.dev/v1alpha1", "SyncPolicy", "policy");
+    namespace
+        .merge(&policy, json!({"spec": {"suspend": true}}))
+        .await?;
     for subject in &subjects {
-        eventually("suspended", || {
-            let projection = subject.set.projection()?;
+        eventually("suspended", async || {
+            let projection = subject.set.projection().await?;
             Ok((projection["policy"]["suspend"] == true).then_some(()))
-        })?;
+        })
+        .await?;
     }
     for Subject { case, suffix, .. } in &subjects {
         let (before, after) = (cases::sources(case.before), cases::sources(case.after));
-        change(&namespace, suffix, &before, &after).context(case.name)?;
+        change(&namespace, suffix, &before, &after)
+            .await
+            .context(case.name)?;
     }
     for subject in &subjects {
         let case = &subject.case;
-        let old = subject.started(case.before)?;
+        let old = subject.started(case.before).await?;
         let mut refreshed = old.clone();
         refreshed.refresh_all(&cases::sources(case.after));
         let mut marks = 0;
-        eventually(case.name, || {
+        eventually(case.name, async || {
             marks += 1;
+            let pod = object("v1", "Pod", &subject.pod_name().await?);
             let mark = json!({"metadata": {"annotations": {"mark": marks.to_string()}}});
-            namespace.merge("Pod", &subject.pod_name()?, &mark)?;
-            subject.agrees(&refreshed, &old).map(Some)
-        })?;
+            namespace.merge(&pod, mark).await?;
+            subject.agrees(&refreshed, &old).await.map(Some)
+        })
+        .await?;
         let state = match case.seen {
             Seen::Never => "fresh",
             Seen::Live => "refreshing",
             Seen::AtStart => "stale",
         };
-        eventually(case.name, || {
-            let found = subject.state()?;
+        eventually(case.name, async || {
+            let found = subject.state().await?;
             ensure!(found == state, "{found}, not {state}");
             Ok(Some(()))
-        })?;
+        })
+        .await?;
     }
 
-    suspend(false)?;
+    namespace
+        .merge(&policy, json!({"spec": {"suspend": false}}))
+        .await?;
     let (unseen, seen): (Vec<&Subject>, Vec<&Subject>) = subjects
         .iter()
         .partition(|subject| subject.case.seen == Seen::Never);
     for (subjects, templates) in [(seen, 2), (unseen, 1)] {
         for subject in subjects {
             let name = subject.case.name;
-            subject.set.rolled(templates).context(name)?;
-            let pod = subject.started(subject.case.after).context(name)?;
-            subject.agrees(&pod, &pod).context(name)?;
+            subject.set.rolled(templates).await.context(name)?;
+            let pod = subject.started(subject.case.after).await.context(name)?;
+            subject.agrees(&pod, &pod).await.context(name)?;
         }
     }
-    namespace.done()
+    namespace.done().await
 }
 
-#[test]
-fn variables_are_what_the_model_says() -> Result<()> {
-    check("kubelet-variables", cases::variables())
+#[tokio::test]
+async fn variables_are_what_the_model_says() -> Result {
+    check("kubelet-variables", cases::variables()).await
 }
 
-#[test]
-fn variables_of_several_sources_are_what_the_model_says() -> Result<()> {
-    check("kubelet-layers", cases::layers())
+#[tokio::test]
+async fn variables_of_several_sources_are_what_the_model_says() -> Result {
+    check("kubelet-layers", cases::layers()).await
 }
 
-#[test]
-fn files_are_what_the_model_says() -> Result<()> {
-    check("kubelet-files", cases::files())
+#[tokio::test]
+async fn files_are_what_the_model_says() -> Result {
+    check("kubelet-files", cases::files()).await
 }
 
-#[test]
-fn sub_paths_are_what_the_model_says() -> Result<()> {
-    check("kubelet-sub-paths", cases::sub_paths())
+#[tokio::test]
+async fn sub_paths_are_what_the_model_says() -> Result {
+    check("kubelet-sub-paths", cases::sub_paths()).await
 }
 
-#[test]
-fn containers_see_what_the_model_says() -> Result<()> {
-    check("kubelet-containers", cases::containers())
+#[tokio::test]
+async fn containers_see_what_the_model_says() -> Result {
+    check("kubelet-containers", cases::containers()).await
 }
