@@ -7,7 +7,7 @@
 //!            ◀─ lease ─ who leads
 //! ```
 //!
-//! Every answer passes the [`pulse`], which notes the server's time and that
+//! Every answer passes the [`pulse`](client::pulse), which notes the server's time and that
 //! the connection is alive.
 
 pub mod client;

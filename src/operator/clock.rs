@@ -43,7 +43,7 @@ impl OperatorClock {
         Mono(ZERO + self.start.elapsed())
     }
 
-    /// Takes a sample of the server's time. Call it each [`SAMPLING`] while the process runs.
+    /// Takes a sample of the server's time. Call it each `SAMPLING` while the process runs.
     /// After a suspension the process has yet to see what happened meanwhile.
     pub fn sample(&self, server: Option<ServerTime>) {
         let Some(date) = server else { return };

@@ -1,7 +1,7 @@
 //! Reports for people: status, tree, explain, and the effects of a change.
 //!
 //! All of this is pure. A report is made of objects that were read; it can be serialized, and
-//! renders to a [`Page`](output::Page). The command line, or a web view, reads the objects and
+//! renders to a [`Page`]. The command line, or a web view, reads the objects and
 //! prints the report.
 //!
 //! - [`objects`] has the objects that were read, and the workloads that own the Pods.

@@ -97,7 +97,7 @@ pub fn object(api_version: &str, kind: &str, name: &str) -> Value {
 }
 
 /// A ConfigMap or a Secret. `volume`, `projected`, `env` and `env_from` give uses
-/// of it: see [`mod@crate::workload`].
+/// of it: see `workload.rs`.
 #[derive(Clone, Debug)]
 pub struct Source {
     pub(crate) kind: SourceKind,

@@ -27,7 +27,7 @@ pub struct Seen<'a> {
 /// - A volume that no container mounts projects nothing (the kubelet doesn't
 ///   even mount it).
 /// - Where volume sources or variables take each other's names, all count, and each
-///   has what is [`Over`] it: which one wins depends on their content.
+///   has what is [`Over`](crate::core::project::reference::Over) it: which one wins depends on their content.
 /// - A source without a name is ignored.
 #[must_use]
 pub fn uses(spec: &PodSpec) -> Vec<Seen<'_>> {
