@@ -179,8 +179,10 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) 
 }
 
 impl Shared {
-    async fn answer(&self, request: http::Request<Incoming>) -> Result<Response> {
+    async fn answer(self: Arc<Self>, request: http::Request<Incoming>) -> Result<Response> {
         let (head, body) = request.into_parts();
+        let rule = self.rule.borrow().clone();
+        let on_the_way = matches!(rule(&head), Act::HoldOnTheWay);
         let number = {
             let mut passed = self.passed.lock();
             passed.push(Passed {
@@ -192,9 +194,15 @@ impl Shared {
             passed.len() - 1
         };
         let body = body.collect().await?.to_bytes();
-        let answer = self.act(head, body).await?;
-        self.passed.lock()[number].code = Some(answer.status().as_u16());
-        Ok(answer)
+        let answered = async move {
+            let answer = self.act(head, body).await?;
+            self.passed.lock()[number].code = Some(answer.status().as_u16());
+            Ok(answer)
+        };
+        match on_the_way {
+            true => tokio::spawn(answered).await?,
+            false => answered.await,
+        }
     }
 
     async fn act(&self, mut head: Parts, body: Bytes) -> Result<Response> {
@@ -202,7 +210,7 @@ impl Shared {
         let act = loop {
             let rule = rules.borrow_and_update().clone();
             match rule(&head) {
-                Act::Hold => rules.changed().await?,
+                Act::Hold | Act::HoldOnTheWay => rules.changed().await?,
                 act => break act,
             }
         };

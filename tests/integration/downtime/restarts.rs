@@ -93,12 +93,12 @@ async fn with_nothing_changed_nothing_is_read_or_written() -> Result {
     let env = Env::own().await?;
     env.create(&policy("fast").fast()).await?;
     let app = config_map("app").data("a", "1").binary("bin", b"\xff");
-    let db = secret("db").data("a", "1");
+    let db = secret("db").data("b", "1");
     let absent = config_map("absent");
     let workloads = [
         deployment("web").replicas(2).uses(projected(&[&app, &db])),
         stateful_set("store")
-            .uses(db.env("A", "a"))
+            .uses(db.env("A", "b"))
             .uses(absent.env_from("").optional()),
         daemon_set("agent").uses(app.volume().sub_path("a")),
     ];

@@ -33,6 +33,8 @@ pub(crate) enum Act {
     Pass,
     /// It waits until the rule gives something else.
     Hold,
+    /// The same, and it is passed on then though its sender gave up: its bytes are on the way.
+    HoldOnTheWay,
     /// It is passed on as if nothing but whole objects had been asked for.
     Whole,
     /// It is passed on, and its answer falsified.

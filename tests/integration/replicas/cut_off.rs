@@ -103,8 +103,9 @@ async fn what_a_replaced_leader_had_sent_lands_over_nothing() -> Result {
             let path = request.uri.path();
             let late = path.contains("/deployments/") || path.contains("/projections/");
             let lease = lease && path.contains("/leases");
-            match request.method == Method::PATCH && late || lease {
-                true => Act::Hold,
+            match request.method == Method::PATCH && late {
+                true => Act::HoldOnTheWay,
+                false if lease => Act::Hold,
                 false => Act::Pass,
             }
         });
