@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::core::content::digest::Digest;
 use crate::core::history::timeline::{Content, Handover, second_after};
@@ -188,8 +189,9 @@ impl Record {
         }
     }
 
-    /// Cuts each timeline to its limit, and forgets starts of Pods that are gone.
-    pub fn prune(&mut self, view: &View<'_>) {
+    /// Cuts each timeline to its limit, and forgets starts of Pods that are gone. `lag` is
+    /// the kubelet's refresh bound.
+    pub fn prune(&mut self, view: &View<'_>, lag: Duration) {
         let live = || {
             view.pods
                 .iter()
@@ -204,7 +206,7 @@ impl Record {
             .collect();
         for track in self.tracks.values_mut() {
             if let Some(timeline) = &mut track.timeline {
-                timeline.prune(starts.iter().copied());
+                timeline.prune(starts.iter().copied(), lag);
             }
         }
     }

@@ -134,14 +134,7 @@ impl PodFacts {
             let Some(timeline) = &track.timeline else {
                 continue;
             };
-            let standing = timeline.standing(
-                &start,
-                &pod.containers,
-                reference.class,
-                &reference.containers,
-                by.lag,
-                *alike,
-            );
+            let standing = timeline.standing(&start, &pod.containers, reference, by.lag, *alike);
             match standing {
                 Standing::Current if track.is_doubtful() => {
                     self.unknown.push(key.clone());

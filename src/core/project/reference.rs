@@ -38,6 +38,9 @@ pub struct Reference {
     /// The containers that see it, init containers included. Sorted, without
     /// duplicates.
     pub containers: Box<[Arc<str>]>,
+    /// Those of them that see it through a volume: what they have after a restart is what the
+    /// kubelet had written there by then.
+    pub mounting: Box<[Arc<str>]>,
 }
 
 hex_bytes! {
@@ -50,40 +53,45 @@ hex_bytes! {
 /// The references of a Pod or Pod template, sorted by source, then class.
 #[must_use]
 pub fn references(spec: &PodSpec) -> Vec<Reference> {
-    type Found = BTreeMap<((SourceKind, Arc<str>), Class), (Vec<Use>, Vec<Arc<str>>)>;
+    type Found = BTreeMap<((SourceKind, Arc<str>), Class), Vec<(Use, Arc<str>)>>;
     let mut found = Found::new();
     for seen in uses(spec) {
         let (kind, name) = seen.source;
         let key = ((kind, Arc::clone(name)), seen.class);
-        let (uses, containers) = found.entry(key).or_default();
-        uses.push(seen.use_);
-        containers.push(Arc::clone(seen.container));
+        let container = Arc::clone(seen.container);
+        found.entry(key).or_default().push((seen.use_, container));
     }
     let references = found.into_iter();
     references
-        .map(|((source, class), (uses, containers))| {
-            Reference::new(source, class, uses, containers)
-        })
+        .map(|((source, class), seen)| Reference::new(source, class, seen))
         .collect()
 }
 
 // === impl Reference ===
 
 impl Reference {
-    /// Puts a reference together, in canonical order.
+    /// Puts a reference together, in canonical order, of uses and the containers that have
+    /// them.
     pub fn new(
         source: (SourceKind, Arc<str>),
         class: Class,
-        uses: impl IntoIterator<Item = Use>,
-        containers: impl IntoIterator<Item = Arc<str>>,
+        seen: impl IntoIterator<Item = (Use, Arc<str>)>,
     ) -> Self {
-        let uses: BTreeSet<_> = uses.into_iter().collect();
-        let containers: BTreeSet<_> = containers.into_iter().collect();
+        let mut uses = BTreeSet::new();
+        let (mut containers, mut mounting) = (BTreeSet::new(), BTreeSet::new());
+        for (one, container) in seen {
+            if one.place.is_in_volume() {
+                mounting.insert(Arc::clone(&container));
+            }
+            uses.insert(one);
+            containers.insert(container);
+        }
         Self {
             source,
             class,
             uses: uses.into_iter().collect(),
             containers: containers.into_iter().collect(),
+            mounting: mounting.into_iter().collect(),
         }
     }
 

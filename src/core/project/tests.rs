@@ -15,7 +15,7 @@ use crate::core::content::digest::{DigestKey, reference_digest};
 use crate::core::content::{Field, Reading, SourceContent};
 use crate::core::history::record::{Answer, Record, Track, TrackKey};
 use crate::core::history::timeline::Standing;
-use crate::core::object::pod::Start;
+use crate::core::object::pod::{Container, Start};
 use crate::core::project::pod_spec::PodSpec;
 use crate::core::project::reference::{Reference, references};
 use crate::core::testing::at;
@@ -24,6 +24,7 @@ use crate::kinds::{Class, Rv, SourceId, SourceKind};
 
 mod pods;
 mod regressions;
+mod restarts;
 
 /// A Pod spec, and the sources before and after an edit.
 #[derive(Clone, Debug)]
@@ -137,8 +138,9 @@ impl Case {
         references(&spec)
     }
 
-    /// Which changes the operator tells a Pod that started between the two.
-    fn told(&self) -> Change {
+    /// What the operator says of a Pod that started between the two in each of its references,
+    /// given what its containers report.
+    fn standings(&self, reported: &[Container], lag: Duration) -> Vec<(Class, Standing)> {
         let references = self.references();
         let mut record = Record::new("u".into());
         for reference in &references {
@@ -163,15 +165,20 @@ impl Case {
             time: at(15),
             at_least: None,
         };
-        let mut change = Change::default();
-        for reference in &references {
+        let standing = |reference: &Reference| {
             let alike = record.alike(reference, &references);
             let timeline = record.tracks[&TrackKey::of(reference)].timeline.as_ref();
-            let (class, containers) = (reference.class, &reference.containers);
-            let lag = Duration::ZERO;
-            let standing = timeline
-                .unwrap()
-                .standing(&start, &[], class, containers, lag, alike);
+            let timeline = timeline.unwrap();
+            let standing = timeline.standing(&start, reported, reference, lag, alike);
+            (reference.class, standing)
+        };
+        references.iter().map(standing).collect()
+    }
+
+    /// Which changes the operator tells a Pod that started between the two.
+    fn told(&self) -> Change {
+        let mut change = Change::default();
+        for (class, standing) in self.standings(&[], Duration::ZERO) {
             if let Standing::Outdated { .. } = standing {
                 match class {
                     Class::Frozen => change.frozen = true,

@@ -28,7 +28,7 @@ impl State {
             return unmanaged(&mut self.refused, id, &view);
         };
         if self.synced {
-            managed.record.prune(&view);
+            managed.record.prune(&view, self.settings.refresh_bound);
         }
         let pods = assess(
             &view,

@@ -58,7 +58,8 @@ fn pairs(pairs: &[(&str, &str)]) -> Selection {
 
 fn reference(uses: impl IntoIterator<Item = Use>) -> Reference {
     let source = (SourceKind::CONFIG_MAP, "c".into());
-    Reference::new(source, Class::Frozen, uses, ["app".into()])
+    let seen = uses.into_iter().map(|one| (one, "app".into()));
+    Reference::new(source, Class::Frozen, seen)
 }
 
 fn use_(place: Place, selection: Selection) -> Use {
@@ -399,7 +400,7 @@ fn encoded(namespace: &str, source: &str, entries: &Entries) -> Vec<u8> {
             key,
             digest: *digest,
         });
-    let reference = Reference::new((SourceKind::SECRET, source.into()), Class::Live, [], []);
+    let reference = Reference::new((SourceKind::SECRET, source.into()), Class::Live, []);
     encode_reference(Written::default(), namespace, &reference, &seen.collect()).0
 }
 

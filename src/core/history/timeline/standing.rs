@@ -1,14 +1,13 @@
 //! From a Pod's start to what it has.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::history::timeline::entry::{CHANGED_LIMIT, Content, Entry, Since};
 use crate::core::history::timeline::{LIMIT, Timeline};
 use crate::core::object::pod::{Container, ContainerStart, Start};
+use crate::core::project::reference::Reference;
 use crate::core::time::ServerTime;
-use crate::kinds::Class;
 
 /// How far apart a node's clock and the API server's may be where nothing but their
 /// times can order a container's start.
@@ -111,7 +110,7 @@ impl Since {
     /// Whether a container started after this. Its `startedAt` is a node's
     /// clock: it counts only where the event that first showed it came after the
     /// content, or, for a listed Pod, beyond a margin. `lag` is what the kubelet
-    /// may take to bring new content to the container's files.
+    /// may take to bring new content to the files that the container starts with.
     #[must_use]
     fn precedes_container(&self, start: &ContainerStart, lag: Duration) -> bool {
         let margin = match (start.shown, self.rv) {
@@ -145,35 +144,43 @@ fn seconds_between(earlier: ServerTime, later: ServerTime) -> Option<u64> {
 
 impl Timeline {
     /// What a Pod with this start and these `reported` container statuses has of
-    /// the reference that `containers` see. `lag` is the kubelet's refresh bound. Contents
-    /// from index `alike` on differ only in what no container sees.
+    /// `reference`. `lag` is the kubelet's refresh bound: a container that starts again has
+    /// of a volume what was written there before, and nobody waits for it to be written
+    /// anew. Contents from index `alike` on differ only in what no container sees.
     #[must_use]
     pub fn standing(
         &self,
         start: &Start,
         reported: &[Container],
-        class: Class,
-        containers: &[Arc<str>],
+        reference: &Reference,
         lag: Duration,
         alike: usize,
     ) -> Standing {
-        let lag = match class {
-            Class::Live => lag,
-            Class::Frozen => Duration::ZERO,
-        };
         let base = self.position_of_pod(start);
-        let status = |name: &Arc<str>| reported.iter().find(|c| c.name == *name);
-        containers
+        reference
+            .containers
             .iter()
-            .flat_map(|name| self.positions_of_container(base, status(name), lag))
+            .flat_map(|name| {
+                let status = reported.iter().find(|container| container.name == *name);
+                let lag = match reference.mounting.contains(name) {
+                    true => lag,
+                    false => Duration::ZERO,
+                };
+                self.positions_of_container(base, status, lag)
+            })
             .map(|position| self.standing_at(position, start, alike))
             .reduce(Standing::worse)
             .unwrap_or(Standing::NotStarted)
     }
 
     /// Keeps the timeline within [`LIMIT`]: entries that no Pod in `pods` started
-    /// in go first, then the oldest, after which older Pods are outdated.
-    pub fn prune<'a>(&mut self, pods: impl Iterator<Item = (Start, &'a [Container])>) {
+    /// in go first, then the oldest, after which older Pods are outdated. `lag` is as for
+    /// [`standing`](Self::standing).
+    pub fn prune<'a>(
+        &mut self,
+        pods: impl Iterator<Item = (Start, &'a [Container])>,
+        lag: Duration,
+    ) {
         if self.entries.len() <= LIMIT {
             return;
         }
@@ -182,7 +189,7 @@ impl Timeline {
             let base = self.position_of_pod(&start);
             lived.insert(base.index());
             for container in containers {
-                let positions = self.positions_of_container(base, Some(container), Duration::ZERO);
+                let positions = self.positions_of_container(base, Some(container), lag);
                 lived.extend(positions.map(Position::index));
             }
         }

@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
 use crate::core::content::digest::KeyId;
 use crate::core::object::pod::{Container, ContainerStart, Start};
+use crate::core::project::pod_spec::PodSpec;
+use crate::core::project::reference::{Over, Place, Reference, Selection, Use, references};
 use crate::core::testing::at;
 use crate::core::time::Mono;
-use crate::kinds::{Class, Rv};
+use crate::kinds::{Class, Rv, SourceKind};
 
 const LAG: Duration = Duration::from_secs(120);
 const A: u8 = 1;
@@ -125,12 +129,26 @@ fn container(name: &str, started: Option<(u64, Option<u64>)>) -> Container {
     }
 }
 
-fn standing_of(timeline: &Timeline, start: Start, containers: &[Container]) -> Standing {
+/// What is seen by these containers, or by `app`, in this place.
+fn reference(place: Place, class: Class, containers: &[Container]) -> Reference {
     let names: Vec<Arc<str>> = match containers {
         [] => vec!["app".into()],
         _ => containers.iter().map(|c| c.name.clone()).collect(),
     };
-    timeline.standing(&start, containers, Class::Frozen, &names, LAG, usize::MAX)
+    let one = Use {
+        place,
+        selection: Selection::Files,
+        optional: false,
+        required: Box::default(),
+        over: Over::default(),
+    };
+    let seen = names.into_iter().map(|name| (one.clone(), name));
+    Reference::new((SourceKind::CONFIG_MAP, "app".into()), class, seen)
+}
+
+fn standing_of(timeline: &Timeline, start: Start, containers: &[Container]) -> Standing {
+    let reference = reference(Place::EnvFrom, Class::Frozen, containers);
+    timeline.standing(&start, containers, &reference, LAG, usize::MAX)
 }
 
 fn standing(timeline: &Timeline, start: Start) -> Standing {
@@ -246,25 +264,48 @@ fn rule_02_the_oldest_container_counts() {
 }
 
 #[test]
-fn rule_02_live_files_may_lag_behind_a_restart() {
+fn rule_02_files_may_lag_behind_a_restart() {
     let line = timeline(&[(A, 10), (B, 20)]);
-    let names = ["app".into()];
-    let restarted = |second: u64| {
-        let containers = [container("app", Some((second, Some(second))))];
-        line.standing(
-            &live(15, 15),
-            &containers,
-            Class::Live,
-            &names,
-            LAG,
-            usize::MAX,
-        )
+    // Refreshed, or bound at the start by a subPath: the kubelet waits for neither.
+    for class in [Class::Live, Class::Frozen] {
+        let reference = reference(Place::Volume, class, &[]);
+        let standing = |start: Start, restarted: Option<u64>| {
+            let started = restarted.map(|second| (second, Some(second)));
+            let containers = started.map(|started| container("app", Some(started)));
+            let containers = Vec::from_iter(containers);
+            line.standing(&start, &containers, &reference, LAG, usize::MAX)
+        };
+        assert_eq!(standing(live(15, 15), Some(20 + 120)), lacks(1));
+        assert_eq!(standing(live(15, 15), Some(20 + 121)), Standing::Current);
+        // The volume of a Pod that is created after it is mounted with it.
+        assert_eq!(standing(live(21, 20), Some(22)), Standing::Current);
+        assert_eq!(standing(live(21, 20), None), Standing::Current);
+    }
+}
+
+#[test]
+fn rule_02_a_source_that_is_seen_both_as_variable_and_by_sub_path() {
+    let line = timeline(&[(A, 10), (B, 20)]);
+    let spec = json!({
+        "containers": [
+            {"name": "both", "envFrom": [{"configMapRef": {"name": "app"}}],
+             "volumeMounts": [{"name": "v", "mountPath": "/a", "subPath": "a"}]},
+            {"name": "env", "envFrom": [{"configMapRef": {"name": "app"}}]},
+        ],
+        "volumes": [{"name": "v", "configMap": {"name": "app"}}],
+    });
+    let spec: PodSpec = serde_json::from_value(spec).unwrap();
+    let [reference] = &references(&spec)[..] else {
+        panic!("not one reference");
     };
-    assert_eq!(restarted(20 + 120), lacks(1));
-    assert_eq!(restarted(20 + 121), Standing::Current);
-    // A Pod that is created after it has it.
-    let new = line.standing(&live(21, 20), &[], Class::Live, &names, LAG, usize::MAX);
-    assert_eq!(new, Standing::Current);
+    let restarted = |both: u64, env: u64| {
+        let started = |name, second| container(name, Some((second, Some(second))));
+        let containers = [started("both", both), started("env", env)];
+        line.standing(&live(15, 15), &containers, reference, LAG, usize::MAX)
+    };
+    assert_eq!(restarted(50, 50), lacks(1));
+    assert_eq!(restarted(200, 50), Standing::Current);
+    assert_eq!(restarted(200, 16), lacks(1));
 }
 
 #[test]
@@ -657,7 +698,7 @@ fn rule_11_limit() {
     // Pods in the first and third content: others go first.
     let mut line = timeline(&contents);
     let pods = [old(11), old(31)];
-    line.prune(pods.iter().map(|start| (*start, &[][..])));
+    line.prune(pods.iter().map(|start| (*start, &[][..])), LAG);
     assert_eq!(line.entries().len(), LIMIT);
     let left: Vec<Content> = line.entries().iter().map(|entry| entry.content).collect();
     let expected = [1, 3, 7, 8, 9, 10, 11, 12];
@@ -673,7 +714,7 @@ fn rule_11_limit() {
     // Pods in each: the oldest go, and Pods older than what is left are outdated.
     let mut line = timeline(&contents);
     let pods: Vec<Start> = (1..=12).map(|n| old(n * 10 + 1)).collect();
-    line.prune(pods.iter().map(|start| (*start, &[][..])));
+    line.prune(pods.iter().map(|start| (*start, &[][..])), LAG);
     assert_eq!(line.entries().len(), LIMIT);
     assert_eq!(standing(&line, old(11)), lacks(0));
 }
@@ -687,7 +728,7 @@ fn rule_11_what_counts_for_an_unsure_pod_is_kept() {
         line.observe(&read(n, u64::from(n) * 20));
     }
     let pod = old(17);
-    line.prune([(pod, &[][..])].into_iter());
+    line.prune([(pod, &[][..])].into_iter(), LAG);
     assert!(matches!(standing(&line, pod), Standing::Outdated { .. }));
 }
 
@@ -697,10 +738,10 @@ fn rule_11_an_open_timeline_that_loses_its_begin_is_closed() {
     for n in 2..=9 {
         line.observe(&read(n, u64::from(n) * 10));
     }
-    line.prune([(old(5), &[][..])].into_iter());
+    line.prune([(old(5), &[][..])].into_iter(), LAG);
     assert!(line.is_open(), "a Pod lives by its first entry");
     line.observe(&read(10, 100));
-    line.prune([].into_iter());
+    line.prune([].into_iter(), LAG);
     assert!(!line.is_open());
     assert_eq!(standing(&line, old(5)), lacks(0));
 }
@@ -834,7 +875,13 @@ fn a_pod_has_what_differs_only_in_covered_keys() {
 
     let has = |timeline: &Timeline, start| {
         let alike = timeline.alike(covered);
-        timeline.standing(&start, &[], Class::Frozen, &["app".into()], LAG, alike)
+        timeline.standing(
+            &start,
+            &[],
+            &reference(Place::EnvFrom, Class::Frozen, &[]),
+            LAG,
+            alike,
+        )
     };
     let mut timeline = timeline(&[(A, 10)]);
     timeline.observe(&Observation {
@@ -858,7 +905,15 @@ fn a_covered_key_that_changed_in_a_gap_outdates_nobody() {
     };
     timeline.observe_after(at(20), &seen);
     let alike = timeline.alike(covered);
-    let has = |start| timeline.standing(&start, &[], Class::Frozen, &["app".into()], LAG, alike);
+    let has = |start| {
+        timeline.standing(
+            &start,
+            &[],
+            &reference(Place::EnvFrom, Class::Frozen, &[]),
+            LAG,
+            alike,
+        )
+    };
     assert_eq!(has(old(15)), Standing::Current);
     assert_eq!(has(old(25)), Standing::Unknown);
     assert_eq!(has(old(35)), Standing::Current);

@@ -33,9 +33,15 @@ impl Place {
         }
     }
 
+    /// Whether containers see it as files of a volume.
+    #[must_use]
+    pub fn is_in_volume(self) -> bool {
+        matches!(self, Self::Volume | Self::Projected)
+    }
+
     /// Returns whether a ConfigMap's `binaryData` is seen here besides its `data`.
     #[must_use]
     pub fn sees_binary_data(self) -> bool {
-        matches!(self, Self::Volume | Self::Projected)
+        self.is_in_volume()
     }
 }
