@@ -4,6 +4,7 @@
 //! has tests of its own.
 
 mod containers;
+mod followed;
 mod order;
 
 use anyhow::{Context as _, ensure};

@@ -88,8 +88,14 @@ impl Record {
     ///
     /// A reference that came with another template is one of a known workload:
     /// Pods older than the last edit of its source are outdated. One that came
-    /// without (first sight, a policy, a newer operator) tells nothing of them.
-    pub fn align(&mut self, workload: &Workload, references: &[Reference]) {
+    /// without (first sight, a policy, a newer operator) tells nothing of them. `edited`
+    /// is the edit of a source that a watch has shown last.
+    pub fn align(
+        &mut self,
+        workload: &Workload,
+        references: &[Reference],
+        edited: impl Fn(&SourceName) -> Option<Rv>,
+    ) {
         if self.uid != workload.uid {
             // Timelines outlive a workload that is orphaned and recreated.
             self.uid = workload.uid.clone();
@@ -115,9 +121,12 @@ impl Record {
                 .is_some_and(|reference| reference.fingerprint() == track.fingerprint)
         });
         for (key, reference) in keys {
-            self.tracks
-                .entry(key)
-                .or_insert_with(|| Box::new(Track::new(reference.fingerprint(), same_template)));
+            self.tracks.entry(key).or_insert_with_key(|key| {
+                Box::new(Track {
+                    edited_before: edited(&key.source),
+                    ..Track::new(reference.fingerprint(), same_template)
+                })
+            });
         }
     }
 
@@ -182,6 +191,7 @@ impl Record {
     /// Stops following the sources. What happens until the workload is managed again stays
     /// unseen.
     pub fn pause(&mut self) {
+        self.tracks.retain(|_, track| track.timeline.is_some());
         for track in self.tracks.values_mut() {
             if track.origin == Origin::Followed {
                 track.origin = Origin::Stored;

@@ -136,6 +136,7 @@ fn restored_track(
             })
         }),
         open: true,
+        edited_before: None,
         origin: if foreign {
             Origin::Foreign
         } else {

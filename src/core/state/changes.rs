@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::api::reasons::Reason;
 use crate::core::content::digest::DigestKey;
 use crate::core::history::record::Record;
-use crate::core::index::{Affected, Index};
+use crate::core::index::{Affected, Index, SourceName};
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::state::managed::Managed;
 use crate::core::state::policy_status::PolicyMeta;
 use crate::core::time::Mono;
-use crate::kinds::WorkloadId;
+use crate::kinds::{SourceId, WorkloadId};
 
 /// Settings of the operator, fixed while it runs.
 #[derive(Clone, Debug)]
@@ -120,7 +120,11 @@ impl State {
                     Box::new(Managed::new(record))
                 });
                 managed.retired = None;
-                managed.record.align(view.workload, view.references);
+                let edited = |(kind, name): &SourceName| {
+                    let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
+                    self.index.source(&id).and_then(|source| source.edited)
+                };
+                (managed.record).align(view.workload, view.references, edited);
             }
             None => {
                 if let Some(managed) = self.managed.get_mut(id) {

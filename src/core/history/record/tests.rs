@@ -335,6 +335,76 @@ fn rule_07_a_reference_that_only_the_policy_added_tells_nothing() {
     assert_eq!(states(&world), "Unknown");
 }
 
+/// How a reference may come to be followed.
+#[derive(Clone, Copy, Debug)]
+enum Begins {
+    Annotation,
+    Policy,
+    Included,
+}
+
+/// A Deployment that uses the key `a` of `app`, of which nothing is followed yet.
+fn not_followed(how: Begins) -> World {
+    let mut world = World::new([variable("app", "a", false)]);
+    match how {
+        Begins::Annotation | Begins::Policy => {
+            world.workload.sync = None;
+            world.put_workload();
+        }
+        Begins::Included => world.policy(json!({"sources": {"exclude": [{"name": "app"}]}})),
+    }
+    world.write("app", &[("a", "1"), ("b", "1")]);
+    world.wait_secs(60);
+    world.pod("web-1");
+    world.wait_secs(60);
+    world
+}
+
+fn follow(world: &mut World, how: Begins) {
+    match how {
+        Begins::Annotation => {
+            world.workload.sync = Some("true".into());
+            world.put_workload();
+        }
+        Begins::Policy => world.policy(json!({"settle": "0s"})),
+        Begins::Included => world.policy(json!({"sources": {}})),
+    }
+}
+
+#[test]
+fn rule_07_what_was_edited_before_it_was_followed_is_unknown() {
+    for how in [Begins::Annotation, Begins::Policy, Begins::Included] {
+        let mut world = not_followed(how);
+        // Of another key: nothing tells that but the content before, which nobody read.
+        world.write("app", &[("a", "1"), ("b", "2")]);
+        world.wait_secs(60);
+        follow(&mut world, how);
+        assert_eq!(world.finish(), 0, "{how:?}");
+        assert_eq!(states(&world), "Unknown", "{how:?}");
+        world.wait_secs(60);
+        world.write("app", &[("a", "1"), ("b", "3")]);
+        assert_eq!(world.finish(), 0, "{how:?}");
+        restart(&mut world);
+        assert_eq!(world.finish(), 0, "{how:?}");
+        // Its content moves.
+        world.write("app", &[("a", "2"), ("b", "3")]);
+        assert_eq!(world.finish(), 1, "{how:?}");
+        assert_eq!(states(&world), "Fresh", "{how:?}");
+    }
+}
+
+#[test]
+fn rule_07_an_edit_after_it_was_followed_counts_though_nothing_was_read() {
+    for how in [Begins::Annotation, Begins::Policy, Begins::Included] {
+        let mut world = not_followed(how);
+        world.write("app", &[("a", "1"), ("b", "2")]);
+        follow(&mut world, how);
+        world.write("app", &[("a", "2"), ("b", "2")]);
+        assert_eq!(world.finish(), 1, "{how:?}");
+        assert_eq!(states(&world), "Fresh", "{how:?}");
+    }
+}
+
 /// Puts `web-1` in a state in which its container has, or has not, started.
 fn container(world: &mut World, started: bool) {
     let mut pod = world.pods["web-1"].clone();

@@ -338,7 +338,7 @@ impl Timeline {
     }
 
     fn standing_at(&self, position: Position, start: &Start, alike: usize) -> Standing {
-        // Seen live to be older than an edit that was seen live.
+        // Seen live to be older than an edit that was seen live while it was followed.
         let surely_older = start.rv.is_some() && self.entries[0].since.exact;
         match position {
             Position::Before if !self.open || surely_older => Standing::Outdated { lacks: 0 },

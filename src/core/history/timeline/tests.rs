@@ -43,6 +43,7 @@ fn read(content: u8, rv: u64) -> Observation<'static> {
         after: None,
         rv: Some(Rv(rv)),
         edited: Some(Rv(rv)),
+        followed: true,
         born: false,
         required: false,
         created: Some(at(1)),
@@ -540,9 +541,17 @@ fn rule_07_a_reference_added_later_makes_older_pods_outdated() {
 fn rule_07_a_pod_seen_before_an_edit_that_was_seen_is_outdated() {
     let line = Timeline::new(&read(A, 10), true);
     assert_eq!(standing(&line, live(9, 10)), lacks(0));
-    // The edit was listed: the content may be older than that version.
-    let line = Timeline::new(&listed(A, 10), true);
-    assert_eq!(standing(&line, live(9, 10)), Standing::Unknown);
+    // The edit was listed, or came before anybody followed the reference: what is
+    // projected may be older than that version.
+    let before = Observation {
+        followed: false,
+        ..read(A, 10)
+    };
+    for seen in [listed(A, 10), before] {
+        let line = Timeline::new(&seen, true);
+        assert_eq!(standing(&line, live(9, 10)), Standing::Unknown);
+        assert_eq!(standing(&line, live(11, 10)), Standing::Current);
+    }
 }
 
 #[test]
