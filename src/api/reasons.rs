@@ -125,13 +125,13 @@ reasons! {
         "Wait: it is rolled when the policy's minInterval since its last roll has passed. If it is seen often, find out what keeps editing the source.";
     Contested [Warning]
         "Somebody else keeps removing the revision annotation from the Pod template."
-        "Find who removes the annotation projsync.dev/revision from the Pod template, usually a tool that applies the whole object, and have it leave that field alone. The next change of content is rolled again.";
+        "Find who removes the annotation projsync.dev/revision from the Pod template, usually a tool that applies the whole object or a mutating webhook, and have it leave that field alone. The next change of content is rolled again.";
     ContentChanged [Passing, Silent]
         "Projected content has changed, and Pods have old content."
         "Nothing: the workload is being rolled. The message names the keys that changed.";
     RollFailed [Warning]
-        "The API server refused the roll."
-        "Read the API server's answer in the message: usually an admission webhook, a quota or a missing right refuses the patch. It is tried again.";
+        "The API server refused the roll, or a webhook undid it in the same request."
+        "Read the message: usually an admission webhook, a quota or a missing right refuses the patch, or a mutating webhook takes the annotation away. It is tried again.";
     ReadFailed [Warning]
         "A source could not be read."
         "Read the API server's answer in the message; usually the operator lacks the right to get the source. It is tried again, and nothing is rolled for it.";

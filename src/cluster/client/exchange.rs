@@ -69,14 +69,23 @@ pub(in crate::cluster) async fn exchange(
         .unwrap_or(Err(NoAnswer::TimedOut(within)))
 }
 
+/// Marks a request for metrics.
+pub(in crate::cluster) fn marked(
+    request: Result<Request<Vec<u8>>, BuildError>,
+    verb: &'static str,
+) -> Result<Request<Vec<u8>>, BuildError> {
+    let mut request = request?;
+    request.extensions_mut().insert(verb);
+    Ok(request)
+}
+
 /// Marks a request for metrics, and asks for only metadata in the answer.
 pub(in crate::cluster) fn metadata_only(
     request: Result<Request<Vec<u8>>, BuildError>,
     verb: &'static str,
 ) -> Result<Request<Vec<u8>>, BuildError> {
-    let mut request = request?;
+    let mut request = marked(request, verb)?;
     request.headers_mut().insert(ACCEPT, METADATA_ONLY);
-    request.extensions_mut().insert(verb);
     Ok(request)
 }
 

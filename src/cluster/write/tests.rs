@@ -89,11 +89,7 @@ async fn a_roll_applies_one_annotation_to_the_version_that_was_seen() {
         );
         assert_eq!(asked.query, "&force=true&fieldManager=projsync");
         assert_eq!(asked.content_type, "application/apply-patch+yaml");
-        assert!(
-            asked.accept.contains("as=PartialObjectMetadata;"),
-            "{}",
-            asked.accept
-        );
+        assert!(!asked.accept.contains("Partial"), "{}", asked.accept);
         assert_eq!(
             asked.body,
             json!({
@@ -107,6 +103,36 @@ async fn a_roll_applies_one_annotation_to_the_version_that_was_seen() {
                 }}}},
             })
         );
+    }
+}
+
+/// A mutating webhook can take the annotation away in the same request.
+#[tokio::test]
+async fn a_roll_that_changes_no_template_is_none() {
+    let server = TestServer::default();
+    let workload = |template: Value| {
+        let mut workload = patched("43");
+        workload["kind"] = "Deployment".into();
+        workload["spec"]["template"] = template;
+        workload
+    };
+    let annotated = |revision: &str| {
+        let annotations = json!({"projsync.dev/revision": revision, "kept": "x"});
+        json!({"metadata": {"annotations": annotations}})
+    };
+    let table = [
+        (annotated("v1.0a0b0c0d.ff"), done(Some(43))),
+        (annotated("v1.0a0b0c0d.ee"), Written::WithoutEffect),
+        (
+            json!({"metadata": {"annotations": {"kept": "x"}}}),
+            Written::WithoutEffect,
+        ),
+        (json!({"metadata": {}, "spec": {}}), Written::WithoutEffect),
+        (json!({}), Written::WithoutEffect),
+    ];
+    for (template, expected) in table {
+        server.answer(200, workload(template.clone()));
+        assert_eq!(roll_on(&server).await, expected, "{template}");
     }
 }
 

@@ -13,12 +13,11 @@ use tracing::{debug, warn};
 
 use super::written::Written;
 use crate::api::names::FIELD_MANAGER;
-use crate::cluster::client::exchange::{exchange, metadata_only};
+use crate::cluster::client::exchange::{Answer, NoAnswer, exchange, metadata_only};
 use crate::cluster::lease::{Leadership, lapse};
 use crate::telemetry::metrics::{Metrics, Outcome};
 
-/// Maximum length of an answer, in bytes. Only metadata is requested, but not every server
-/// that speaks the API respects that.
+/// Maximum length of an answer, in bytes: an object, or its metadata where that is enough.
 const LIMIT: usize = 4 << 20;
 
 /// Writes to the API server while this replica leads.
@@ -67,7 +66,8 @@ impl Writer {
         verb: &'static str,
         request: Result<Request<Vec<u8>>, BuildError>,
     ) -> Written {
-        let written = self.send(metadata_only(request, verb)).await;
+        let request = metadata_only(request, verb);
+        let written = self.send(request, Written::from).await;
         self.tell(subject, object, &written);
         written
     }
@@ -90,18 +90,26 @@ impl Writer {
             Written::Refused { message } => {
                 warn!(%object, message, "the API server refuses the {subject}");
             }
+            Written::WithoutEffect => {
+                warn!(%object, "the API server accepts the {subject}, but a webhook undoes it");
+            }
             Written::Failed { message } => {
                 warn!(%object, message, "the {subject} failed; it is tried again");
             }
         }
     }
 
-    async fn send(&self, request: Result<Request<Vec<u8>>, BuildError>) -> Written {
+    /// Sends a request, and takes its answer for what `read` says.
+    pub(super) async fn send(
+        &self,
+        request: Result<Request<Vec<u8>>, BuildError>,
+        read: impl FnOnce(Result<Answer, NoAnswer>) -> Written,
+    ) -> Written {
         if !self.leadership.borrow().is_leading(Instant::now()) {
             return Written::NotLeading;
         }
         tokio::select! {
-            answer = exchange(&self.client, request, self.timeout, LIMIT) => answer.into(),
+            answer = exchange(&self.client, request, self.timeout, LIMIT) => read(answer),
             () = lapse(self.leadership.clone()) => Written::Failed {
                 message: "the leadership ended before an answer came".to_owned(),
             },

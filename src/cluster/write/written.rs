@@ -29,6 +29,9 @@ pub enum Written {
         /// The API server's reason.
         message: String,
     },
+    /// The API server accepted the write, but its answer is without what was written: a
+    /// mutating webhook removed or replaced that in the same request.
+    WithoutEffect,
     /// The write may have failed. Trying again may help.
     Failed {
         /// The cause.
@@ -45,7 +48,7 @@ impl Written {
             Self::Conflict => Some(Outcome::Conflict),
             Self::Gone => Some(Outcome::Absent),
             Self::NotLeading => None,
-            Self::Refused { .. } => Some(Outcome::Refused),
+            Self::Refused { .. } | Self::WithoutEffect => Some(Outcome::Refused),
             Self::Failed { .. } => Some(Outcome::Failure),
         }
     }
@@ -55,7 +58,9 @@ impl Written {
     pub fn is_to_be_retried(&self) -> bool {
         match self {
             Self::Done { .. } | Self::Gone | Self::NotLeading => false,
-            Self::Conflict | Self::Refused { .. } | Self::Failed { .. } => true,
+            Self::Conflict | Self::Refused { .. } | Self::WithoutEffect | Self::Failed { .. } => {
+                true
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Workloads: what is decided about each, and what came of it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::reasons::{Quality, Reason};
@@ -80,7 +81,15 @@ impl State {
         }
     }
 
-    /// Takes in that the API server refuses a roll. The Projection tells that in place of
+    /// Takes in that somebody has undone a roll to `revision`, whose digest is `base`, in the
+    /// same request.
+    pub fn undone_at_once(&mut self, id: &WorkloadId, revision: &Arc<str>, base: &str) {
+        if let Some(managed) = self.managed.get_mut(id) {
+            managed.record.contest.undone_at_once(revision, base);
+        }
+    }
+
+    /// Takes in that a roll failed, as `message` says. The Projection tells that in place of
     /// the roll until the workload is planned again. Returns the time after which the
     /// Projection is looked at, if it must be.
     pub fn refused(&mut self, id: &WorkloadId, message: String, now: Mono) -> Option<Duration> {

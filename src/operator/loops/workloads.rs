@@ -15,6 +15,9 @@ use crate::operator::context::{Context, Subject};
 use crate::operator::loops::policies::POLICIES_DELAY;
 use crate::operator::queue::Next;
 
+/// What is told of a roll that a webhook has undone.
+const UNDONE: &str = "The API server accepted the roll, but the Pod template has not changed: a mutating webhook or policy removes or replaces projsync.dev/revision in the same request. Have it leave that annotation alone.";
+
 /// Plans a workload and acts on it.
 pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Next {
     let now = context.now();
@@ -57,7 +60,19 @@ async fn act(context: &Context, id: &WorkloadId, order: Order) -> Next {
             context.metrics.change_to_patch.observe(latency);
             rolled(context, id, plan, rv, date);
         }
-        Written::Refused { message } => refused(context, id, &message),
+        Written::Refused { message } => {
+            refused(
+                context,
+                id,
+                format!("The API server refuses the roll: {message}"),
+            );
+        }
+        Written::WithoutEffect => {
+            let mut state = context.state.lock();
+            state.undone_at_once(id, &plan.revision, &plan.base);
+            drop(state);
+            refused(context, id, UNDONE.to_owned());
+        }
         // The workload has changed. The watch brings the change, and a new plan is made.
         _ => {}
     }
@@ -81,8 +96,7 @@ fn rolled(context: &Context, id: &WorkloadId, plan: Plan, rv: Option<Rv>, date: 
     context.reports.add(Subject::Workload(id.clone()));
 }
 
-fn refused(context: &Context, id: &WorkloadId, message: &str) {
-    let note = format!("The API server refuses the roll: {message}");
+fn refused(context: &Context, id: &WorkloadId, note: String) {
     let now = context.clock.now();
     let report = context.state.lock().refused(id, note.clone(), now);
     if let Some(delay) = report {

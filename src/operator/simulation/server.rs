@@ -238,7 +238,8 @@ impl Cluster {
                 self.break_promise(broken);
             }
         }
-        metadata(&self.stored(kind, name).unwrap())
+        let body = (*self.stored(kind, name).unwrap()).clone();
+        Some(Answer { code: 200, body })
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, Patch, PatchParams};
+use projsync::api::projection::State;
 use serde_json::json;
 use testkit::{Object, Result, config_map, deployment, policy, until};
 use tokio::time::Instant;
@@ -127,5 +128,89 @@ async fn a_workload_whose_rolls_are_refused_delays_no_other() -> Result {
     env.rolls(refused, tried + 1).await?;
     env.rolled_out(refused).await?;
     operator.all_in_sync(6).await?;
+    operator.stop().await
+}
+
+/// A webhook takes the annotation away in the same request, and the API server answers that all is
+/// well: no roll is told of, and it is not tried for ever.
+#[tokio::test]
+async fn a_roll_that_a_webhook_takes_away_is_none() -> Result {
+    let (env, app) = (Env::new().await?, config_map("app").data("a", "1"));
+    let web = deployment("web").uses(app.volume());
+    env.create_all(&[&policy("fast").fast(), &app, &web])
+        .await?;
+    env.rolled_out(&web).await?;
+    let rule = format!("{}-strip", env.namespace);
+    let group = "admissionregistration.k8s.io/v1";
+    let path = "/spec/template/metadata/annotations/projsync.dev~1revision";
+    let strip = json!({
+        "apiVersion": group, "kind": "MutatingAdmissionPolicy", "metadata": {"name": rule},
+        "spec": {
+            "reinvocationPolicy": "Never",
+            "matchConstraints": {
+                "namespaceSelector":
+                    {"matchLabels": {"kubernetes.io/metadata.name": env.namespace}},
+                "resourceRules": [{"apiGroups": ["apps"], "apiVersions": ["v1"],
+                    "resources": ["deployments"], "operations": ["UPDATE"]}],
+            },
+            "matchConditions": [{"name": "annotated", "expression":
+                "object.spec.template.?metadata.?annotations[?'projsync.dev/revision'].hasValue()"}],
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
+                format!("[JSONPatch{{op: 'remove', path: '{path}'}}]")}}],
+        },
+    });
+    let binding = json!({
+        "apiVersion": group, "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": rule},
+        "spec": {"policyName": rule},
+    });
+    env.create_all(&[&strip, &binding]).await?;
+    let api: Api<Deployment> = Api::namespaced(env.client.clone(), &env.namespace);
+    let probe = json!({"spec": {"template": {"metadata":
+        {"annotations": {"projsync.dev/revision": "probe"}}}}});
+    let parameters = PatchParams {
+        dry_run: true,
+        ..Default::default()
+    };
+    until("the rule is in force", true, async || {
+        let patched = api
+            .patch(&web.name(), &parameters, &Patch::Merge(&probe))
+            .await?;
+        Ok(!serde_json::to_string(&patched)?.contains("probe"))
+    })
+    .await?;
+    let mut operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+
+    env.set(&app, "a", "2").await?;
+    operator.decided(&web, "Contested").await?;
+    let reasons = env.events(&web).await?;
+    let said = |(reason, note): &(String, String)| {
+        reason == "RollFailed" && note.contains("a mutating webhook or policy removes")
+    };
+    ensure!(reasons.iter().any(said), "{reasons:?}");
+    let rolled = |(reason, _): &(String, String)| reason == "ContentChanged";
+    ensure!(!reasons.iter().any(rolled), "{reasons:?}");
+    let tried = env.roll_count(&web)?;
+    ensure!(tried == 2, "{tried} attempts");
+    env.reported(&web, (Some(State::Held), 0), |status| {
+        (status.summary.state, status.rolls.len())
+    })
+    .await?;
+
+    // It goes on with the next content, once the webhook lets it.
+    env.delete(&binding).await?;
+    env.delete(&strip).await?;
+    until("the rule is gone", true, async || {
+        let patched = api
+            .patch(&web.name(), &parameters, &Patch::Merge(&probe))
+            .await?;
+        Ok(serde_json::to_string(&patched)?.contains("probe"))
+    })
+    .await?;
+    env.set(&app, "a", "3").await?;
+    env.rolls(&web, tried + 1).await?;
+    env.rolled_out(&web).await?;
+    operator.decided(&web, "InSync").await?;
     operator.stop().await
 }

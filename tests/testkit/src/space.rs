@@ -25,12 +25,14 @@ use crate::{Kubectl, Object, Result, Source, SourceKind, Workload, WorkloadKind,
 const MANAGER: &str = "test";
 
 /// The kinds of objects that have no namespace.
-const CLUSTER_WIDE: [&str; 7] = [
+const CLUSTER_WIDE: [&str; 9] = [
     "ClusterSyncPolicy",
     "ClusterRole",
     "ClusterRoleBinding",
     "Namespace",
     "Node",
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
 ];

@@ -78,4 +78,11 @@ impl Contest {
             template.is_some_and(|template| template.revision.as_ref() == Some(revision));
         self.revision = Some(revision.clone());
     }
+
+    /// Notes that somebody undid our roll to `revision`, whose digest is `base`, in the same
+    /// request: the template never had it.
+    pub(in crate::core) fn undone_at_once(&mut self, revision: &Arc<str>, base: &str) {
+        self.rolled(revision, base, None);
+        self.removals = self.removals.saturating_add(1);
+    }
 }

@@ -190,6 +190,27 @@ fn contested_after_two_removals() {
     assert_eq!(world.plan().reason, Reason::ContentChanged);
 }
 
+/// A webhook takes the annotation away in the request that brings it.
+#[test]
+fn contested_after_two_rolls_that_are_undone_at_once() {
+    let mut world = running();
+    world.write("app", &[("a", "2"), ("b", "1")]);
+    for _ in 0..2 {
+        let plan = planned(&mut world);
+        world
+            .state
+            .undone_at_once(&World::id(), &plan.revision, &plan.base);
+    }
+    assert_eq!(world.plan().reason, Reason::Contested);
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    let plan = planned(&mut world);
+    world
+        .state
+        .undone_at_once(&World::id(), &plan.revision, &plan.base);
+    assert_eq!(world.record().contest.removals, 1);
+    assert_eq!(world.record().rolls, [], "nothing was rolled");
+}
+
 #[test]
 fn a_rollout_undo_in_the_middle_of_a_roll_is_followed_by_a_roll() {
     let mut world = running();
