@@ -61,7 +61,10 @@ fn cli(command: Command) -> String {
         `projsync` is also a kubectl plugin: installed as `kubectl-projsync` in the PATH it becomes `kubectl projsync` \
         (`make install-plugin` does this). `status`, `tree` and `explain` use your kubeconfig and your rights. They \
         need to read Projections, workloads, ReplicaSets, ControllerRevisions and Pods; they leave out what you may \
-        not read, with a note.\n"
+        not read, with a note.\n\n\
+        They reach the cluster as kubectl does: files of a list in `KUBECONFIG` that are missing are left out, and \
+        `proxy-url` of the kubeconfig, or else `HTTPS_PROXY` with `NO_PROXY`, names the proxy. So does `projsync run`, \
+        in a Pod too.\n"
     );
     let mut root = command.term_width(WIDTH);
     root.build();

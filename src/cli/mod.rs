@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fetch;
 pub mod kubeconfig;
 pub mod output;
+pub mod proxy;
 pub mod run;
 pub mod run_args;
 pub mod status;

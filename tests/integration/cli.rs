@@ -10,6 +10,8 @@ use testkit::{Result, Source, Workload, config_map, deployment, object, policy};
 
 use crate::env::{Env, Told as _};
 
+mod reach;
+
 /// What reading takes: no ConfigMap, no Secret.
 const READABLE: [(&str, &[&str]); 3] = [
     ("", &["pods"]),
