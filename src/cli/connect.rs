@@ -6,6 +6,7 @@ use kube::Client;
 use kube::client::ClientBuilder;
 use thiserror::Error;
 
+use super::impersonation::{ImpersonationArgs, ImpersonationError};
 use super::kubeconfig::{ConfigError, KubeconfigArgs};
 use super::run_args::namespace;
 use crate::cluster::client::error::describe;
@@ -26,6 +27,9 @@ pub struct ConnectArgs {
     /// Namespace [default: that of the context]
     #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
     pub namespace: Option<String>,
+    /// Whom to act as.
+    #[command(flatten)]
+    pub impersonation: ImpersonationArgs,
 }
 
 /// A connection to a cluster, and the namespace in it.
@@ -45,6 +49,9 @@ pub enum ClusterError {
     /// No cluster could be found.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Nobody is named to act as.
+    #[error(transparent)]
+    Impersonation(#[from] ImpersonationError),
     /// The configuration is unusable.
     #[error("can't make a client of the API server: {0}")]
     Client(String),
@@ -73,6 +80,12 @@ pub enum ClusterError {
     Forbidden {
         /// Which objects.
         what: String,
+    },
+    /// The user may not act as another.
+    #[error("you may not act as somebody else: {cause}")]
+    MayNotImpersonate {
+        /// What the API server says.
+        cause: String,
     },
     /// The custom resources are not installed.
     #[error(
@@ -108,6 +121,7 @@ impl ConnectArgs {
         config.read_timeout = Some(READ_TIMEOUT);
         // kube's own retries go on for longer than anybody waits at a terminal.
         config.default_retry = false;
+        self.impersonation.apply(&mut config.auth_info)?;
         let namespace = self
             .namespace
             .clone()
@@ -135,6 +149,9 @@ impl Connection {
             kube::Error::Api(status) if status.code == 401 => {
                 ClusterError::Unauthorized { server: server() }
             }
+            error if refuses_impersonation(error) => ClusterError::MayNotImpersonate {
+                cause: describe(error),
+            },
             kube::Error::Api(status) if status.is_forbidden() => ClusterError::Forbidden { what },
             kube::Error::Service(_) | kube::Error::HyperError(_) => ClusterError::Unreachable {
                 server: server(),
@@ -168,6 +185,14 @@ pub fn is_not_found(error: &kube::Error) -> bool {
 #[must_use]
 pub fn is_forbidden(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_forbidden())
+        && !refuses_impersonation(error)
+}
+
+/// Returns whether an answer says that the user may not act as another, so that nothing can be
+/// read. Only its message says that it is about this right.
+fn refuses_impersonation(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status)
+        if status.is_forbidden() && status.message.contains(" cannot impersonate"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::connect::ConnectArgs;
 use super::exit::Exit;
 use super::fetch::Fetch;
+use super::names::One;
 use super::output::{Format, show};
 use crate::report::explain::Explanation;
 use crate::report::name::WorkloadName;
@@ -18,9 +19,9 @@ It reads the workload, its Projection, its Pods and its revisions, but never a C
 /// Flags of `projsync explain`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// The workload: deployment/web, sts/db, ds/agent
-    #[arg(value_name = "WORKLOAD")]
-    pub workload: WorkloadName,
+    /// The workload.
+    #[command(flatten)]
+    pub workload: One<WorkloadName>,
     /// Format of the output
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub output: Format,
@@ -36,7 +37,7 @@ pub struct ExplainArgs {
 pub async fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let connection = args.connect.connect().await?;
     let fetch = Fetch::new(&connection, false);
-    let (workload, objects) = fetch.one(&args.workload).await?;
+    let (workload, objects) = fetch.one(&args.workload.0).await?;
     show(&Explanation::new(&workload, &objects), args.output)?;
     Ok(Exit::Success)
 }

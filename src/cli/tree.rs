@@ -3,6 +3,7 @@
 use super::connect::ConnectArgs;
 use super::exit::Exit;
 use super::fetch::Fetch;
+use super::names::One;
 use super::output::{Format, show};
 use crate::report::name::Root;
 use crate::report::tree::{SourceTree, WorkloadTree};
@@ -21,9 +22,9 @@ It reads workloads, Pods, ReplicaSets and Projections of the namespace, but neve
 /// Flags of `projsync tree`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TreeArgs {
-    /// A source (configmap/app, secret/db) or a workload (deployment/web, sts/db, ds/agent)
-    #[arg(value_name = "SOURCE|WORKLOAD")]
-    pub root: Root,
+    /// Its root.
+    #[command(flatten)]
+    pub root: One<Root>,
     /// Show only who uses these keys, separated by commas
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub keys: Vec<String>,
@@ -43,7 +44,7 @@ pub async fn run(args: &TreeArgs) -> anyhow::Result<Exit> {
     let connection = args.connect.connect().await?;
     let fetch = Fetch::new(&connection, false);
     let keys = args.keys.clone();
-    match &args.root {
+    match &args.root.0 {
         Root::Source(source) => {
             let objects = fetch.namespace().await?;
             let tree = SourceTree::new(source.clone(), keys, &objects);

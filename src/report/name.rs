@@ -41,7 +41,7 @@ pub enum Root {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
     /// The name has no slash, or more than one.
-    #[error("write KIND/NAME, such as {example}")]
+    #[error("write KIND/NAME or KIND NAME, such as {example}")]
     Shape {
         /// A name of the wanted kind.
         example: &'static str,

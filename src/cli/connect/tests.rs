@@ -6,7 +6,11 @@ use kube::core::Status;
 use super::*;
 
 fn refused(code: u16, reason: &str) -> kube::Error {
-    let status = Status::failure("because", reason).with_code(code);
+    refused_because(code, reason, "because")
+}
+
+fn refused_because(code: u16, reason: &str, message: &str) -> kube::Error {
+    let status = Status::failure(message, reason).with_code(code);
     kube::Error::Api(status.boxed())
 }
 
@@ -23,6 +27,14 @@ async fn errors_say_what_to_do() {
     let cases = [
         (refused(401, "Unauthorized"), "log in again"),
         (refused(403, "Forbidden"), "ask for a role"),
+        (
+            refused_because(
+                403,
+                "Forbidden",
+                "users \"jane\" is forbidden: User \"me\" cannot impersonate resource \"users\"",
+            ),
+            "you may not act as somebody else: 403 Forbidden: users \"jane\"",
+        ),
         (
             kube::Error::Service(Box::new(down)),
             "check --context and --kubeconfig",

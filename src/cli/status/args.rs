@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::api::Projection;
 use crate::cli::connect::ConnectArgs;
 use crate::cli::fetch::Fetch;
+use crate::cli::names::{Many, NAMES};
 use crate::cli::output::Format;
 use crate::cli::run_args::positive;
 use crate::report::name::WorkloadName;
@@ -16,11 +17,11 @@ use crate::report::status::{Row, Status};
 /// Flags of `projsync status`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct StatusArgs {
-    /// Only these workloads, as KIND/NAME
-    #[arg(value_name = "WORKLOAD")]
-    pub workloads: Vec<WorkloadName>,
+    /// Only these workloads.
+    #[command(flatten)]
+    pub workloads: Many<WorkloadName>,
     /// Workloads of all namespaces
-    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "workloads"])]
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", NAMES])]
     pub all_namespaces: bool,
     /// Only workloads with these labels
     #[arg(short = 'l', long, value_name = "LABELS")]
@@ -58,7 +59,7 @@ fn stable_for(text: &str) -> Result<Duration, String> {
 impl StatusArgs {
     /// The requested workloads that are not in the report.
     pub(super) fn missing(&self, report: &Status) -> Vec<String> {
-        let named = self.workloads.iter();
+        let named = self.workloads.0.iter();
         named
             .filter(|name| !report.items.iter().any(|row| row.workload == **name))
             .map(ToString::to_string)
@@ -67,7 +68,7 @@ impl StatusArgs {
 
     pub(super) async fn filter(&self, fetch: &Fetch<'_>) -> anyhow::Result<Filter<'_>> {
         Ok(Filter {
-            workloads: &self.workloads,
+            workloads: &self.workloads.0,
             labelled: match &self.selector {
                 Some(labels) => Some(fetch.labelled(labels).await?),
                 None => None,

@@ -43,19 +43,19 @@ fn errors_say_what_to_write() {
     let cases = [
         (
             "web",
-            "write KIND/NAME, such as configmap/app or deployment/web",
+            "write KIND/NAME or KIND NAME, such as configmap/app or deployment/web",
         ),
         (
             "cm/",
-            "write KIND/NAME, such as configmap/app or deployment/web",
+            "write KIND/NAME or KIND NAME, such as configmap/app or deployment/web",
         ),
         (
             "/app",
-            "write KIND/NAME, such as configmap/app or deployment/web",
+            "write KIND/NAME or KIND NAME, such as configmap/app or deployment/web",
         ),
         (
             "cm/a/b",
-            "write KIND/NAME, such as configmap/app or deployment/web",
+            "write KIND/NAME or KIND NAME, such as configmap/app or deployment/web",
         ),
         (
             "job/x",

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use testkit::Result;
+use testkit::{Result, eventually, object};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::User;
 use crate::env::Env;
 
 /// A name that only the proxy knows.
@@ -155,4 +156,67 @@ async fn a_list_of_kubeconfigs_may_name_files_that_are_missing() -> Result {
     let list = std::env::join_paths(paths)?;
     let list = list.to_str().context("no UTF-8")?;
     succeeded(&status(&env, &[("KUBECONFIG", list)], &[]).await?)
+}
+
+#[tokio::test]
+async fn one_may_act_as_somebody_else() -> Result {
+    let env = Env::new().await?;
+    let user = User::new(&env).await?;
+    let namespace = env.namespace.as_str();
+    let api = "rbac.authorization.k8s.io/v1";
+    // Jane may nothing; the developers may read.
+    let mut binding = object(api, "RoleBinding", "developers");
+    binding["roleRef"] = json!({
+        "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader",
+    });
+    binding["subjects"] = json!([{
+        "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "developers",
+    }]);
+    let mut role = object(api, "ClusterRole", &format!("{namespace}-impersonator"));
+    role["rules"] = json!([
+        {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"],
+            "resourceNames": ["jane"]},
+        {"apiGroups": [""], "resources": ["groups"], "verbs": ["impersonate"],
+            "resourceNames": ["developers"]},
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["uids"],
+            "verbs": ["impersonate"], "resourceNames": ["7"]},
+    ]);
+    let mut may = object(
+        api,
+        "ClusterRoleBinding",
+        &format!("{namespace}-impersonator"),
+    );
+    may["roleRef"] = json!({
+        "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+        "name": role["metadata"]["name"],
+    });
+    may["subjects"] = json!([{
+        "kind": "ServiceAccount", "name": "default", "namespace": namespace,
+    }]);
+    env.create_all(&[&binding, &role, &may]).await?;
+
+    let fails = async |arguments: &[&str], expected: &str| -> Result {
+        eventually(format!("{arguments:?}"), async || {
+            let output = user.run(arguments).await?;
+            let said = String::from_utf8(output.stderr)?;
+            ensure!(
+                output.status.code() == Some(1) && said.contains(expected),
+                "{said}"
+            );
+            Ok(Some(()))
+        })
+        .await
+    };
+    let jane = ["status", "--as", "jane"];
+    fails(&jane, "you may not read projections.projsync.dev").await?;
+    let told = "you may not act as somebody else: 403 Forbidden: users \"bob\" is forbidden";
+    fails(&["tree", "cm/app", "--as=bob"], told).await?;
+    fails(&["status", "--as-group=developers"], "need --as").await?;
+    eventually("the developers may read", async || {
+        let developers = ["--as-group", "developers", "--as-uid", "7"];
+        user.prints(0, &[&jane, developers.as_slice()].concat())
+            .await?;
+        Ok(Some(()))
+    })
+    .await
 }
