@@ -69,6 +69,9 @@ reasons! {
     CachesNotSynced [Passing, Silent]
         "The operator has just started and has not listed all objects yet, so nothing is decided."
         "Wait: the operator has just started. If it lasts, look at its log for a watch that is refused, usually for want of a ClusterRole.";
+    NotListed [Warning]
+        "The operator can't list something that the workload needs, so nothing is decided about it."
+        "Read the message: it names the right that the operator lacks, or the kind that the API server does not know. What can be listed again is taken in within a minute, without a restart.";
     OwnWriteNotSeen [Passing, Rolling]
         "Projsync has rolled the workload and has not yet seen the new template in its watch."
         "Wait: it passes within a second. If it lasts, the watch of this kind of workload hangs; see projsync_watch_last_event_age_seconds and the operator's log.";

@@ -183,7 +183,7 @@ impl Operator {
         watches::cluster(&mut watches, few);
         watches.wait_for_lists().await?;
         self.context.start();
-        info!("every watch has finished its first list");
+        info!("every watch has finished its first list, or is left out");
         for work in loops(&self.context, self.options.concurrency, &self.stop_work) {
             self.tasks.spawn(work);
         }

@@ -29,7 +29,7 @@ pub(super) trait EachWatch {
     where
         K: Ingest + Resource<DynamicType: Clone, Scope: NamespaceScope>;
 
-    /// A kind whose objects live in the cluster. Where it is `optional`, there may be none.
+    /// A kind whose objects live in the cluster. Where it is `optional`, nothing depends on it.
     fn cluster<K>(&mut self, kind: K::DynamicType, optional: bool)
     where
         K: Ingest + Resource<DynamicType: Clone>;
@@ -43,13 +43,13 @@ pub(super) fn memory(each: &mut impl EachWatch) {
 /// What is planned from. `few` says that only some namespaces are watched.
 pub(super) fn cluster(each: &mut impl EachWatch, few: bool) {
     each.namespaced::<DeserializeGuard<SyncPolicy>>(());
-    each.cluster::<DeserializeGuard<ClusterSyncPolicy>>((), true);
-    // A few namespaces can do without: a namespaceSelector selects none of them then.
+    // A few namespaces can do without: no ClusterSyncPolicy selects them then, or none by labels.
+    each.cluster::<DeserializeGuard<ClusterSyncPolicy>>((), few);
     each.cluster::<View<Namespace>>((), few);
     for kind in SourceKind::all() {
         match kind.api.scope {
             ApiScope::Namespace => each.namespaced::<View<AnySource>>(kind),
-            ApiScope::Cluster => each.cluster::<View<AnySource>>(kind, true),
+            ApiScope::Cluster => each.cluster::<View<AnySource>>(kind, false),
         }
     }
     for kind in WorkloadKind::all() {
@@ -125,7 +125,7 @@ impl Watches<'_> {
         });
     }
 
-    /// Waits until every watch that was started has finished its first list.
+    /// Waits until every watch that was started has finished its first list or is left out.
     pub(super) async fn wait_for_lists(&mut self) -> anyhow::Result<()> {
         let mut tick = interval(Duration::from_millis(10));
         loop {

@@ -126,6 +126,7 @@ fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
     };
     Some(decide(&Facts {
         synced: true,
+        unlisted: None,
         view: &View {
             workload: &object,
             selected: &selected,

@@ -52,7 +52,7 @@ use tokio::sync::OnceCell;
 use crate::proxy::Proxy;
 
 /// Its roles of `config/rbac`: bound in each namespace that it watches, or in all.
-const ROLES: [&str; 2] = ["projsync-manager", "projsync-secrets"];
+pub(crate) const ROLES: [&str; 2] = ["projsync-manager", "projsync-secrets"];
 
 /// Its role for what has no namespace.
 const CLUSTER_ROLE: &str = "projsync-cluster";
@@ -178,9 +178,21 @@ impl Env {
                 continue;
             }
             for space in &self.spaces {
-                space.create(&self.binding("ClusterRole", role)).await?;
+                self.grant(space, role).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Binds one of its [`ROLES`] in a namespace.
+    pub(crate) async fn grant(&self, space: &Space, role: &str) -> Result {
+        space.create(&self.binding("ClusterRole", role)).await?;
+        Ok(())
+    }
+
+    /// Takes that away again.
+    pub(crate) async fn revoke(&self, space: &Space, role: &str) -> Result {
+        space.delete(&self.binding("ClusterRole", role)).await?;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod proxy;
 mod quiet;
 mod rbac;
 mod replicas;
+mod rights;
 mod secrecy;
 mod soak;
 mod tenants;

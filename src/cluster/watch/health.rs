@@ -15,6 +15,7 @@ use crate::cluster::client::pulse::Pulse;
 pub struct WatchHealth {
     kind: &'static str,
     namespace: Option<Arc<str>>,
+    optional: bool,
     pulse: Pulse,
     state: Mutex<State>,
 }
@@ -22,7 +23,7 @@ pub struct WatchHealth {
 #[derive(Debug, Default)]
 struct State {
     synced: bool,
-    unavailable: bool,
+    left_out: Option<String>,
     listing: bool,
     last_event: Option<Instant>,
     errors: u32,
@@ -38,11 +39,12 @@ pub struct WatchReport {
     pub kind: &'static str,
     /// Watched namespace; `None` for the whole cluster.
     pub namespace: Option<Arc<str>>,
-    /// Whether a first list is complete.
+    /// Whether nothing depends on it.
+    pub optional: bool,
+    /// Whether a first list is complete, or the watch is left out.
     pub synced: bool,
-    /// True if the operator does without this watch, since the API server denies it or doesn't
-    /// know the type.
-    pub unavailable: bool,
+    /// Why it is left out, if the API server denies it or doesn't know the type.
+    pub left_out: Option<String>,
     /// True while a list is under way.
     pub listing: bool,
     /// Time since the last event.
@@ -60,10 +62,16 @@ pub struct WatchReport {
 }
 
 impl WatchHealth {
-    pub(super) fn new(kind: &'static str, namespace: Option<&str>, pulse: Pulse) -> Self {
+    pub(super) fn new(
+        kind: &'static str,
+        namespace: Option<&str>,
+        optional: bool,
+        pulse: Pulse,
+    ) -> Self {
         Self {
             kind,
             namespace: namespace.map(Arc::from),
+            optional,
             pulse,
             state: Mutex::default(),
         }
@@ -79,8 +87,9 @@ impl WatchHealth {
         WatchReport {
             kind: self.kind,
             namespace: self.namespace.clone(),
+            optional: self.optional,
             synced: state.synced,
-            unavailable: state.unavailable,
+            left_out: state.left_out.clone(),
             listing: state.listing,
             last_event: state.last_event.map(|at| at.elapsed()),
             silence: self.pulse.silence(),
@@ -91,24 +100,23 @@ impl WatchHealth {
         }
     }
 
-    /// Whether a first list is complete.
+    /// Whether a first list is complete, or the watch is left out.
     #[must_use]
     pub fn is_synced(&self) -> bool {
         self.state.lock().synced
     }
 
-    /// Returns whether a list has shown what exists.
+    /// Whether the watch is left out.
     #[must_use]
-    pub(super) fn is_listed(&self) -> bool {
-        let state = self.state.lock();
-        state.synced && !state.unavailable
+    pub(super) fn is_left_out(&self) -> bool {
+        self.state.lock().left_out.is_some()
     }
 
-    /// Notes that the operator does without this watch, which completes the first list.
-    pub(super) fn unavailable(&self) {
+    /// Notes why the watch is left out. Returns whether it was not before.
+    pub(super) fn left_out(&self, why: &str) -> bool {
         let mut state = self.state.lock();
-        state.unavailable = true;
         state.synced = true;
+        state.left_out.replace(why.to_owned()).is_none()
     }
 
     pub(super) fn event<K>(&self, event: &Event<K>) {
@@ -122,7 +130,7 @@ impl WatchHealth {
             Event::InitDone => {
                 state.listing = false;
                 state.synced = true;
-                state.unavailable = false;
+                state.left_out = None;
             }
             Event::InitApply(_) => {}
             // A list shows nothing yet of the watch that follows it.

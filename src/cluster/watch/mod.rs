@@ -27,11 +27,16 @@ use crate::cluster::client::pulse::{Pulse, PulseLayer};
 use crate::cluster::views::Key;
 
 pub use health::{WatchHealth, WatchReport};
-use retry::{Retry, is_unavailable, must_list};
+pub use retry::Denial;
+use retry::{Retry, denial, must_list};
 
 /// Time after which a watch counts as working again. If a watch fails earlier, the row of
 /// failures goes on: lists that only lead to the next failure are the most expensive requests.
 const LASTING: Duration = Duration::from_secs(10);
+
+/// Number of failures in a row for which a watch that has listed is left out. An API server
+/// that has just started denies what it allows a moment later.
+const DENIALS: u32 = 3;
 
 /// An API type that can be watched: a [`View`](crate::cluster::views::View), or
 /// a custom resource.
@@ -52,6 +57,8 @@ pub enum Change<K> {
     Applied(K),
     /// An object was deleted; this is its last state.
     Deleted(K),
+    /// The objects can't be listed. What was known of them stays.
+    Denied(Denial),
 }
 
 /// Settings of a watch.
@@ -65,8 +72,8 @@ pub struct WatchOptions {
     /// True to receive lists as a stream of watch events, which must be enabled in the API
     /// server.
     pub streaming_lists: bool,
-    /// True if the operator can do without the watch: if the API server denies it or doesn't
-    /// know the type, there are no objects.
+    /// True if nothing depends on the watch: if the API server denies it or doesn't know the
+    /// type, there are no objects.
     pub optional: bool,
 }
 
@@ -116,7 +123,8 @@ impl<K: Watched> Watch<K> {
         options: WatchOptions,
     ) -> Self {
         let pulse = pulses.pulse(api.resource_url());
-        let health = WatchHealth::new(kind, api.namespace(), pulse.clone());
+        let optional = options.optional;
+        let health = WatchHealth::new(kind, api.namespace(), optional, pulse.clone());
         Self {
             api,
             options,
@@ -178,10 +186,10 @@ impl<K: Watched> Watch<K> {
                         self.health.lasted();
                     }
                     self.failed(&error, ingest);
-                    // An API server that has just started denies what it allows later.
-                    let missing = self.options.optional && !self.health.is_listed();
-                    sleep(retry.delay(&error, missing)).await;
-                    if must_list(&error) {
+                    sleep(retry.delay(&error)).await;
+                    // Only a list says that what was left out is there again.
+                    let lists = matches!(error, watcher::Error::InitialListFailed(_));
+                    if must_list(&error) || !lists && self.health.is_left_out() {
                         return;
                     }
                     since = Instant::now();
@@ -205,15 +213,18 @@ impl<K: Watched> Watch<K> {
     fn failed(&self, error: &watcher::Error, ingest: &mut impl FnMut(Change<K>)) {
         let message = describe_watch(error);
         let errors = self.health.failed(&message);
-        if errors == 1 {
+        let denial = denial(error).filter(|_| !self.health.is_synced() || errors >= DENIALS);
+        if let Some(denial) = denial
+            && self.health.left_out(&message)
+        {
+            warn!(watch = %self.health, error = message, "left out until it can be listed");
+            if !self.options.optional {
+                ingest(Change::Denied(denial));
+            }
+        } else if errors == 1 {
             warn!(watch = %self.health, error = message, "watch failed; trying again");
         } else {
             debug!(watch = %self.health, error = message, errors, "watch failed again");
-        }
-        if self.options.optional && is_unavailable(error) && !self.health.is_synced() {
-            ingest(Change::Listing);
-            ingest(Change::Synced(HashSet::new()));
-            self.health.unavailable();
         }
     }
 }

@@ -5,8 +5,17 @@ use std::time::Duration;
 use kube::runtime::utils::Backoff as _;
 use kube::runtime::watcher::{DefaultBackoff, Error};
 
-/// Time between attempts of a watch that the API server doesn't offer.
-pub(super) const UNAVAILABLE_RETRY: Duration = Duration::from_secs(60);
+/// Why objects can't be listed: nothing but a right or a definition will change that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The API server forbids it.
+    Forbidden,
+    /// The API server doesn't know the type.
+    UnknownType,
+}
+
+/// The longest wait.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The failures of a watch in a row.
 #[derive(Default)]
@@ -24,8 +33,8 @@ impl Retry {
     }
 
     /// Time until the next attempt: 0.8 s, doubled with each failure up to 30 s, and up to
-    /// twice as long at random. A watch that the operator does without is tried once a minute.
-    pub(super) fn delay(&mut self, error: &Error, missing: bool) -> Duration {
+    /// twice as long at random.
+    pub(super) fn delay(&mut self, error: &Error) -> Duration {
         // A server that was away answers so when it is back. Only if it repeats that, the waits
         // grow.
         let gone = is_gone(error);
@@ -33,11 +42,7 @@ impl Retry {
             self.backoff.reset();
         }
         self.gone = gone;
-        let delay = self.backoff.next().unwrap_or(UNAVAILABLE_RETRY);
-        match missing && is_unavailable(error) {
-            true => delay.max(UNAVAILABLE_RETRY),
-            false => delay,
-        }
+        self.backoff.next().unwrap_or(LONGEST)
     }
 }
 
@@ -56,16 +61,20 @@ pub(super) fn must_list(error: &Error) -> bool {
     is_gone(error) && matches!(error, Error::WatchStartFailed(_))
 }
 
-/// Returns whether the API server denies the watch or doesn't know the type.
-pub(super) fn is_unavailable(error: &Error) -> bool {
+/// Whether the API server denies the watch or doesn't know the type.
+pub(super) fn denial(error: &Error) -> Option<Denial> {
     let status = match error {
         Error::InitialListFailed(kube::Error::Api(status))
         | Error::WatchStartFailed(kube::Error::Api(status))
         | Error::WatchFailed(kube::Error::Api(status))
         | Error::WatchError(status) => status,
-        _ => return false,
+        _ => return None,
     };
-    status.is_forbidden() || status.is_not_found()
+    match status {
+        status if status.is_forbidden() => Some(Denial::Forbidden),
+        status if status.is_not_found() => Some(Denial::UnknownType),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -90,22 +99,16 @@ mod tests {
         let mut retry = Retry::default();
         let mut last = Duration::ZERO;
         for _ in 0..8 {
-            last = retry.delay(&failed(503), false);
+            last = retry.delay(&failed(503));
         }
         assert!(last >= Duration::from_secs(25), "{last:?}");
-        assert!(retry.delay(&failed(410), false) <= soon);
+        assert!(retry.delay(&failed(410)) <= soon);
         for _ in 0..8 {
-            last = retry.delay(&failed(410), false);
+            last = retry.delay(&failed(410));
         }
         assert!(last >= Duration::from_secs(25), "{last:?}");
         retry.reset();
-        assert!(retry.delay(&failed(503), false) <= soon);
-    }
-
-    #[test]
-    fn what_is_denied_is_asked_for_once_a_minute() {
-        assert!(Retry::default().delay(&failed(403), false) < UNAVAILABLE_RETRY);
-        assert!(Retry::default().delay(&failed(403), true) >= UNAVAILABLE_RETRY);
+        assert!(retry.delay(&failed(503)) <= soon);
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl Told {
             }
             Change::Applied(object) => format!("applied {}", Key::of(&object)),
             Change::Deleted(object) => format!("deleted {}", Key::of(&object)),
+            Change::Denied(denial) => format!("denied {denial:?}"),
         };
         self.0.lock().push(line);
     }
@@ -74,9 +75,13 @@ fn idle(optional: bool) -> Watch<SecretView> {
 }
 
 fn refused(code: u16) -> watcher::Error {
-    let mut status = kube::core::Status::failure("secrets is forbidden", "Forbidden");
+    watcher::Error::InitialListFailed(denied(code, "InternalError"))
+}
+
+fn denied(code: u16, reason: &str) -> kube::Error {
+    let mut status = kube::core::Status::failure("made up", reason);
     status.code = code;
-    watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)))
+    kube::Error::Api(Box::new(status))
 }
 
 /// Follows a stream to its end.
@@ -154,7 +159,7 @@ async fn a_list_that_breaks_off_counts_for_nothing() {
 async fn failures_back_off_though_each_try_begins_a_list() {
     let watch = idle(false);
     let start = Instant::now();
-    let tries = (0..8).flat_map(|_| [Ok(Event::Init), Err(refused(403))]);
+    let tries = (0..8).flat_map(|_| [Ok(Event::Init), Err(refused(500))]);
     follow(&watch, tries.collect()).await;
     // 0.8 s, doubled up to 30 s.
     assert!(
@@ -166,7 +171,7 @@ async fn failures_back_off_though_each_try_begins_a_list() {
     assert_eq!(report.errors, 8);
     assert_eq!(
         report.failure.as_deref(),
-        Some("list failed: 403 Forbidden: secrets is forbidden")
+        Some("list failed: 500 InternalError: made up")
     );
     assert!(!report.synced);
 }
@@ -229,42 +234,41 @@ async fn a_failure_is_over_once_something_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_operator_can_do_without_is_empty_where_it_is_denied() {
-    for code in [403, 404] {
-        let watch = idle(true);
-        let start = Instant::now();
-        let tries = vec![
-            Ok(Event::Init),
-            Err(refused(code)),
-            Ok(Event::Init),
-            Err(refused(code)),
-        ];
-        let told = follow(&watch, tries).await;
-        assert_eq!(told, ["listing", "listing", "synced ", "listing"], "{code}");
-        assert!(start.elapsed() >= 2 * retry::UNAVAILABLE_RETRY);
-        let report = watch.health().report();
-        assert!(report.synced);
-        assert!(report.unavailable && report.failure.is_some());
+async fn what_is_denied_is_left_out_until_it_is_listed() {
+    for (code, reason, told) in [
+        (403, "Forbidden", "denied Forbidden"),
+        (404, "NotFound", "denied UnknownType"),
+    ] {
+        for optional in [false, true] {
+            let watch = idle(optional);
+            let refused = || watcher::Error::InitialListFailed(denied(code, reason));
+            let mut tries = vec![Ok(Event::Init), Err(refused()), Err(refused())];
+            let told: &[&str] = match optional {
+                true => &["listing"],
+                false => &["listing", told],
+            };
+            assert_eq!(follow(&watch, tries).await, told, "{code}");
+            let report = watch.health().report();
+            assert!(report.synced && report.left_out.is_some(), "{report:?}");
+
+            tries = vec![Ok(Event::Init), Ok(Event::InitDone)];
+            assert_eq!(follow(&watch, tries).await, ["listing", "synced "]);
+            assert_eq!(watch.health().report().left_out, None);
+        }
     }
 }
 
+/// An API server that has just started denies what it allows a moment later.
 #[tokio::test(start_paused = true)]
-async fn what_was_listed_stays_though_it_is_denied_later() {
-    let watch = idle(true);
-    let start = Instant::now();
-    let told = follow(
-        &watch,
-        vec![
-            Ok(Event::Init),
-            Ok(Event::InitApply(view("a"))),
-            Ok(Event::InitDone),
-            Err(refused(403)),
-        ],
-    )
-    .await;
-    assert_eq!(told, ["listing", "listed shop/a", "synced shop/a"]);
-    // It is expected to come back soon.
-    assert!(start.elapsed() < Duration::from_secs(2));
+async fn what_was_listed_is_left_out_only_where_it_stays_denied() {
+    let watch = idle(false);
+    let refused = || Err(watcher::Error::WatchStartFailed(denied(403, "Forbidden")));
+    let listed = vec![Ok(Event::Init), Ok(Event::InitDone), refused(), refused()];
+    assert_eq!(follow(&watch, listed).await, ["listing", "synced "]);
+    assert_eq!(watch.health().report().left_out, None);
+    // It is listed anew then, since nothing else says that it is there again.
+    let told = follow(&watch, vec![refused(), Ok(Event::Init)]).await;
+    assert_eq!(told, ["denied Forbidden"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,13 +7,24 @@ use crate::core::history::record::Record;
 use crate::core::index::{SourceName, View};
 use crate::core::plan::pods::PodFacts;
 use crate::core::policy::Effective;
-use crate::core::time::Moment;
+use crate::core::time::{Moment, Mono};
+
+/// Objects that can't be listed, though a workload can't be planned without them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// When the operator learned of it.
+    pub since: Mono,
+    /// Why, and what is to be done: sentences.
+    pub why: String,
+}
 
 /// Everything that a decision depends on.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// Whether every watch has finished its first list.
+    /// Whether every watch has finished its first list, or is left out.
     pub synced: bool,
+    /// What it needs that can't be listed.
+    pub unlisted: Option<&'a Unlisted>,
     /// The workload, its policy and its Pods.
     pub view: &'a View<'a>,
     /// What is remembered of it.

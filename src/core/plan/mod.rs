@@ -17,8 +17,8 @@ use std::time::Duration;
 pub use act::{Act, Plan};
 use decision::Answer;
 pub use decision::{Decision, Verdict};
-pub use facts::Facts;
 use facts::ManagedFacts;
+pub use facts::{Facts, Unlisted};
 use guards::{content, older, pace, seen, wishes};
 pub use pods::{PodFacts, Tally, assess};
 pub use words::count_pods;
@@ -26,9 +26,14 @@ use words::outdated;
 
 use crate::api::reasons::Reason::{self, *};
 use crate::core::policy::Selected;
+use crate::core::time::Mono;
 
 /// How long the kubelet may take to refresh a mounted directory, unless told.
 pub const REFRESH_BOUND: Duration = Duration::from_secs(120);
+
+/// How long something may not be listed before it is told: an API server that has just
+/// started denies what it allows a moment later.
+const DENIAL: Duration = Duration::from_secs(5);
 
 /// A guard, with the reason for which it keeps a managed workload from being rolled.
 type Guard = (Reason, fn(&ManagedFacts<'_>) -> Option<Answer>);
@@ -66,6 +71,9 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         let answer = Answer::wait("The operator has just started and is still listing objects.");
         return answer.because(CachesNotSynced);
     }
+    if let Some(unlisted) = facts.unlisted {
+        return not_listed(unlisted, facts.now.mono);
+    }
     let policy = match facts.view.selected {
         Selected::Managed(policy) => policy,
         Selected::NotManaged { reason, message } => {
@@ -77,6 +85,17 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         .iter()
         .find_map(|(reason, guard)| Some(guard(&facts)?.because(*reason)))
         .unwrap_or_else(|| roll(&facts))
+}
+
+/// Nothing is decided on half knowledge.
+#[must_use]
+pub fn not_listed(unlisted: &Unlisted, now: Mono) -> Decision {
+    let told = unlisted.since + DENIAL;
+    let verdict = match now < told {
+        true => Verdict::Wait(Some(told)),
+        false => Verdict::Hold,
+    };
+    Answer::new(verdict, &*unlisted.why).because(NotListed)
 }
 
 /// What is decided where no guard is in the way.

@@ -8,6 +8,7 @@ use crate::core::content::digest::DigestKey;
 use crate::core::history::record::Record;
 use crate::core::index::{Affected, Index, SourceName};
 use crate::core::policy::{PolicyId, Selected};
+use crate::core::state::gaps::Gaps;
 use crate::core::state::managed::Managed;
 use crate::core::state::policy_status::PolicyMeta;
 use crate::core::time::Mono;
@@ -31,7 +32,7 @@ pub struct Settings {
 pub struct State {
     /// The newest view of all objects.
     pub index: Index,
-    /// Whether every watch has finished its first list.
+    /// Whether every watch has finished its first list, or is left out.
     pub synced: bool,
     /// Generation and status of each policy.
     pub policies: HashMap<PolicyId, PolicyMeta>,
@@ -42,6 +43,8 @@ pub struct State {
     pub(in crate::core) managed: HashMap<WorkloadId, Box<Managed>>,
     /// Workloads that ask to be managed but can't be, and why.
     pub(super) refused: HashMap<WorkloadId, Reason>,
+    /// What can't be listed.
+    pub(super) gaps: Gaps,
 }
 
 // === impl State ===
@@ -58,6 +61,7 @@ impl State {
             settings,
             managed: HashMap::new(),
             refused: HashMap::new(),
+            gaps: Gaps::default(),
         }
     }
 
@@ -112,6 +116,14 @@ impl State {
     /// Brings the record of a workload in line with what the index says.
     fn align(&mut self, id: &WorkloadId, now: Mono) {
         let view = self.index.view(id);
+        if self.gaps.of_record(id).is_some() {
+            // Stored references would be dropped for a policy that is not seen. What is
+            // told of the workload meanwhile is that.
+            if let (Some(_), Some(managed)) = (view, self.managed.get_mut(id)) {
+                managed.retired = None;
+            }
+            return;
+        }
         let managed = view.filter(|view| matches!(view.selected, Selected::Managed(_)));
         match managed {
             Some(view) => {

@@ -7,6 +7,7 @@
 //! argument. Everything in here is synchronous; nothing awaits under its lock.
 
 mod changes;
+mod gaps;
 mod managed;
 mod plans;
 mod policies;
@@ -15,6 +16,7 @@ mod projections;
 mod sources;
 mod step;
 mod summary;
+mod unlisted;
 
 pub use changes::{Settings, State};
 pub use managed::{REPORT_INTERVAL, RETIRE_AFTER, ROLLOUT_INTERVAL};

@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::api::reasons::{Quality, Reason};
 use crate::core::history::record::Roll;
 use crate::core::index::View;
-use crate::core::plan::{Decision, Facts, Tally, Verdict, assess, decide};
+use crate::core::plan::{Decision, Facts, Tally, Verdict, assess, decide, not_listed};
 use crate::core::policy::Selected;
 use crate::core::state::changes::State;
 use crate::core::state::managed::RETIRE_AFTER;
-use crate::core::state::step::Planned;
+use crate::core::state::step::{Planned, WorkloadStep};
 use crate::core::time::{Moment, Mono};
 use crate::kinds::{SourceId, WorkloadId};
 
@@ -26,7 +26,9 @@ impl State {
             return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
         };
         let Some(managed) = self.managed.get_mut(id) else {
-            return unmanaged(&mut self.refused, id, &view);
+            let unlisted = self.gaps.of_record(id);
+            let unlisted = unlisted.map(|unlisted| not_listed(unlisted, now.mono));
+            return unmanaged(&mut self.refused, id, &view, unlisted);
         };
         if self.synced {
             managed.record.prune(&view, self.settings.refresh_bound);
@@ -43,6 +45,7 @@ impl State {
         });
         let decision = decide(&Facts {
             synced: self.synced,
+            unlisted: self.gaps.of_plan(id, view.references),
             view: &view,
             record: &managed.record,
             pods: &pods,
@@ -105,20 +108,31 @@ impl State {
 }
 
 /// Plans a workload of which nothing is remembered. It is news if one that asks to be
-/// managed can't be, and the reason differs from the last one.
+/// managed can't be, and the reason differs from the last one. Where it can't be told what
+/// is to be remembered, that is decided (`unlisted`).
 fn unmanaged(
     refused: &mut HashMap<WorkloadId, Reason>,
     id: &WorkloadId,
     view: &View<'_>,
+    unlisted: Option<Decision>,
 ) -> Planned {
     let mut planned = Planned::gone(None);
     planned.uid = Some(view.workload.uid.clone());
-    if let Selected::NotManaged { reason, message } = view.selected {
-        planned.decision.reason = *reason;
-        planned.decision.message.clone_from(message);
+    match (view.selected, unlisted) {
+        (Selected::NotManaged { reason, message }, _) => {
+            planned.decision.reason = *reason;
+            planned.decision.message.clone_from(message);
+        }
+        (Selected::Managed(_), Some(decision)) => {
+            if let Verdict::Wait(Some(until)) = decision.verdict {
+                planned.step = WorkloadStep::At(until);
+            }
+            planned.decision = decision;
+        }
+        (Selected::Managed(_), None) => {}
     }
     let reason = planned.decision.reason;
-    if reason.is(Quality::Refusal) {
+    if reason.is(Quality::Refusal) || planned.decision.verdict == Verdict::Hold {
         planned.news = refused.insert(id.clone(), reason) != Some(reason);
     } else {
         refused.remove(id);

@@ -37,7 +37,8 @@ impl State {
         now: Moment,
     ) -> Option<Duration> {
         // The last write of the leader before us may come after its lease.
-        if !leads || !self.synced || self.is_unknown_roll(id, status) {
+        let unlisted = self.gaps.has("Projection", Some(&id.namespace));
+        if !leads || !self.synced || unlisted || self.is_unknown_roll(id, status) {
             self.adopt(id, spec, status, rv, now);
         }
         let managed = self.managed.get_mut(id)?;
@@ -103,6 +104,9 @@ impl State {
             return ProjectionStep::Rest;
         };
         if let Some(since) = managed.retired {
+            if self.gaps.of_absence(id).is_some() {
+                return ProjectionStep::Rest;
+            }
             let left = RETIRE_AFTER.saturating_sub(now.mono.since(since));
             return match left.is_zero() {
                 false => ProjectionStep::After(left),

@@ -16,6 +16,10 @@ impl State {
         if !self.synced {
             return SourceStep::Plan(Vec::new());
         }
+        if self.gaps.has(id.kind.as_str(), id.namespace.as_deref()) {
+            // One that is not listed may exist all the same.
+            return SourceStep::Plan(self.index.users(id));
+        }
         let shown = Version::of_source(self.index.source(id));
         match (self.lags(id), shown == Version::default()) {
             (true, false) => SourceStep::Read { shown: shown.rv },

@@ -10,6 +10,7 @@ use crate::core::history::record::Roll;
 use crate::core::plan::{Act, Verdict};
 use crate::core::policy::{CompiledPolicy, PolicyId};
 use crate::core::testing::{World, config_map, reference};
+use crate::core::time::Mono;
 use crate::kinds::{Class, Rv, WorkloadId};
 
 /// A Deployment with one Pod, in sync, whose Projection is written.
@@ -452,4 +453,95 @@ fn ten_thousand_workloads_of_one_config_map_cost_one_read_and_nobody_else() {
         let planned = world.state.plan(user, now, None);
         assert_eq!(planned.decision.reason, Reason::InSync);
     }
+}
+
+/// All that may be denied in a namespace, without the workload itself.
+const DENIED: [&str; 5] = ["Projection", "SyncPolicy", "ConfigMap", "ReplicaSet", "Pod"];
+
+#[test]
+fn nothing_is_decided_on_half_knowledge() {
+    for kind in DENIED {
+        let mut world = in_sync();
+        world.stop();
+        world.write("app", &[("a", "2")]);
+        world.start_without(&[kind]);
+        world.list();
+        world.read();
+        let decision = world.planned().decision;
+        assert_eq!(decision.reason, Reason::NotListed, "{kind}");
+        // It may pass within moments, and is told only then.
+        assert!(matches!(decision.verdict, Verdict::Wait(Some(_))), "{kind}");
+        world.wait_secs(5);
+        let planned = world.planned();
+        assert_eq!(planned.decision.verdict, Verdict::Hold, "{kind}");
+        assert_eq!(planned.decision.message, format!("{kind} is denied."));
+        // What is stored stays.
+        world.wait(RETIRE_AFTER);
+        let step = report(&world);
+        assert!(!matches!(step, ProjectionStep::Delete { .. }), "{kind}");
+
+        world.listed(&[kind]);
+        assert_eq!(world.finish(), 1, "{kind}");
+    }
+}
+
+#[test]
+fn what_another_workload_needs_keeps_none_from_its_plan() {
+    for kind in ["Secret", "StatefulSet", "ControllerRevision"] {
+        let mut world = in_sync();
+        world.stop();
+        world.write("app", &[("a", "2")]);
+        world.start_without(&[kind]);
+        world.list();
+        assert_eq!(world.finish(), 1, "{kind}");
+    }
+    let mut world = in_sync();
+    let elsewhere = Some("elsewhere".into());
+    let why = "Pods are denied.".to_owned();
+    world.state.left_out("Pod", elsewhere, why, Mono::default());
+    world.write("app", &[("a", "2")]);
+    assert_eq!(world.finish(), 1);
+}
+
+#[test]
+fn what_is_listed_late_is_judged_by_what_was_stored() {
+    let all: Vec<&str> = DENIED.into_iter().chain(["Deployment"]).collect();
+    for (value, rolls) in [("1", 0), ("2", 1)] {
+        let mut world = in_sync();
+        world.stop();
+        world.write("app", &[("a", value)]);
+        world.start_without(&all);
+        world.wait(RETIRE_AFTER);
+        world.list();
+        assert_eq!(world.finish(), 0);
+        for (at, kind) in all.iter().enumerate() {
+            assert_eq!(world.finish(), 0, "before {:?}", &all[at..]);
+            world.listed(&[kind]);
+        }
+        assert_eq!(world.finish(), rolls);
+    }
+}
+
+/// A right that is taken away while the operator runs.
+#[test]
+fn what_is_denied_later_is_not_decided_on_either() {
+    let mut world = in_sync();
+    let now = world.now();
+    let denied = |state: &mut State| {
+        let why = "Pods are denied.".to_owned();
+        state.left_out("Pod", Some(World::id().namespace), why, now)
+    };
+    assert!(
+        world
+            .state
+            .change(now, denied)
+            .workloads
+            .contains(&World::id())
+    );
+    world.write("app", &[("a", "2")]);
+    world.read();
+    world.wait_secs(60);
+    assert_eq!(world.planned().decision.reason, Reason::NotListed);
+    world.listed(&["Pod"]);
+    assert_eq!(world.finish(), 1);
 }

@@ -492,8 +492,25 @@ impl World {
 
     /// Starts an operator anew: it lists everything, the Projection first.
     pub(crate) fn start(&mut self) {
-        self.watching = true;
         self.state = State::new(settings(&self.key));
+        self.list();
+        self.state.start(self.now());
+    }
+
+    /// Starts an operator that can't list objects of these kinds.
+    pub(crate) fn start_without(&mut self, kinds: &[&'static str]) {
+        self.state = State::new(settings(&self.key));
+        for kind in kinds {
+            let why = format!("{kind} is denied.");
+            let now = self.now();
+            self.state.left_out(kind, Some(NAMESPACE.into()), why, now);
+        }
+        self.state.start(self.now());
+    }
+
+    /// Lists everything, the Projection first.
+    pub(crate) fn list(&mut self) {
+        self.watching = true;
         if let Some(stored) = self.stored.clone() {
             self.shown(&stored, self.projection, false);
         }
@@ -513,7 +530,15 @@ impl World {
         for pod in pods.values() {
             self.change(|index| index.apply_pod(&namespace, listed(pod)));
         }
-        self.state.start(self.now());
+    }
+
+    /// Tells that objects of these kinds are listed.
+    pub(crate) fn listed(&mut self, kinds: &[&'static str]) {
+        let now = self.now();
+        for kind in kinds {
+            let listed = |state: &mut State| state.listed(kind, Some(NAMESPACE.into()));
+            self.state.change(now, listed);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Watch events → State: synchronous, one implementation of [`Ingest`] a view.
 
+mod denied;
 mod policies;
 mod projections;
 mod views;
@@ -45,7 +46,15 @@ pub fn ingest<K: Ingest>(
         Change::Listed(object) => object.apply(context, kind, scope, false),
         Change::Applied(object) => object.apply(context, kind, scope, true),
         Change::Deleted(object) => object.delete(context, kind, scope),
-        Change::Synced(listed) => K::reset(context, kind, scope, &listed),
+        Change::Synced(listed) => {
+            K::reset(context, kind, scope, &listed);
+            context.change(|state| state.listed(K::kind_name(kind), scope.namespace()));
+        }
+        Change::Denied(denial) => {
+            let (namespace, now) = (scope.namespace(), context.clock.now());
+            let why = denied::sentence::<K>(kind, namespace.as_deref(), denial);
+            context.change(|state| state.left_out(K::kind_name(kind), namespace, why, now));
+        }
     }
 }
 
@@ -59,6 +68,14 @@ impl Scope {
     /// The scope of a watch on these namespaces.
     pub fn new<T: Into<String>>(namespaces: impl IntoIterator<Item = T>) -> Self {
         Self(Arc::new(namespaces.into_iter().map(Into::into).collect()))
+    }
+
+    /// The namespace, if it is just one.
+    #[must_use]
+    pub fn namespace(&self) -> Option<Arc<str>> {
+        let mut namespaces = self.0.iter();
+        let first = namespaces.next()?;
+        namespaces.next().is_none().then(|| first.as_str().into())
     }
 
     /// Whether a namespace is looked at.

@@ -9,12 +9,12 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval};
 
-use self::watches::{watch_ages, watch_restarts};
+use self::watches::{watch_ages, watch_restarts, watches_left_out};
 use crate::cluster::watch::{WatchHealth, WatchReport};
 use crate::operator::context::Context;
 use crate::serve::health::{Check, Heartbeats};
 use crate::serve::http::Shown;
-use crate::serve::readiness::{lease_check, watch_check};
+use crate::serve::readiness::{caches_check, lease_check, watch_check};
 use crate::telemetry::metrics::{Read, Sample, Sampled};
 
 /// Heartbeat period.
@@ -104,8 +104,7 @@ impl Insight {
             .collect();
         drop(healths);
         let synced = context.state.lock().synced;
-        let problem = (!synced).then(|| "the first lists are not complete".to_owned());
-        checks.push(Check::new("caches", problem));
+        checks.push(caches_check(synced, &self.watches()));
         let leadership = context.cluster.leadership.borrow();
         checks.push(lease_check(&leadership, Instant::now()));
         checks
@@ -120,6 +119,7 @@ impl Insight {
             Sampled::Workloads => of_context(workloads),
             Sampled::Pods => of_context(pods),
             Sampled::WatchAges => watch_ages(&self.watches()),
+            Sampled::WatchesLeftOut => watches_left_out(&self.watches()),
             Sampled::WatchRestarts => watch_restarts(&self.watches()),
             Sampled::QueueDepths => of_context(queue_depths),
             Sampled::QueueAges => of_context(queue_ages),

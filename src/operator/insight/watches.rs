@@ -21,6 +21,20 @@ pub(super) fn watch_ages(reports: &[WatchReport]) -> Vec<Sample> {
         .collect()
 }
 
+/// Number of watches of each kind that are left out; those that nothing depends on don't count.
+pub(super) fn watches_left_out(reports: &[WatchReport]) -> Vec<Sample> {
+    let mut counts: Vec<(&'static str, u32)> = Vec::new();
+    for report in reports.iter().filter(|report| !report.optional) {
+        let left_out = u32::from(report.left_out.is_some());
+        match counts.iter_mut().find(|(known, _)| *known == report.kind) {
+            Some((_, count)) => *count += left_out,
+            None => counts.push((report.kind, left_out)),
+        }
+    }
+    let sample = |(kind, count)| (vec![kind], f64::from(count));
+    counts.into_iter().map(sample).collect()
+}
+
 /// Number of restarts of the watches of each kind, after silence or a failure.
 pub(super) fn watch_restarts(reports: &[WatchReport]) -> Vec<Sample> {
     let mut counts: Vec<(&'static str, u64, u64)> = Vec::new();
@@ -54,8 +68,9 @@ mod tests {
         WatchReport {
             kind: "Pod",
             namespace: None,
+            optional: false,
             synced: true,
-            unavailable: false,
+            left_out: None,
             listing: false,
             last_event: Some(Duration::from_secs(1)),
             silence: Duration::from_secs(60),
@@ -64,6 +79,25 @@ mod tests {
             failures: 0,
             stalls: 0,
         }
+    }
+
+    #[test]
+    fn only_what_is_missed_counts_as_left_out() {
+        let denied = WatchReport {
+            left_out: Some("403 Forbidden".to_owned()),
+            ..report()
+        };
+        let optional = WatchReport {
+            kind: "Namespace",
+            optional: true,
+            ..denied.clone()
+        };
+        let secret = WatchReport {
+            kind: "Secret",
+            ..report()
+        };
+        let samples = watches_left_out(&[denied.clone(), optional, secret, denied]);
+        assert_eq!(samples, [(vec!["Pod"], 2.0), (vec!["Secret"], 0.0)]);
     }
 
     #[test]

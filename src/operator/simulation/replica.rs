@@ -189,5 +189,6 @@ fn typed<K: DeserializeOwned>(change: Change<Arc<Value>>) -> Change<K> {
         Change::Synced(keys) => Change::Synced(keys),
         Change::Applied(object) => Change::Applied(typed(object)),
         Change::Deleted(object) => Change::Deleted(typed(object)),
+        Change::Denied(denial) => Change::Denied(denial),
     }
 }

@@ -14,8 +14,26 @@ const WATCH_FAILURES: u32 = 3;
 /// Checks a watch. It fails if the watch is silent for longer than `idle_timeout`.
 #[must_use]
 pub fn watch_check(health: &WatchHealth, idle_timeout: Duration) -> Check {
-    let problem = watch_problem(&health.report(), idle_timeout);
-    Check::new(format!("watch/{health}"), problem)
+    let (name, report) = (format!("watch/{health}"), health.report());
+    match &report.left_out {
+        // A restart would not help, and the rest works.
+        Some(why) => Check::noted(name, format!("left out: {why}")),
+        None => Check::new(name, watch_problem(&report, idle_timeout)),
+    }
+}
+
+/// Checks whether enough is listed to work with.
+#[must_use]
+pub fn caches_check(synced: bool, reports: &[WatchReport]) -> Check {
+    let mut needed = reports.iter().filter(|report| !report.optional);
+    let problem = match synced {
+        false => Some("the first lists are not complete"),
+        true if needed.all(|report| report.left_out.is_some()) => {
+            Some("nothing can be listed; are the operator's roles bound?")
+        }
+        true => None,
+    };
+    Check::new("caches", problem.map(str::to_owned))
 }
 
 /// Checks leader election. A standby is ready too; the remark says who leads.
@@ -51,7 +69,7 @@ fn watch_problem(report: &WatchReport, idle_timeout: Duration) -> Option<String>
         return Some("its first list is not complete".to_owned());
     }
     // The watch has noticed this and tries again, so far without an answer.
-    let silent = report.silence > idle_timeout && !report.unavailable;
+    let silent = report.silence > idle_timeout;
     silent.then(|| format!("nothing came for {} s", report.silence.as_secs()))
 }
 

@@ -6,8 +6,9 @@ fn report() -> WatchReport {
     WatchReport {
         kind: "Pod",
         namespace: None,
+        optional: false,
         synced: true,
-        unavailable: false,
+        left_out: None,
         listing: false,
         last_event: Some(Duration::from_secs(1)),
         silence: Duration::from_secs(60),
@@ -33,24 +34,46 @@ fn a_watch_is_ready_while_something_comes() {
         synced: false,
         ..report()
     };
-    // One that may be missing is asked for once a minute, and answers nothing.
-    let missing = WatchReport {
-        unavailable: true,
-        ..silent.clone()
-    };
     for (report, problem) in [
         (report(), None),
         (failing(2), None),
         (failing(3), Some("list failed")),
         (silent, Some("nothing came for 151 s")),
         (unlisted, Some("its first list is not complete")),
-        (missing, None),
     ] {
         assert_eq!(
             watch_problem(&report, IDLE).as_deref(),
             problem,
             "{report:?}"
         );
+    }
+}
+
+#[test]
+fn what_is_left_out_leaves_the_rest_ready() {
+    let denied = WatchReport {
+        left_out: Some("403 Forbidden".to_owned()),
+        ..report()
+    };
+    let optional = WatchReport {
+        optional: true,
+        ..report()
+    };
+    for (synced, reports, problem) in [
+        (true, vec![report(), denied.clone()], None),
+        (
+            false,
+            vec![report()],
+            Some("the first lists are not complete"),
+        ),
+        (
+            true,
+            vec![optional, denied.clone(), denied],
+            Some("nothing can be listed; are the operator's roles bound?"),
+        ),
+    ] {
+        let result = caches_check(synced, &reports).result;
+        assert_eq!(result.err().as_deref(), problem, "{reports:?}");
     }
 }
 

@@ -123,6 +123,8 @@ pub enum Sampled {
     Pods,
     /// Seconds since the last event of the watches of each kind.
     WatchAges,
+    /// Watches of each kind that the API server denies or doesn't know.
+    WatchesLeftOut,
     /// Restarts of the watches of each kind, per reason.
     WatchRestarts,
     /// Keys that are due and wait, per queue.
@@ -138,10 +140,11 @@ pub type Read = Arc<dyn Fn(Sampled) -> Vec<Sample> + Send + Sync>;
 
 impl Sampled {
     /// Declares all of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Workloads,
         Self::Pods,
         Self::WatchAges,
+        Self::WatchesLeftOut,
         Self::WatchRestarts,
         Self::QueueDepths,
         Self::QueueAges,
@@ -164,6 +167,11 @@ impl Sampled {
                 "projsync_watch_last_event_age_seconds",
                 &["kind"],
                 "Time since the last event or bookmark of a watch, by kind of objects",
+            ),
+            Self::WatchesLeftOut => Row::gauge(
+                "projsync_watches_left_out",
+                &["kind"],
+                "Watches that the API server denies or does not know, by kind of objects; workloads that need them are held",
             ),
             Self::WatchRestarts => Row::counter(
                 "projsync_watch_restarts",

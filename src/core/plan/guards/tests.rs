@@ -154,6 +154,7 @@ impl Case {
         };
         decide(&Facts {
             synced: self.synced,
+            unlisted: None,
             view: &view,
             record: &self.record,
             pods: &self.pods,
