@@ -4,6 +4,7 @@
 pub mod conditions;
 pub mod crd;
 pub mod duration;
+pub mod limits;
 pub mod names;
 pub mod policy;
 pub mod projection;

@@ -2,7 +2,7 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::api::conditions::MAX_MESSAGE;
+use crate::api::limits::MAX_MESSAGE;
 
 /// The name of an object: a DNS subdomain.
 pub(super) fn object_name(_: &mut SchemaGenerator) -> Schema {

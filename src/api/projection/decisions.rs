@@ -6,10 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::limits::{MAX_CAUSES, MAX_MESSAGE};
 use crate::api::schema;
-
-/// Maximum number of rolls that are kept.
-pub const MAX_ROLLS: usize = 5;
 
 /// A decision on a workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +19,7 @@ pub struct DecisionRecord {
     #[schemars(length(max = 64))]
     pub reason: String,
     /// Reason, as a sentence.
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = MAX_MESSAGE))]
     pub message: String,
     /// Time at which the decision became this one.
     #[schemars(schema_with = "schema::time")]
@@ -77,7 +75,7 @@ pub struct RollRecord {
     pub resource_version: Option<String>,
     /// Causes, one entry for each source: `ConfigMap/app: key1, key2`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 10), inner(length(max = 1024)))]
+    #[schemars(length(max = MAX_CAUSES), inner(length(max = MAX_MESSAGE)))]
     pub causes: Vec<String>,
 }
 

@@ -17,15 +17,14 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::limits::{MAX_MESSAGE, MAX_ROLLS};
 use crate::api::rules::Rules;
 use crate::api::schema;
 use crate::kinds::WorkloadKind;
 
-pub use decisions::{ContestedRecord, DecisionRecord, LastInSync, MAX_ROLLS, Outcome, RollRecord};
-pub use pods::{MAX_NOT_FRESH, PodRecord, PodStart, PodState, Pods};
-pub use references::{
-    ImmutableRecord, MAX_CHANGED, MAX_KEYS, MAX_TIMELINE, ReferenceRecord, Since, TimelineEntry,
-};
+pub use decisions::{ContestedRecord, DecisionRecord, LastInSync, Outcome, RollRecord};
+pub use pods::{PodRecord, PodStart, PodState, Pods};
+pub use references::{ImmutableRecord, ReferenceRecord, Since, TimelineEntry};
 
 /// The workload that a Projection is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, JsonSchema)]
@@ -217,7 +216,7 @@ pub struct PolicyInForce {
     #[schemars(length(max = 253))]
     pub name: Option<String>,
     /// Why this policy is in force, as a sentence.
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = MAX_MESSAGE))]
     pub why: String,
     /// How outdated Pods are handled, and when.
     #[serde(flatten)]

@@ -3,10 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::limits::{MAX_MESSAGE, MAX_NOT_FRESH};
 use crate::api::schema;
-
-/// Maximum number of Pods that are named as not Fresh.
-pub const MAX_NOT_FRESH: usize = 10;
 
 /// Number of Pods in each state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,7 +47,7 @@ pub struct PodRecord {
     pub state: PodState,
     /// Reason for the state, as a sentence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = MAX_MESSAGE))]
     pub reason: String,
 }
 

@@ -6,17 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::limits::{MAX_CHANGED, MAX_KEYS, MAX_TIMELINE};
 use crate::api::schema;
 use crate::kinds::{Class, SourceKind};
-
-/// Maximum number of keys of a reference that are listed and whose digests are kept.
-pub const MAX_KEYS: usize = 64;
-
-/// Maximum number of contents in a timeline.
-pub const MAX_TIMELINE: usize = 8;
-
-/// Maximum number of changed keys that an entry of a timeline names.
-pub const MAX_CHANGED: usize = 10;
 
 /// All uses of one source and one class, with the keys that are projected and their last contents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::limits::MAX_ROLLS;
 use crate::core::content::digest::Digest;
 use crate::core::history::timeline::{Content, Handover, second_after};
 use crate::core::index::{SourceName, View};
@@ -20,8 +21,8 @@ mod covered;
 mod rolls;
 mod track;
 
-pub use rolls::{Contest, ROLLS, Roll, base_of};
-pub use track::{Answer, KEYS, NodeCopy, Origin, Track, Version};
+pub use rolls::{Contest, Roll, base_of};
+pub use track::{Answer, NodeCopy, Origin, Track, Version};
 
 /// A reference among those of its workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +41,7 @@ pub struct Record {
     /// Its references. They are boxed: most workloads have few, and a map makes room for
     /// eleven at once.
     pub tracks: BTreeMap<TrackKey, Box<Track>>,
-    /// Our last rolls, oldest first; at most [`ROLLS`].
+    /// Our last rolls, oldest first; at most [`MAX_ROLLS`].
     pub rolls: Vec<Roll>,
     /// The template as last seen.
     pub template: Option<Template>,
@@ -151,7 +152,7 @@ impl Record {
         self.contest
             .rolled(&roll.revision, base, self.template.as_ref());
         self.rolls.push(roll);
-        let surplus = self.rolls.len().saturating_sub(ROLLS);
+        let surplus = self.rolls.len().saturating_sub(MAX_ROLLS);
         self.rolls.drain(..surplus);
     }
 

@@ -14,16 +14,13 @@ mod handover;
 mod observation;
 mod standing;
 
-pub use entry::{Absence, CHANGED_LIMIT, Content, Entry, Since};
+pub use entry::{Absence, Content, Entry, Since};
 pub use handover::Handover;
 pub use observation::Observation;
 pub use standing::Standing;
 
 pub(crate) use entry::{second_after, second_before};
 use observation::first_time;
-
-/// How many contents a timeline keeps.
-pub const LIMIT: usize = 8;
 
 /// The contents of one reference, oldest first; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
+use crate::api::limits::{MAX_NOT_FRESH, cut};
 use crate::api::projection::{
-    ContestedRecord, DecisionRecord, MAX_NOT_FRESH, PodRecord, PodState, Pods, PolicyInForce,
-    ProjectionSpec, ProjectionStatus, State, Summary, WorkloadRef,
+    ContestedRecord, DecisionRecord, PodRecord, PodState, Pods, PolicyInForce, ProjectionSpec,
+    ProjectionStatus, State, Summary, WorkloadRef,
 };
 use crate::api::reasons::{Quality, Reason};
 use crate::core::history::record::{Record, TrackKey};
@@ -20,7 +21,7 @@ mod restore;
 mod store;
 
 pub use restore::restore;
-use store::{cut, last_in_sync, starts, stored_reference, stored_roll};
+use store::{last_in_sync, starts, stored_reference, stored_roll};
 
 /// What a Projection is made from.
 #[derive(Debug)]
@@ -152,17 +153,15 @@ fn why_not_fresh(pod: &PodFacts) -> String {
     let outdated = names(&mut pod.outdated.iter().map(|(key, _)| key));
     let unknown = names(&mut pod.unknown.iter());
     let doubtful = names(&mut pod.doubtful.iter());
-    match pod.state {
+    cut(match pod.state {
         PodState::Fresh => String::new(),
-        PodState::Refreshing => cut(&format!("The kubelet refreshes {outdated} in its files.")),
-        PodState::Stale => cut(&format!("It started before {outdated} changed.")),
-        PodState::Unknown if !pod.doubtful.is_empty() => cut(&format!(
+        PodState::Refreshing => format!("The kubelet refreshes {outdated} in its files."),
+        PodState::Stale => format!("It started before {outdated} changed."),
+        PodState::Unknown if !pod.doubtful.is_empty() => format!(
             "{doubtful} was immutable and was made again: its node may have given it the old content."
-        )),
-        PodState::Unknown => cut(&format!(
-            "Which content of {unknown} it started with can't be told."
-        )),
-    }
+        ),
+        PodState::Unknown => format!("Which content of {unknown} it started with can't be told."),
+    })
 }
 
 fn decision(input: &Input<'_>) -> DecisionRecord {
@@ -179,7 +178,7 @@ fn decision(input: &Input<'_>) -> DecisionRecord {
     DecisionRecord {
         outcome,
         reason: reason.to_owned(),
-        message: cut(&input.decision.message),
+        message: cut(input.decision.message.clone()),
         since,
         until: until.map(|until| Time(server_time(input.now, until))),
     }
@@ -205,7 +204,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
             type_: IN_SYNC,
             status: Some(tally.stale + tally.refreshing == 0),
             reason: input.decision.reason,
-            message: cut(&input.decision.message),
+            message: input.decision.message.clone(),
             observed_generation,
         },
         now,

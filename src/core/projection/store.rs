@@ -2,21 +2,16 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::limits::{MAX_CAUSES, MAX_KEYS, MAX_TIMELINE, cut};
 use crate::api::projection::{
-    ImmutableRecord, LastInSync, MAX_KEYS, MAX_TIMELINE, PodStart, ReferenceRecord, RollRecord,
-    Since as StoredSince, TimelineEntry,
+    ImmutableRecord, LastInSync, PodStart, ReferenceRecord, RollRecord, Since as StoredSince,
+    TimelineEntry,
 };
 use crate::core::history::record::{Record, Roll, Track};
 use crate::core::history::timeline::{Content, Entry, Timeline};
 use crate::core::object::pod::Pod;
 use crate::core::project::reference::Reference;
 use crate::core::time::ServerTime;
-
-/// As much of a text as a Projection holds.
-pub(super) fn cut(text: &str) -> String {
-    const MAX: usize = 1024;
-    text[..text.floor_char_boundary(MAX)].to_owned()
-}
 
 // === Rolls ===
 
@@ -28,8 +23,8 @@ pub(super) fn stored_roll(roll: &Roll) -> RollRecord {
         causes: roll
             .causes
             .iter()
-            .take(10)
-            .map(|cause| cut(cause))
+            .take(MAX_CAUSES)
+            .map(|cause| cut(cause.clone()))
             .collect(),
     }
 }

@@ -6,9 +6,6 @@ use crate::core::object::workload::Template;
 use crate::core::time::ServerTime;
 use crate::kinds::Rv;
 
-/// The most rolls that are remembered.
-pub const ROLLS: usize = 5;
-
 /// One roll that we made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roll {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::api::limits::MAX_KEYS;
 use crate::api::reasons::Reason;
 use crate::core::content::SourceContent;
 use crate::core::content::digest::DigestKey;
@@ -800,7 +801,7 @@ fn many_keys() {
     world.wait_secs(5);
     world.pod("web-1");
     world.finish();
-    assert_eq!(world.track().keys.len(), KEYS);
+    assert_eq!(world.track().keys.len(), MAX_KEYS);
     // Of those that are remembered the changed one is named, and no other.
     world.write("app", &data(5));
     world.finish();

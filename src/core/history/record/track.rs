@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::api::limits::MAX_KEYS;
 use crate::core::content::digest::{
     Digest, DigestKey, Missing, Projected, ProjectedKeys, changed_keys, reference_digest,
 };
@@ -12,9 +13,6 @@ use crate::core::object::source::{Source, SourceEvent, SourceEventKind};
 use crate::core::project::reference::{Fingerprint, Reference};
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Rv;
-
-/// How many keys of a reference are remembered, so that changed ones can be named.
-pub const KEYS: usize = 64;
 
 /// Seconds after which a watch has certainly shown what happened.
 const WATCH_LAG: i64 = 5;
@@ -28,7 +26,7 @@ pub struct Track {
     pub timeline: Option<Timeline>,
     /// The version of the source that was last taken in.
     pub read: Option<Version>,
-    /// The projected keys that the newest content has; the first [`KEYS`] by name.
+    /// The projected keys that the newest content has; the first [`MAX_KEYS`] by name.
     pub keys: ProjectedKeys,
     /// A required part that is missing now.
     pub missing: Option<Missing>,
@@ -313,10 +311,10 @@ fn deletion(events: &[SourceEvent]) -> Option<Rv> {
     events.iter().rev().find(is_deletion).map(|event| event.rv)
 }
 
-/// The keys that are remembered: the first [`KEYS`] of those that are there.
+/// The keys that are remembered: the first [`MAX_KEYS`] of those that are there.
 fn remembered(keys: &ProjectedKeys) -> ProjectedKeys {
     let present = keys.iter().filter(|(_, digest)| digest.is_some());
-    let present = present.take(KEYS);
+    let present = present.take(MAX_KEYS);
     // They are kept, so there is no more room than for them.
     let mut remembered = ProjectedKeys::with_capacity(present.clone().count());
     remembered.extend(present.map(|(name, digest)| (Arc::clone(name), *digest)));
@@ -342,7 +340,7 @@ pub(super) fn key_went(old: &ProjectedKeys, new: &ProjectedKeys) -> bool {
 
 /// The last key up to which `keys` tells all; `None` where it tells all keys.
 fn told_up_to(keys: &ProjectedKeys) -> Option<&Arc<str>> {
-    let full = keys.len() >= KEYS;
+    let full = keys.len() >= MAX_KEYS;
     full.then(|| keys.last().map(|(name, _)| name)).flatten()
 }
 

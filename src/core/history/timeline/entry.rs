@@ -9,9 +9,6 @@ use crate::core::object::source::{SourceEvent, SourceEventKind};
 use crate::core::time::{Mono, ServerTime};
 use crate::kinds::Rv;
 
-/// How many changed keys an entry names.
-pub const CHANGED_LIMIT: usize = 10;
-
 /// What a source gave in one span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -46,7 +43,7 @@ pub struct Entry {
     /// Whether something required was missing, so that no container could start.
     pub missing: bool,
     /// The projected keys that differ from the entry before; at most
-    /// [`CHANGED_LIMIT`].
+    /// [`MAX_CHANGED`](crate::api::limits::MAX_CHANGED).
     pub changed: Vec<Arc<str>>,
     /// Whether others than these may differ.
     pub unnamed: bool,

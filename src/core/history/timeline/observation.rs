@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::api::limits::MAX_CHANGED;
 use crate::core::content::digest::Digest;
-use crate::core::history::timeline::entry::{
-    Absence, CHANGED_LIMIT, Content, Entry, Since, second_before,
-};
+use crate::core::history::timeline::entry::{Absence, Content, Entry, Since, second_before};
 use crate::core::object::source::SourceEvent;
 use crate::core::time::{Mono, ServerTime};
 use crate::kinds::Rv;
@@ -85,8 +84,8 @@ impl Observation<'_> {
             content: Content::Known(self.digest),
             since,
             missing: self.missing,
-            changed: self.changed.iter().take(CHANGED_LIMIT).cloned().collect(),
-            unnamed: self.unnamed || self.changed.len() > CHANGED_LIMIT,
+            changed: self.changed.iter().take(MAX_CHANGED).cloned().collect(),
+            unnamed: self.unnamed || self.changed.len() > MAX_CHANGED,
             received: self.received,
             synced: None,
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::core::history::timeline::entry::{CHANGED_LIMIT, Content, Entry, Since};
-use crate::core::history::timeline::{LIMIT, Timeline};
+use crate::api::limits::{MAX_CHANGED, MAX_TIMELINE};
+use crate::core::history::timeline::Timeline;
+use crate::core::history::timeline::entry::{Content, Entry, Since};
 use crate::core::object::pod::{Container, ContainerStart, Start};
 use crate::core::project::reference::Reference;
 use crate::core::time::ServerTime;
@@ -173,7 +174,7 @@ impl Timeline {
             .unwrap_or(Standing::NotStarted)
     }
 
-    /// Keeps the timeline within [`LIMIT`]: entries that no Pod in `pods` started
+    /// Keeps the timeline within [`MAX_TIMELINE`]: entries that no Pod in `pods` started
     /// in go first, then the oldest, after which older Pods are outdated. `lag` is as for
     /// [`standing`](Self::standing).
     pub fn prune<'a>(
@@ -181,7 +182,7 @@ impl Timeline {
         pods: impl Iterator<Item = (Start, &'a [Container])>,
         lag: Duration,
     ) {
-        if self.entries.len() <= LIMIT {
+        if self.entries.len() <= MAX_TIMELINE {
             return;
         }
         let mut lived = BTreeSet::new();
@@ -205,7 +206,7 @@ impl Timeline {
             })
             .collect();
         lived.extend(counting);
-        let surplus = self.entries.len() - LIMIT;
+        let surplus = self.entries.len() - MAX_TIMELINE;
         let unused: BTreeSet<usize> = (0..self.entries.len() - 1)
             .filter(|index| !lived.contains(index))
             .take(surplus)
@@ -213,7 +214,7 @@ impl Timeline {
         for index in unused.into_iter().rev() {
             self.remove(index);
         }
-        while self.entries.len() > LIMIT {
+        while self.entries.len() > MAX_TIMELINE {
             self.remove(0);
         }
     }
@@ -230,8 +231,8 @@ impl Timeline {
             next.changed.extend(removed.changed);
             next.changed.sort();
             next.changed.dedup();
-            next.unnamed |= removed.unnamed || next.changed.len() > CHANGED_LIMIT;
-            next.changed.truncate(CHANGED_LIMIT);
+            next.unnamed |= removed.unnamed || next.changed.len() > MAX_CHANGED;
+            next.changed.truncate(MAX_CHANGED);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::api::limits::MAX_TIMELINE;
 use crate::core::content::digest::KeyId;
 use crate::core::object::pod::{Container, ContainerStart, Start};
 use crate::core::project::pod_spec::PodSpec;
@@ -708,7 +709,7 @@ fn rule_11_limit() {
     let mut line = timeline(&contents);
     let pods = [old(11), old(31)];
     line.prune(pods.iter().map(|start| (*start, &[][..])), LAG);
-    assert_eq!(line.entries().len(), LIMIT);
+    assert_eq!(line.entries().len(), MAX_TIMELINE);
     let left: Vec<Content> = line.entries().iter().map(|entry| entry.content).collect();
     let expected = [1, 3, 7, 8, 9, 10, 11, 12];
     assert_eq!(
@@ -724,7 +725,7 @@ fn rule_11_limit() {
     let mut line = timeline(&contents);
     let pods: Vec<Start> = (1..=12).map(|n| old(n * 10 + 1)).collect();
     line.prune(pods.iter().map(|start| (*start, &[][..])), LAG);
-    assert_eq!(line.entries().len(), LIMIT);
+    assert_eq!(line.entries().len(), MAX_TIMELINE);
     assert_eq!(standing(&line, old(11)), lacks(0));
 }
 

@@ -528,6 +528,6 @@ fn a_roll_is_noted_in_the_record() {
     for _ in 0..8 {
         case.record.rolled(roll.clone(), &plan.base, case.now);
     }
-    assert_eq!(case.record.rolls.len(), crate::core::history::record::ROLLS);
+    assert_eq!(case.record.rolls.len(), crate::api::limits::MAX_ROLLS);
     assert_eq!(case.decide().reason, Reason::OwnWriteNotSeen);
 }
