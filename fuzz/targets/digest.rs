@@ -24,7 +24,7 @@ pub fn run(input: &[u8]) {
     let selected = names().next().cloned().unwrap_or_else(|| "a".to_owned());
     for (spec, binary, keys) in ways(&selected) {
         let spec: PodSpec = serde_json::from_value(spec).unwrap();
-        for reference in references(&spec) {
+        for reference in references(&spec).unwrap() {
             let digest = |content| reference_digest("ns", &reference, content, &key);
             let same = digest(&a).digest == digest(&b).digest;
             let seen = |content: &Content| -> Vec<(String, String)> {

@@ -1,5 +1,6 @@
 //! A Pod spec, as JSON → references.
 
+use projsync::api::limits::MAX_USES;
 use projsync::core::project::pod_spec::PodSpec;
 use projsync::core::project::reference::{Reference, references, self_refreshing};
 use serde_json::Value;
@@ -15,7 +16,11 @@ pub fn run(input: &[u8]) {
         assert!(!json.is_object());
         return;
     };
-    let found = references(&spec);
+    let Ok(found) = references(&spec) else {
+        // Few bytes see few sources.
+        assert!(input.len() > MAX_USES);
+        return;
+    };
     let key = |one: &Reference| (one.source.clone(), one.class);
     assert!(found.is_sorted_by(|a, b| key(a) < key(b)));
     for reference in &found {
@@ -29,6 +34,6 @@ pub fn run(input: &[u8]) {
         containers.reverse();
     }
     let spec: PodSpec = serde_json::from_value(turned).unwrap();
-    assert_eq!(references(&spec), found);
+    assert_eq!(references(&spec), Ok(found));
     let _ = self_refreshing(&spec);
 }

@@ -1,4 +1,7 @@
-//! Limits of what a Projection holds, for its schema and for the code.
+//! Limits: of what a Projection holds, for its schema and for the code, and of a workload.
+
+/// Maximum number of ways in which the Pod template of a workload may see ConfigMaps and Secrets.
+pub const MAX_USES: usize = 10_000;
 
 /// Maximum number of keys of a reference that are listed and whose digests are kept.
 pub const MAX_KEYS: usize = 64;

@@ -72,6 +72,9 @@ reasons! {
     NotListed [Warning]
         "The operator can't list something that the workload needs, so nothing is decided about it."
         "Read the message: it names the right that the operator lacks, or the kind that the API server does not know. What can be listed again is taken in within a minute, without a restart.";
+    TooManyUses [Warning]
+        "The Pod template sees ConfigMaps and Secrets in too many ways, so the workload is not followed and nothing is rolled."
+        "Mount volumes as directories rather than file by file, and split up what one Pod has. What counts is in docs/limits.md.";
     OwnWriteNotSeen [Passing, Rolling]
         "Projsync has rolled the workload and has not yet seen the new template in its watch."
         "Wait: it passes within a second. If it lasts, the watch of this kind of workload hangs; see projsync_watch_last_event_age_seconds and the operator's log.";

@@ -11,7 +11,7 @@ use crate::api::names::REVISION_ANNOTATION;
 use crate::core::lenient::Lenient;
 use crate::core::object::workload::Template;
 use crate::core::project::pod_spec::PodTemplate;
-use crate::core::project::reference::{Reference, references};
+use crate::core::project::reference::{Reference, TooMany, references};
 
 /// Label that a Deployment adds to the template of each of its ReplicaSets.
 const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
@@ -49,10 +49,10 @@ impl TemplateJson {
     }
 
     /// What the template projects.
-    pub(super) fn references(&self) -> Arc<[Reference]> {
+    pub(super) fn references(&self) -> Result<Arc<[Reference]>, TooMany> {
         // Leniently read fields take every shape, so this does not fail.
         let template = PodTemplate::deserialize(&self.0).unwrap_or_default();
-        references(&template.spec).into()
+        references(&template.spec).map(Arc::from)
     }
 }
 

@@ -99,6 +99,7 @@ impl WorkloadView {
 impl WorkloadFields {
     fn view(mut self) -> Result<WorkloadView, Bad> {
         let update = &self.spec.update_strategy;
+        let references = self.spec.template.references();
         Ok(WorkloadView {
             nodes: self.status.desired_number_scheduled,
             ordinal: Update::Ordinal {
@@ -113,7 +114,8 @@ impl WorkloadFields {
                     _ => Update::Automatic,
                 },
                 template: self.spec.template.identity()?,
-                references: self.spec.template.references(),
+                too_many_uses: references.is_err(),
+                references: references.unwrap_or_default(),
                 stuck: self.status.stuck(),
                 uid: self.metadata.uid,
                 generation: self.metadata.generation,

@@ -27,6 +27,8 @@ pub struct Workload {
     pub template: Template,
     /// What the Pod template projects.
     pub references: Arc<[Reference]>,
+    /// Whether that is too much to be followed, so that there are no `references`.
+    pub too_many_uses: bool,
     /// `spec.paused` (Deployment).
     pub paused: bool,
     /// How many Pods are wanted: `spec.replicas`, or `status.desiredNumberScheduled`.

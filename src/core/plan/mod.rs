@@ -41,6 +41,7 @@ type Guard = (Reason, fn(&ManagedFacts<'_>) -> Option<Answer>);
 /// In this order: an earlier guard's answer makes the later ones' moot.
 const CHAIN: &[Guard] = &[
     (Terminating, wishes::terminating),
+    (TooManyUses, wishes::too_many_uses),
     (OwnWriteNotSeen, seen::own_write_not_seen),
     (SourceNotRead, seen::source_not_read),
     (SourceMissing, content::source_missing),

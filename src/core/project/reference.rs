@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::api::limits::MAX_USES;
 use crate::core::content::encoding::{Encoder, truncated};
 use crate::core::content::hex::hex_bytes;
 use crate::core::project::pod_spec::PodSpec;
 use crate::kinds::{Class, SourceId, SourceKind};
 
+mod mounted;
 mod one_use;
 mod over;
 mod place;
@@ -19,9 +21,11 @@ mod selection;
 mod variable;
 mod volume;
 
+use mounted::{Mounted, mounted};
 pub use one_use::Use;
 pub use over::{Has, Layer, Over};
 pub use place::Place;
+use runs::containers;
 pub use seen::{Seen, uses};
 pub use selection::Selection;
 pub use volume::{SelfRefreshed, SelfRefreshedKind, self_refreshing};
@@ -50,41 +54,79 @@ hex_bytes! {
     Fingerprint, 16
 }
 
-/// The references of a Pod or Pod template, sorted by source, then class.
-#[must_use]
-pub fn references(spec: &PodSpec) -> Vec<Reference> {
-    type Found = BTreeMap<((SourceKind, Arc<str>), Class), Vec<(Use, Arc<str>)>>;
+/// A Pod spec sees sources in more than [`MAX_USES`] ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TooMany;
+
+/// The references of a Pod or Pod template, sorted by source, then class. What they take is linear
+/// in the spec: mounts of one volume are put together before its sources are looked at.
+///
+/// # Errors
+/// If the spec sees sources in too many ways.
+pub fn references(spec: &PodSpec) -> Result<Vec<Reference>, TooMany> {
+    type Found = BTreeMap<((SourceKind, Arc<str>), Class), Vec<(Use, Arc<[Arc<str>]>)>>;
+    let mounted = mounted(spec);
+    if count(spec, &mounted) > MAX_USES {
+        return Err(TooMany);
+    }
     let mut found = Found::new();
-    for seen in uses(spec) {
-        let (kind, name) = seen.source;
-        let key = ((kind, Arc::clone(name)), seen.class);
-        let container = Arc::clone(seen.container);
-        found.entry(key).or_default().push((seen.use_, container));
+    let mut see = |class, (kind, name, use_): (_, &Arc<str>, Use), by: &Arc<[_]>| {
+        if !name.is_empty() && !use_.says_nothing() {
+            let seen = found.entry(((kind, Arc::clone(name)), class));
+            seen.or_default().push((use_, Arc::clone(by)));
+        }
+    };
+    for (container, _) in containers(spec) {
+        let by = Arc::from([Arc::clone(&container.name)]);
+        for use_ in variable::uses(container) {
+            see(Class::Frozen, use_, &by);
+        }
+    }
+    for Mounted { volume, by_class } in mounted {
+        let layers = volume::layers(volume);
+        for (class, (view, containers)) in by_class {
+            let by = containers.into();
+            for use_ in volume::uses(volume, &layers, &view) {
+                see(class, use_, &by);
+            }
+        }
     }
     let references = found.into_iter();
-    references
+    Ok(references
         .map(|((source, class), seen)| Reference::new(source, class, seen))
-        .collect()
+        .collect())
+}
+
+/// In how many ways a Pod spec sees sources: through variables, and through each path and container
+/// of a volume, each of its sources. Very long names count as several.
+fn count(spec: &PodSpec, mounted: &[Mounted<'_>]) -> usize {
+    let variables = containers(spec).map(|(container, _)| variable::count(container));
+    let volumes = mounted.iter().map(|mounted| {
+        let by_class = mounted.by_class.values();
+        let seen = by_class.map(|(view, containers)| view.count() + containers.len());
+        volume::count(mounted.volume) * seen.sum::<usize>() + volume::items(mounted.volume)
+    });
+    variables.chain(volumes).sum()
 }
 
 // === impl Reference ===
 
 impl Reference {
-    /// Puts a reference together, in canonical order, of uses and the containers that have
-    /// them.
+    /// Puts a reference together, in canonical order, of uses, each with the containers that
+    /// have it.
     pub fn new(
         source: (SourceKind, Arc<str>),
         class: Class,
-        seen: impl IntoIterator<Item = (Use, Arc<str>)>,
+        seen: impl IntoIterator<Item = (Use, Arc<[Arc<str>]>)>,
     ) -> Self {
         let mut uses = BTreeSet::new();
         let (mut containers, mut mounting) = (BTreeSet::new(), BTreeSet::new());
-        for (one, container) in seen {
+        for (one, by) in seen {
             if one.place.is_in_volume() {
-                mounting.insert(Arc::clone(&container));
+                mounting.extend(by.iter().cloned());
             }
             uses.insert(one);
-            containers.insert(container);
+            containers.extend(by.iter().cloned());
         }
         Self {
             source,
@@ -184,7 +226,7 @@ impl Reference {
                 Selection::Keys(selected) => {
                     out.text("keys");
                     out.count(selected.len());
-                    for (path, key) in selected {
+                    for (path, key) in selected.iter() {
                         out.text(path);
                         out.text(key);
                     }

@@ -22,6 +22,7 @@ use crate::core::testing::at;
 use crate::core::time::Mono;
 use crate::kinds::{Class, Rv, SourceId, SourceKind};
 
+mod large;
 mod pods;
 mod regressions;
 mod restarts;
@@ -135,7 +136,7 @@ fn content(id: &SourceId, sources: &Sources, version: u64) -> SourceContent {
 impl Case {
     fn references(&self) -> Vec<Reference> {
         let spec: PodSpec = serde_json::from_value(self.spec.clone()).unwrap();
-        references(&spec)
+        references(&spec).unwrap()
     }
 
     /// What the operator says of a Pod that started between the two in each of its references,

@@ -42,7 +42,7 @@ pub(crate) fn reference(name: &str, class: Class, optional: bool) -> Reference {
             Place::EnvFrom,
             Selection::Variables {
                 prefix: "".into(),
-                hidden: Box::default(),
+                hidden: Arc::default(),
             },
         ),
     };
@@ -54,7 +54,7 @@ pub(crate) fn reference(name: &str, class: Class, optional: bool) -> Reference {
         over: Over::default(),
     };
     let source = (SourceKind::CONFIG_MAP, name.into());
-    Reference::new(source, class, [(one, "app".into())])
+    Reference::new(source, class, [(one, ["app".into()].into())])
 }
 
 /// One key of a ConfigMap as a variable.
@@ -68,7 +68,7 @@ pub(crate) fn variable(name: &str, key: &str, optional: bool) -> Reference {
         over: Over::default(),
     };
     let source = (SourceKind::CONFIG_MAP, name.into());
-    Reference::new(source, Class::Frozen, [(one, "app".into())])
+    Reference::new(source, Class::Frozen, [(one, ["app".into()].into())])
 }
 
 /// A Pod as a list shows it.

@@ -79,6 +79,7 @@ impl World {
             labels: BTreeMap::new(),
             sync: Some("true".into()),
             template,
+            too_many_uses: false,
             references: references.into_iter().collect(),
             paused: false,
             replicas: 3,

@@ -58,7 +58,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Selection {
 
 fn reference(uses: impl IntoIterator<Item = Use>) -> Reference {
     let source = (SourceKind::CONFIG_MAP, "c".into());
-    let seen = uses.into_iter().map(|one| (one, "app".into()));
+    let seen = uses.into_iter().map(|one| (one, ["app".into()].into()));
     Reference::new(source, Class::Frozen, seen)
 }
 
@@ -261,7 +261,7 @@ fn from_pod_to_missing_key() {
         "containers": [{"name": "app", "volumeMounts": [{"name": "v"}]}],
         "volumes": [{"name": "v", "configMap": {"name": "c", "items": items}}],
     });
-    let found = references(&serde_json::from_value(spec).unwrap());
+    let found = references(&serde_json::from_value(spec).unwrap()).unwrap();
     let projected = reference_digest("ns", &found[0], &data([("b", "1")]), &key());
     assert_eq!(projected.missing, Some(Missing::Key("a".into())));
     assert_eq!(

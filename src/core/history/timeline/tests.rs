@@ -144,8 +144,11 @@ fn reference(place: Place, class: Class, containers: &[Container]) -> Reference 
         required: Box::default(),
         over: Over::default(),
     };
-    let seen = names.into_iter().map(|name| (one.clone(), name));
-    Reference::new((SourceKind::CONFIG_MAP, "app".into()), class, seen)
+    Reference::new(
+        (SourceKind::CONFIG_MAP, "app".into()),
+        class,
+        [(one, names.into())],
+    )
 }
 
 fn standing_of(timeline: &Timeline, start: Start, containers: &[Container]) -> Standing {
@@ -297,7 +300,7 @@ fn rule_02_a_source_that_is_seen_both_as_variable_and_by_sub_path() {
         "volumes": [{"name": "v", "configMap": {"name": "app"}}],
     });
     let spec: PodSpec = serde_json::from_value(spec).unwrap();
-    let [reference] = &references(&spec)[..] else {
+    let [reference] = &references(&spec).unwrap()[..] else {
         panic!("not one reference");
     };
     let restarted = |both: u64, env: u64| {

@@ -224,6 +224,10 @@ fn being_deleted(case: &mut Case) {
     case.workload.terminating = true;
 }
 
+fn many_uses(case: &mut Case) {
+    case.workload.too_many_uses = true;
+}
+
 fn unseen_write(case: &mut Case) {
     case.record.written = case.workload.rv.map(|rv| Rv(rv.0 + 1));
 }
@@ -344,6 +348,12 @@ const ROWS: &[Row] = &[
         being_deleted,
         Verdict::Nothing,
         "The workload is being deleted.",
+    ),
+    row(
+        Reason::TooManyUses,
+        many_uses,
+        Verdict::Hold,
+        "The Pod template sees ConfigMaps and Secrets in more than 10000 ways, so the workload is not followed.",
     ),
     row(
         Reason::OwnWriteNotSeen,

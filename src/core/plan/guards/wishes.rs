@@ -1,5 +1,6 @@
 //! What somebody wishes of the workload.
 
+use crate::api::limits::MAX_USES;
 use crate::api::projection::PodState;
 use crate::api::rules::Strategy;
 use crate::core::plan::decision::{Answer, Verdict};
@@ -10,6 +11,15 @@ use crate::core::time::Mono;
 
 pub(in crate::core::plan) fn terminating(facts: &ManagedFacts<'_>) -> Option<Answer> {
     (facts.view.workload.terminating).then(|| Answer::nothing("The workload is being deleted."))
+}
+
+pub(in crate::core::plan) fn too_many_uses(facts: &ManagedFacts<'_>) -> Option<Answer> {
+    (facts.view.workload.too_many_uses).then(|| {
+        let message = format!(
+            "The Pod template sees ConfigMaps and Secrets in more than {MAX_USES} ways, so the workload is not followed."
+        );
+        Answer::new(Verdict::Hold, message)
+    })
 }
 
 pub(in crate::core::plan) fn suspended(facts: &ManagedFacts<'_>) -> Option<Answer> {

@@ -42,4 +42,9 @@ impl Use {
     pub(super) fn says(&self) -> (Place, &Selection, bool, &[Arc<str>]) {
         (self.place, &self.selection, self.optional, &self.required)
     }
+
+    /// Whether the source may be absent, and nothing of it is seen.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.optional && self.selection == Selection::keys([])
+    }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::one_use::Use;
-use super::runs::{Runs, containers};
-use super::selection::Selection;
+use super::runs::containers;
 use super::{variable, volume};
 use crate::core::project::pod_spec::PodSpec;
 use crate::kinds::{Class, SourceKind};
@@ -32,7 +31,9 @@ pub struct Seen<'a> {
 #[must_use]
 pub fn uses(spec: &PodSpec) -> Vec<Seen<'_>> {
     let volumes = spec.volumes.iter();
-    let volumes: Vec<_> = volumes.map(|v| (v, volume::layers(v))).collect();
+    let volumes: Vec<_> = volumes
+        .map(|v| (v, volume::layers(v), volume::Paths::of(v)))
+        .collect();
     let mut seen = Vec::new();
     for (container, runs) in containers(spec) {
         let mut see = |class, (kind, name, use_): (SourceKind, _, Use)| {
@@ -49,22 +50,16 @@ pub fn uses(spec: &PodSpec) -> Vec<Seen<'_>> {
             see(Class::Frozen, use_);
         }
         for mount in &container.volume_mounts {
-            let mounted = volumes.iter().find(|(v, _)| v.name == mount.name);
-            if let Some((volume, layers)) = mounted {
-                let view = volume::View::of(mount, volume, runs);
-                let class = match (runs, view.is_refreshed()) {
-                    (Runs::WithPod, true) => Class::Live,
-                    _ => Class::Frozen,
-                };
+            let mounted = volumes.iter().find(|(v, ..)| v.name == mount.name);
+            if let Some((volume, layers, paths)) = mounted {
+                let view = volume::View::of(mount, paths, runs);
+                let class = view.class(runs);
                 for use_ in volume::uses(volume, layers, &view) {
                     see(class, use_);
                 }
             }
         }
     }
-    seen.retain(|seen| {
-        let says_nothing = seen.use_.optional && seen.use_.selection == Selection::keys([]);
-        !seen.source.1.is_empty() && !says_nothing
-    });
+    seen.retain(|seen| !seen.source.1.is_empty() && !seen.use_.says_nothing());
     seen
 }

@@ -16,12 +16,12 @@ pub enum Selection {
         prefix: Arc<str>,
         /// Names, each beginning with the prefix, that the container's own
         /// `env` hides. Sorted, without duplicates.
-        hidden: Box<[Arc<str>]>,
+        hidden: Arc<[Arc<str>]>,
     },
     /// (path or variable name, key), sorted by path: see [`Selection::keys`]. Of several
     /// keys under one path the last that is there is seen. Empty where the source must
     /// be there, but nothing of it is seen: a subPath that matches none of the `items`.
-    Keys(Box<[(Arc<str>, Arc<str>)]>),
+    Keys(Arc<[(Arc<str>, Arc<str>)]>),
 }
 
 impl Selection {

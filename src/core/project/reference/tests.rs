@@ -12,7 +12,7 @@ fn spec(spec: Value) -> PodSpec {
 /// `ConfigMap c Live volume all [app]` and so on.
 fn lines(given: Value) -> Vec<String> {
     let mut lines = Vec::new();
-    for reference in references(&spec(given)) {
+    for reference in references(&spec(given)).unwrap() {
         let (kind, name) = &reference.source;
         let class = reference.class.as_str();
         let containers = reference.containers.join(",");
@@ -309,7 +309,7 @@ fn one_reference_for_each_source_and_class() {
         ],
         "volumes": [{"name": "v", "configMap": {"name": "c"}}],
     });
-    let found = references(&spec(given));
+    let found = references(&spec(given)).unwrap();
     let shape: Vec<_> = found
         .iter()
         .map(|r| (r.class, r.uses.len(), r.containers.join(",")))
@@ -370,6 +370,7 @@ fn sorted_by_source_then_class() {
         ],
     });
     let order: Vec<_> = references(&spec(given))
+        .unwrap()
         .into_iter()
         .map(|r| format!("{} {} {}", r.source.0, r.source.1, r.class.as_str()))
         .collect();
@@ -421,7 +422,7 @@ fn what_the_kubelet_refreshes_itself() {
 }
 
 fn one(given: Value) -> Reference {
-    let mut found = references(&spec(given));
+    let mut found = references(&spec(given)).unwrap();
     assert_eq!(found.len(), 1);
     found.remove(0)
 }
@@ -475,7 +476,7 @@ fn what_is_over_a_use_is_no_part_of_its_fingerprint() {
     let alone = container("a", json!([from("c")]));
     let under = container("b", json!([from("c"), from("d")]));
     let of = |containers: Value| {
-        let mut found = references(&spec(json!({ "containers": containers })));
+        let mut found = references(&spec(json!({ "containers": containers }))).unwrap();
         found.remove(0)
     };
     let (both, one) = (of(json!([alone, under])), of(json!([alone])));

@@ -1,12 +1,13 @@
 //! Which keys the variables of a container see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::one_use::{Use, required};
 use super::over::{Layer, Over};
 use super::place::Place;
 use super::selection::Selection;
+use super::volume::LONG;
 use crate::core::project::pod_spec::{Container, EnvFromSource, EnvVar, KeySelector, SourceRef};
 use crate::kinds::SourceKind;
 
@@ -14,14 +15,18 @@ use crate::kinds::SourceKind;
 pub(super) fn uses(container: &Container) -> Vec<(SourceKind, &Arc<str>, Use)> {
     let Seen { entries, hidden } = seen(&container.env);
     let layers = layers(container, &entries);
+    // Shared by those of one prefix, usually none.
+    let mut by_prefix = BTreeMap::new();
     let mut uses = Vec::new();
     let mut over = 0;
     for from in &container.env_from {
         for (kind, reference) in whole(from) {
             over += 1;
+            let of_prefix = || variables(&from.prefix, &hidden);
+            let selection = by_prefix.entry(&from.prefix).or_insert_with(of_prefix);
             let use_ = Use {
                 place: Place::EnvFrom,
-                selection: variables(&from.prefix, &hidden),
+                selection: selection.clone(),
                 optional: reference.optional,
                 required: Box::default(),
                 over: Over::new(&layers, over),
@@ -120,6 +125,18 @@ fn whole(from: &EnvFromSource) -> impl Iterator<Item = (SourceKind, &SourceRef)>
     let secret = from.secret_ref.iter();
     let config_map = config_map.map(|reference| (SourceKind::CONFIG_MAP, reference));
     config_map.chain(secret.map(|reference| (SourceKind::SECRET, reference)))
+}
+
+/// In how many ways a container sees sources in its variables. Names that `env` sets count a
+/// little for each of `envFrom`, from which they are taken.
+pub(super) fn count(container: &Container) -> usize {
+    let from = container.env_from.iter().flat_map(whole).count();
+    let env = container
+        .env
+        .iter()
+        .filter(|variable| single(variable).next().is_some());
+    let env: usize = env.map(|variable| 1 + variable.name.len() / LONG).sum();
+    env + from + from * container.env.len() / 10
 }
 
 fn single(variable: &EnvVar) -> impl Iterator<Item = (SourceKind, &KeySelector)> {

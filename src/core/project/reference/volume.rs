@@ -1,6 +1,6 @@
 //! Which keys a mount of a volume sees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::one_use::{Use, required};
@@ -11,7 +11,10 @@ use super::selection::Selection;
 use crate::core::project::pod_spec::{
     DownwardApi, KeyToPath, PodSpec, Volume, VolumeMount, VolumeProjection,
 };
-use crate::kinds::SourceKind;
+use crate::kinds::{Class, SourceKind};
+
+/// Bytes from which on a name counts as several.
+pub(super) const LONG: usize = 256;
 
 /// What the kubelet refreshes by itself in running containers: shown, and
 /// never a reason to act.
@@ -46,12 +49,13 @@ pub enum SelfRefreshedKind {
 pub fn self_refreshing(spec: &PodSpec) -> Vec<SelfRefreshed> {
     let mut found = Vec::new();
     for volume in &spec.volumes {
+        let paths = Paths::of(volume);
         let mounting: Box<[_]> = containers(spec)
             .filter(|(container, runs)| {
                 let mut mounts = container.volume_mounts.iter();
                 *runs == Runs::WithPod
                     && mounts.any(|mount| {
-                        mount.name == volume.name && View::of(mount, volume, *runs).is_refreshed()
+                        mount.name == volume.name && View::of(mount, &paths, *runs).is_refreshed()
                     })
             })
             .map(|(container, _)| Arc::clone(&container.name))
@@ -115,7 +119,7 @@ fn projections(volume: &Volume) -> impl Iterator<Item = &VolumeProjection> {
         .flat_map(|projected| &projected.sources)
 }
 
-/// The part of a volume that a mount shows.
+/// The part of a volume that mounts show.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum View {
     /// The volume's directory, refreshed by the kubelet.
@@ -124,31 +128,56 @@ pub(super) enum View {
     /// folder in a container that goes on: whatever changes in the volume, the kubelet writes
     /// all of it anew and removes the folder's files.
     Anything,
-    /// One file or folder, by its cleaned path; fixed at start. Where it is absent the container
-    /// has an empty folder.
-    Path(String),
-    /// A path that can't be in a volume.
-    Nothing,
+    /// Files and folders, by their cleaned paths; fixed at start. Where one is absent the
+    /// container has an empty folder. None where the path can't be in a volume.
+    Paths(BTreeSet<Arc<str>>),
 }
 
 impl View {
-    pub(super) fn of(mount: &VolumeMount, volume: &Volume, runs: Runs) -> Self {
+    pub(super) fn of(mount: &VolumeMount, paths: &Paths, runs: Runs) -> Self {
         match (&*mount.sub_path, &*mount.sub_path_expr) {
             ("", "") => Self::Directory,
             ("", _) => Self::Anything,
             (path, _) => match clean(path).as_deref() {
-                None => Self::Nothing,
+                None => Self::Paths(BTreeSet::new()),
                 Some("") => Self::Directory,
                 // The link to the current content, which is followed at start.
                 Some("..data") => Self::Anything,
                 Some(path) => {
                     let path = path.strip_prefix("..data/").unwrap_or(path);
-                    match runs == Runs::WithPod && has_folder(volume, path) {
+                    match runs == Runs::WithPod && paths.has_below(path) {
                         true => Self::Anything,
-                        false => Self::Path(path.to_owned()),
+                        false => Self::Paths([path.into()].into()),
                     }
                 }
             },
+        }
+    }
+
+    /// Number of paths that are shown one by one.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Directory | Self::Anything => 0,
+            Self::Paths(paths) => paths.iter().map(|path| 1 + path.len() / LONG).sum(),
+        }
+    }
+
+    /// What two mounts together show that are fixed at start.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Paths(mut paths), Self::Paths(others)) => {
+                paths.extend(others);
+                Self::Paths(paths)
+            }
+            _ => Self::Anything,
+        }
+    }
+
+    /// Whether a container that runs then sees changes.
+    pub(super) fn class(&self, runs: Runs) -> Class {
+        match (runs, self.is_refreshed()) {
+            (Runs::WithPod, true) => Class::Live,
+            _ => Class::Frozen,
         }
     }
 
@@ -159,13 +188,51 @@ impl View {
 
     /// Whether a file at this cleaned path is seen.
     fn shows(&self, file: &str) -> bool {
-        match self {
-            Self::Directory | Self::Anything => true,
-            Self::Path(path) => file
-                .strip_prefix(path.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-            Self::Nothing => false,
+        let Self::Paths(paths) = self else {
+            return true;
+        };
+        let is_at_or_below = |path: &Arc<str>| {
+            let rest = file.strip_prefix(&**path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut folders = file.match_indices('/').map(|(at, _)| &file[..at]);
+        // Whichever are fewer.
+        match paths.len() <= file.matches('/').count() {
+            true => paths.iter().any(is_at_or_below),
+            false => paths.contains(file) || folders.any(|folder| paths.contains(folder)),
         }
+    }
+
+    /// The keys that are seen of a source whose every key is a file.
+    pub(super) fn of_whole_source(&self) -> Selection {
+        let Self::Paths(paths) = self else {
+            return Selection::Files;
+        };
+        // A key can't hold a slash, so there is no file further down.
+        let keys = paths.iter().filter(|path| !path.contains('/'));
+        Selection::keys(keys.map(|path| (Arc::clone(path), Arc::clone(path))))
+    }
+}
+
+/// The cleaned paths that a volume names, in order: those of items, and of what is neither
+/// ConfigMap nor Secret.
+pub(super) struct Paths(Vec<String>);
+
+impl Paths {
+    pub(super) fn of(volume: &Volume) -> Self {
+        let items = parts(volume).flat_map(|part| part.items);
+        let given = self_refreshed_paths(volume).into_values().flatten();
+        let named = items.map(|item| &*item.path).chain(given);
+        let mut paths: Vec<_> = named.filter_map(clean).collect();
+        paths.sort_unstable();
+        Self(paths)
+    }
+
+    /// Whether something is to be below a path.
+    fn has_below(&self, folder: &str) -> bool {
+        let folder = format!("{folder}/");
+        let at = self.0.partition_point(|path| *path < folder);
+        self.0.get(at).is_some_and(|path| path.starts_with(&folder))
     }
 }
 
@@ -183,18 +250,6 @@ fn clean(path: &str) -> Option<String> {
         }
     }
     Some(elements.join("/"))
-}
-
-/// Whether something of the volume is to be below a path.
-fn has_folder(volume: &Volume, folder: &str) -> bool {
-    let is_below = |path: &str| {
-        let path = clean(path);
-        let rest = path.as_deref().and_then(|path| path.strip_prefix(folder));
-        rest.is_some_and(|rest| rest.starts_with('/'))
-    };
-    let mut items = parts(volume).flat_map(|part| part.items);
-    let mut given = self_refreshed_paths(volume).into_values().flatten();
-    items.any(|item| is_below(&item.path)) || given.any(is_below)
 }
 
 /// A ConfigMap or Secret in a volume.
@@ -252,7 +307,7 @@ pub(super) fn layers(volume: &Volume) -> Arc<[Layer]> {
             layer = Some(Layer::Source {
                 source: (part.kind, Arc::clone(part.name)),
                 place: part.place,
-                selection: part.selection(&View::Directory),
+                selection: part.selection(&View::Directory, &Selection::Files),
             });
         }
         layer.unwrap_or_else(|| {
@@ -263,16 +318,28 @@ pub(super) fn layers(volume: &Volume) -> Arc<[Layer]> {
     projections(volume).enumerate().map(layer).collect()
 }
 
-/// The uses of a volume's sources through a mount, where `layers` are those of the volume.
+/// How many sources a volume has.
+pub(super) fn count(volume: &Volume) -> usize {
+    parts(volume).count()
+}
+
+/// How many items its sources have.
+pub(super) fn items(volume: &Volume) -> usize {
+    let items = parts(volume).flat_map(|part| part.items);
+    items.map(|item| 1 + item.path.len() / LONG).sum()
+}
+
+/// The uses of a volume's sources through its mounts, where `layers` are those of the volume.
 pub(super) fn uses<'a>(
     volume: &'a Volume,
     layers: &Arc<[Layer]>,
     view: &View,
 ) -> impl Iterator<Item = (SourceKind, &'a Arc<str>, Use)> {
+    let whole = view.of_whole_source();
     parts(volume).map(move |part| {
         let use_ = Use {
             place: part.place,
-            selection: part.selection(view),
+            selection: part.selection(view, &whole),
             optional: part.optional,
             // A volume can't be mounted without any of its items, whatever is shown of it.
             required: required(part.optional, part.items.iter().map(|item| &item.key)),
@@ -286,17 +353,10 @@ pub(super) fn uses<'a>(
 }
 
 impl Part<'_> {
-    fn selection(&self, view: &View) -> Selection {
+    /// What is seen of the source, which is `whole` if all its keys are files.
+    fn selection(&self, view: &View, whole: &Selection) -> Selection {
         if self.items.is_empty() {
-            return match view {
-                View::Directory | View::Anything => Selection::Files,
-                // A key can't hold a slash, so there is no file further down.
-                View::Path(path) if !path.contains('/') => {
-                    let key = Arc::<str>::from(path.as_str());
-                    Selection::keys([(Arc::clone(&key), key)])
-                }
-                View::Path(_) | View::Nothing => Selection::keys([]),
-            };
+            return whole.clone();
         }
         let files = self.items.iter().filter_map(|item| {
             let path = clean(&item.path).filter(|path| view.shows(path))?;

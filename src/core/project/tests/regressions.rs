@@ -205,7 +205,7 @@ fn a_hidden_edit_rolls_nothing_and_one_roll_brings_what_appears() {
         {"configMapRef": {"name": "d"}},
     ]}]}))
     .unwrap();
-    let mut world = World::new(references(&spec));
+    let mut world = World::new(references(&spec).unwrap());
     world.policy(json!({"settle": "0s", "minInterval": "0s"}));
     let keys = |a, b| [("a", a), ("b", b)];
     world.write("c", &keys("1", "1"));
