@@ -109,12 +109,10 @@ fn take_in(index: &mut Index, object: &Value, deleted: bool) -> Option<(String, 
             let policy = SyncPolicy::deserialize(object).ok()?;
             let key = Key::of(&policy);
             let id = PolicyId::namespaced(key.namespace.clone(), key.name.clone());
-            index.change_policies(|policies| {
-                match deleted {
-                    true => policies.delete(&id),
-                    false => policies.apply(&id, CompiledPolicy::namespaced(&id, &policy.spec)),
-                };
-            });
+            match deleted {
+                true => index.delete_policy(&id),
+                false => index.apply_policy(&id, CompiledPolicy::namespaced(&id, &policy.spec)),
+            };
             Some(key)
         }
         _ => None,

@@ -3,6 +3,9 @@
 /// Maximum number of ways in which the Pod template of a workload may see ConfigMaps and Secrets.
 pub const MAX_USES: usize = 10_000;
 
+/// Maximum number of SyncPolicies of a namespace that select workloads.
+pub const MAX_POLICIES: usize = 100;
+
 /// Maximum number of keys of a reference that are listed and whose digests are kept.
 pub const MAX_KEYS: usize = 64;
 

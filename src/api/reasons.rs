@@ -159,6 +159,9 @@ reasons! {
     InvalidDuration [Warning]
         "A duration of the policy is out of its bounds."
         "Correct the duration that the message names; the bounds are in the message too.";
+    TooManyPolicies [Warning]
+        "More than 100 SyncPolicies of the namespace come before the policy, so it selects no workload. One that names it in its annotation still has it."
+        "Put policies of the namespace together, delete those that are not needed, or raise spec.priority of those that are.";
     Undecodable [Warning]
         "The object can't be decoded: it was written for another version of the resource."
         "Apply the CustomResourceDefinitions of the operator's version, and write the object anew for it.";

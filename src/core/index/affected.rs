@@ -20,6 +20,16 @@ pub struct Affected {
     pub workloads: BTreeSet<WorkloadId>,
 }
 
+// === impl Affected ===
+
+impl Affected {
+    /// Adds what else has to be looked at.
+    pub fn add(&mut self, other: Self) {
+        self.sources.extend(other.sources);
+        self.workloads.extend(other.workloads);
+    }
+}
+
 /// How an event reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {

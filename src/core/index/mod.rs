@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::core::object::pod::{Owner, Pod};
 use crate::core::object::source::SourceMeta;
 use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
-use crate::core::policy::{Labels, Policies};
+use crate::core::policy::{Changed, CompiledPolicy, Labels, Policies, PolicyError, PolicyId};
 use crate::kinds::{Rv, SourceId, WorkloadId};
 
 mod affected;
@@ -60,12 +60,37 @@ impl Index {
         &self.policies
     }
 
-    /// Changes the policies and selects anew where that matters.
-    pub fn change_policies(&mut self, change: impl FnOnce(&mut Policies)) -> Affected {
-        change(&mut self.policies);
+    /// Takes in a version of a policy, valid or not.
+    pub fn apply_policy(
+        &mut self,
+        id: &PolicyId,
+        policy: Result<CompiledPolicy, PolicyError>,
+    ) -> Affected {
+        let changed = self.policies.apply(id, policy);
+        self.select(id.namespace(), &changed)
+    }
+
+    /// Takes in the deletion of a policy.
+    pub fn delete_policy(&mut self, id: &PolicyId) -> Affected {
+        let changed = self.policies.delete(id);
+        self.select(id.namespace(), &changed)
+    }
+
+    /// Selects anew where a change of policies may matter: in one namespace, or in all.
+    fn select(&mut self, within: Option<&Arc<str>>, changed: &Changed) -> Affected {
         let mut affected = Affected::default();
-        for (namespace, space) in &mut self.spaces {
-            space.select_all(namespace, &self.policies, &mut self.cluster, &mut affected);
+        if changed.is_nothing() {
+            return affected;
+        }
+        let is_within = |namespace: &Arc<str>| within.is_none_or(|within| within == namespace);
+        for (namespace, space) in self.spaces.iter_mut().filter(|(one, _)| is_within(one)) {
+            space.select_again(
+                namespace,
+                |workload| changed.may_affect(workload),
+                &self.policies,
+                &mut self.cluster,
+                &mut affected,
+            );
         }
         affected
     }
@@ -80,7 +105,13 @@ impl Index {
         let space = self.spaces.entry(name.clone()).or_default();
         if space.labels != labels {
             space.labels = labels;
-            space.select_all(name, &self.policies, &mut self.cluster, &mut affected);
+            space.select_again(
+                name,
+                |_| true,
+                &self.policies,
+                &mut self.cluster,
+                &mut affected,
+            );
         }
         affected
     }

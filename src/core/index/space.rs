@@ -70,14 +70,21 @@ impl Space {
         }
     }
 
-    pub(super) fn select_all(
+    /// Selects anew for `which` workloads.
+    pub(super) fn select_again(
         &mut self,
         namespace: &Arc<str>,
+        which: impl Fn(&Candidate<'_>) -> bool,
         policies: &Policies,
         cluster: &mut Catalog<WorkloadId>,
         affected: &mut Affected,
     ) {
-        let names: Vec<WorkloadName> = self.workloads.keys().cloned().collect();
+        let which = |name: &WorkloadName, node: &Node| {
+            which(&self.candidate(name.0, namespace, &node.workload))
+        };
+        let workloads = self.workloads.iter();
+        let workloads = workloads.filter(|(name, node)| which(name, node));
+        let names: Vec<WorkloadName> = workloads.map(|(name, _)| name.clone()).collect();
         for name in names {
             let Some(node) = self.workloads.get(&name) else {
                 continue;

@@ -16,6 +16,8 @@ use crate::core::time::Mono;
 use crate::kinds::Class;
 use crate::kinds::{SourceKind, WorkloadKind};
 
+mod policies;
+
 /// An object of one of two namespaces; `variant` tells its versions apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key {
@@ -179,9 +181,7 @@ fn apply(index: &mut Index, key: Key, variant: u8, live: bool) -> Affected {
             let labels = [("tier".to_owned(), (variant & 1).to_string())];
             index.apply_namespace(&namespace, labels.into())
         }
-        Kind::Policy => index.change_policies(|policies| {
-            policies.apply(&key.policy(), policy(key, variant));
-        }),
+        Kind::Policy => index.apply_policy(&key.policy(), policy(key, variant)),
         Kind::Source => index.apply_source(&key.source(), source(key, variant), seen(live)),
         Kind::Workload => index.apply_workload(&key.workload(), workload(key, variant)),
         Kind::ReplicaSet => {
@@ -195,9 +195,7 @@ fn delete(index: &mut Index, key: Key) -> Affected {
     let namespace = key.namespace();
     match key.kind {
         Kind::Namespace => index.delete_namespace(&namespace),
-        Kind::Policy => index.change_policies(|policies| {
-            policies.delete(&key.policy());
-        }),
+        Kind::Policy => index.delete_policy(&key.policy()),
         Kind::Source => index.delete_source(&key.source(), Some(Rv(99)), seen(true)),
         Kind::Workload => index.delete_workload(&key.workload()),
         Kind::ReplicaSet => index.delete_replica_set(&namespace, &key.name()),

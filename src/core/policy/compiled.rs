@@ -28,6 +28,12 @@ pub struct CompiledPolicy {
     pub(super) named: Arc<Effective>,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often the current thread has asked a policy whether it selects a workload.
+    pub(crate) static EVALUATIONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The union of two ways to select namespaces, as in a Pod affinity term.
 #[derive(Clone, Debug, PartialEq)]
 struct Namespaces {
@@ -109,6 +115,8 @@ impl CompiledPolicy {
 
     /// Returns whether the policy selects a workload in a namespace that it reaches.
     pub(super) fn selects(&self, workload: &Candidate<'_>) -> bool {
+        #[cfg(test)]
+        EVALUATIONS.with(|count| count.set(count.get() + 1));
         self.kinds.contains(&workload.kind)
             && self
                 .namespaces

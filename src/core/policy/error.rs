@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::api::limits::MAX_POLICIES;
 use crate::api::rules::Bounds;
 use crate::api::{Duration, Reason};
 
@@ -34,6 +35,11 @@ pub enum PolicyError {
         /// Its field and maximum.
         bounds: Bounds,
     },
+    /// Its namespace has many that come first.
+    #[error(
+        "more than {MAX_POLICIES} SyncPolicies of the namespace come before it: put some of them together, or raise its spec.priority"
+    )]
+    TooMany,
     /// The object doesn't fit the schema of this version.
     #[error("can't be decoded: {0}: install the CustomResourceDefinitions of this version")]
     Undecodable(String),
@@ -49,6 +55,7 @@ impl PolicyError {
             Self::Selector { .. } => Reason::InvalidSelector,
             Self::Pattern { .. } => Reason::InvalidPattern,
             Self::Duration { .. } => Reason::InvalidDuration,
+            Self::TooMany => Reason::TooManyPolicies,
             Self::Undecodable(_) => Reason::Undecodable,
         }
     }

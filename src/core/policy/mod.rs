@@ -11,6 +11,7 @@ mod compiled;
 mod effective;
 mod error;
 mod id;
+mod level;
 mod selector;
 mod set;
 mod sources;
@@ -18,8 +19,11 @@ mod sources;
 mod tests;
 
 pub use compiled::CompiledPolicy;
+#[cfg(test)]
+pub(crate) use compiled::EVALUATIONS;
 pub use effective::{Candidate, Effective, Labels, Selected};
 pub use error::PolicyError;
 pub use id::PolicyId;
+pub use level::Changed;
 pub use set::Policies;
 pub use sources::SourceFilter;

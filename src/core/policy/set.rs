@@ -1,6 +1,5 @@
 //! All policies, and which of them is in force for a workload.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -8,61 +7,74 @@ use super::compiled::CompiledPolicy;
 use super::effective::{Candidate, Effective, Selected};
 use super::error::PolicyError;
 use super::id::PolicyId;
+use super::level::{Changed, Level};
 use crate::api::Reason;
+use crate::api::limits::MAX_POLICIES;
 use crate::api::names::SYNC_ANNOTATION;
 
 /// Number of characters that are shown of a name that no policy has.
 const SHOWN: usize = 63;
 
-type ByName = BTreeMap<Arc<str>, Entry>;
-type Entry = Result<CompiledPolicy, PolicyError>;
-
 /// All known policies. ClusterSyncPolicies are missing if they can't be read.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policies {
-    by_namespace: BTreeMap<Arc<str>, ByName>,
-    cluster: ByName,
+    by_namespace: BTreeMap<Arc<str>, Level>,
+    cluster: Level,
 }
 
 static DEFAULTS: LazyLock<Arc<Effective>> = LazyLock::new(|| Arc::new(Effective::defaults()));
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            by_namespace: BTreeMap::new(),
+            cluster: Level::new(usize::MAX),
+        }
+    }
+}
 
 // === impl Policies ===
 
 impl Policies {
     /// Adds or replaces a policy, valid or not.
-    pub fn apply(&mut self, id: &PolicyId, policy: Entry) {
-        let by_name = match id.namespace() {
-            Some(namespace) => self.by_namespace.entry(namespace.clone()).or_default(),
+    pub fn apply(&mut self, id: &PolicyId, policy: Result<CompiledPolicy, PolicyError>) -> Changed {
+        let level = match id.namespace() {
+            Some(namespace) => {
+                let level = || Level::new(MAX_POLICIES);
+                self.by_namespace
+                    .entry(namespace.clone())
+                    .or_insert_with(level)
+            }
             None => &mut self.cluster,
         };
-        by_name.insert(id.name().clone(), policy);
+        level.set(id.name(), Some(policy.map(Arc::new)))
     }
 
     /// Removes a policy.
-    pub fn delete(&mut self, id: &PolicyId) {
-        let by_name = match id.namespace() {
-            Some(namespace) => self.by_namespace.get_mut(namespace),
-            None => Some(&mut self.cluster),
+    pub fn delete(&mut self, id: &PolicyId) -> Changed {
+        let Some(namespace) = id.namespace() else {
+            return self.cluster.set(id.name(), None);
         };
-        if let Some(by_name) = by_name {
-            by_name.remove(id.name());
+        let Some(level) = self.by_namespace.get_mut(namespace) else {
+            return Changed::default();
+        };
+        let changed = level.set(id.name(), None);
+        if level.is_empty() {
+            self.by_namespace.remove(namespace);
         }
-        self.by_namespace.retain(|_, by_name| !by_name.is_empty());
+        changed
     }
 
     /// All policies and their errors, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (PolicyId, Result<(), &PolicyError>)> {
-        let namespaced = self.by_namespace.iter().flat_map(|(namespace, by_name)| {
-            by_name.iter().map(|(name, policy)| {
+        let namespaced = self.by_namespace.iter().flat_map(|(namespace, level)| {
+            level.iter().map(|(name, valid)| {
                 let id = PolicyId::namespaced(namespace.clone(), name.clone());
-                (id, policy.as_ref().map(drop))
+                (id, valid)
             })
         });
-        let cluster = self
-            .cluster
-            .iter()
-            .map(|(name, policy)| (PolicyId::cluster(name.clone()), policy.as_ref().map(drop)));
-        namespaced.chain(cluster)
+        let cluster = self.cluster.iter();
+        namespaced.chain(cluster.map(|(name, valid)| (PolicyId::cluster(name.clone()), valid)))
     }
 
     /// Returns whether a workload is managed, and under which settings.
@@ -96,34 +108,28 @@ impl Policies {
     /// precedence. The workload's annotation doesn't count.
     #[must_use]
     pub fn selecting(&self, workload: &Candidate<'_>) -> Vec<PolicyId> {
-        let mut all: Vec<(&Arc<str>, &CompiledPolicy, bool)> = Vec::new();
-        for (by_name, cluster) in self.levels(workload.namespace) {
-            all.extend(matching(by_name, workload).map(|(name, policy)| (name, policy, cluster)));
-        }
-        all.sort_by_key(|(name, policy, cluster)| (*cluster, Reverse(policy.priority), *name));
-        all.into_iter()
-            .filter_map(|(_, policy, _)| policy.selecting.policy.clone())
+        self.all_selecting(workload)
+            .filter_map(|policy| policy.selecting.policy.clone())
             .collect()
     }
 
     fn first_selecting(&self, workload: &Candidate<'_>) -> Option<&CompiledPolicy> {
-        self.levels(workload.namespace)
-            .find_map(|(by_name, _)| {
-                matching(by_name, workload)
-                    .min_by_key(|(name, policy)| (Reverse(policy.priority), *name))
-            })
-            .map(|(_, policy)| policy)
+        self.all_selecting(workload).next()
+    }
+
+    fn all_selecting(&self, workload: &Candidate<'_>) -> impl Iterator<Item = &CompiledPolicy> {
+        let all = self.levels(workload.namespace).flat_map(Level::counted);
+        all.map(Arc::as_ref)
+            .filter(|policy| policy.selects(workload))
     }
 
     /// The policy that a workload names. A SyncPolicy of its namespace, valid or not, hides a
     /// ClusterSyncPolicy of the same name.
     fn named(&self, namespace: &str, name: &str) -> Selected {
-        let found = self
-            .levels(namespace)
-            .find_map(|(by_name, _)| by_name.get_key_value(name));
+        let found = self.levels(namespace).find_map(|level| level.get(name));
         match found {
-            Some((_, Ok(policy))) => Selected::Managed(policy.named.clone()),
-            Some((name, Err(error))) => not_managed(
+            Some(Ok(policy)) => Selected::Managed(policy.named.clone()),
+            Some(Err(error)) => not_managed(
                 Reason::PolicyInvalid,
                 format!(
                     "The workload's annotation {SYNC_ANNOTATION} names the policy {name:?}, which is invalid: {error}."
@@ -139,21 +145,11 @@ impl Policies {
         }
     }
 
-    /// The policies of a namespace, then those of the cluster, each with whether it is the latter.
-    fn levels(&self, namespace: &str) -> impl Iterator<Item = (&ByName, bool)> {
-        let own = self.by_namespace.get(namespace).map(|own| (own, false));
-        own.into_iter().chain([(&self.cluster, true)])
+    /// The policies of a namespace, then those of the cluster.
+    fn levels(&self, namespace: &str) -> impl Iterator<Item = &Level> {
+        let own = self.by_namespace.get(namespace);
+        own.into_iter().chain([&self.cluster])
     }
-}
-
-fn matching<'a>(
-    by_name: &'a ByName,
-    workload: &Candidate<'_>,
-) -> impl Iterator<Item = (&'a Arc<str>, &'a CompiledPolicy)> {
-    by_name
-        .iter()
-        .filter_map(|(name, policy)| Some((name, policy.as_ref().ok()?)))
-        .filter(|(_, policy)| policy.selects(workload))
 }
 
 /// Shortens a name of any length, so that the text after it stays visible.

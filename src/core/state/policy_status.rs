@@ -1,14 +1,18 @@
 //! The status of one policy.
 
+use std::sync::Arc;
+
 use crate::api::conditions::{ACCEPTED, Statement, set};
 use crate::api::policy::PolicyStatus;
 use crate::api::reasons::Reason;
 use crate::core::policy::PolicyError;
 use crate::core::time::ServerTime;
 
-/// Generation and status of a policy.
+/// Version and status of a policy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyMeta {
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
     /// `metadata.generation`.
     pub generation: i64,
     /// Its status as last seen or written.
@@ -31,6 +35,13 @@ pub(super) struct PolicyCounts {
 // === impl PolicyMeta ===
 
 impl PolicyMeta {
+    /// Whether a policy says what this one says, but for its status: whoever writes that leaves
+    /// the generation as it is.
+    #[must_use]
+    pub fn says_as_much(&self, other: &Self) -> bool {
+        self.generation > 0 && self.generation == other.generation && self.uid == other.uid
+    }
+
     /// What its status should be.
     pub(super) fn status(
         &self,

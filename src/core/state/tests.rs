@@ -334,9 +334,7 @@ fn only_who_sees_all_namespaces_reports_on_cluster_policies() {
         let policy = CompiledPolicy::namespaced(id, &spec);
         world.state.change(now, |state| {
             state.policies.insert(id.clone(), PolicyMeta::default());
-            state
-                .index
-                .change_policies(|policies| policies.apply(id, policy))
+            state.index.apply_policy(id, policy)
         });
     }
     let mut reported = |cluster_wide| {

@@ -166,7 +166,7 @@ impl World {
         let id = PolicyId::namespaced(NAMESPACE, "policy");
         let policy = CompiledPolicy::namespaced(&id, &serde_json::from_value(how.clone()).unwrap());
         self.policy = Some(how);
-        self.change(|index| index.change_policies(|policies| policies.apply(&id, policy)));
+        self.change(|index| index.apply_policy(&id, policy));
     }
 
     /// Writes the whole content of a ConfigMap, creating it if need be.

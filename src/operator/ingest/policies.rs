@@ -22,9 +22,9 @@ impl Ingest for DeserializeGuard<SyncPolicy> {
 
     fn apply(self, context: &Context, (): &(), _: &Scope, _: bool) {
         let id = namespaced(Key::of(&self));
-        apply(context, id, self, |id, policy| {
-            let compiled = CompiledPolicy::namespaced(id, &policy.spec);
-            (compiled, policy.status)
+        let status = |policy: &mut SyncPolicy| policy.status.take();
+        apply(context, id, self, status, |id, policy| {
+            CompiledPolicy::namespaced(id, &policy.spec)
         });
     }
 
@@ -56,9 +56,9 @@ impl Ingest for DeserializeGuard<ClusterSyncPolicy> {
 
     fn apply(self, context: &Context, (): &(), _: &Scope, _: bool) {
         let id = PolicyId::cluster(Key::of(&self).name);
-        apply(context, id, self, |id, policy| {
-            let compiled = CompiledPolicy::cluster(id, &policy.spec);
-            (compiled, policy.status)
+        let status = |policy: &mut ClusterSyncPolicy| policy.status.take();
+        apply(context, id, self, status, |id, policy| {
+            CompiledPolicy::cluster(id, &policy.spec)
         });
     }
 
@@ -85,26 +85,40 @@ fn apply<K: Resource<DynamicType = ()>>(
     context: &Context,
     id: PolicyId,
     guard: DeserializeGuard<K>,
-    compile: impl FnOnce(&PolicyId, K) -> (Result<CompiledPolicy, PolicyError>, Option<PolicyStatus>),
+    status: impl FnOnce(&mut K) -> Option<PolicyStatus>,
+    compile: impl FnOnce(&PolicyId, &K) -> Result<CompiledPolicy, PolicyError>,
 ) {
-    let generation = guard.meta().generation.unwrap_or_default();
-    let (compiled, status) = match guard.0 {
-        Ok(policy) => compile(&id, policy),
-        Err(invalid) => (Err(PolicyError::Undecodable(invalid.error)), None),
+    let mut policy = guard;
+    let status = policy.0.as_mut().ok().and_then(status);
+    let meta = policy.meta();
+    let mut meta = PolicyMeta {
+        uid: meta.uid.as_deref().unwrap_or_default().into(),
+        generation: meta.generation.unwrap_or_default(),
+        status: status.clone().unwrap_or_default(),
+    };
+    if let Some(known) = context.state.lock().policies.get_mut(&id)
+        && known.says_as_much(&meta)
+    {
+        if status.is_some_and(|status| known.status != status) {
+            known.status = meta.status;
+            context.reports.add(Subject::Policies);
+        }
+        return;
+    }
+    let compiled = match policy.0 {
+        Ok(policy) => compile(&id, &policy),
+        Err(invalid) => Err(PolicyError::Undecodable(invalid.error)),
     };
     if let Err(error) = &compiled {
         warn!(policy = %id, %error, "a policy is invalid and selects nothing");
     }
     context.change(|state| {
-        let status = status.or_else(|| state.policies.get(&id).map(|meta| meta.status.clone()));
-        let meta = PolicyMeta {
-            generation,
-            status: status.unwrap_or_default(),
-        };
+        if status.is_none() {
+            let known = state.policies.get(&id).map(|known| known.status.clone());
+            meta.status = known.unwrap_or_default();
+        }
         state.policies.insert(id.clone(), meta);
-        state.index.change_policies(|policies| {
-            policies.apply(&id, compiled);
-        })
+        state.index.apply_policy(&id, compiled)
     });
     context.reports.add(Subject::Policies);
 }
@@ -118,11 +132,11 @@ fn delete(context: &Context, which: impl FnOnce(&State) -> Vec<PolicyId>) {
         for id in &ids {
             state.policies.remove(id);
         }
-        state.index.change_policies(|policies| {
-            for id in &ids {
-                policies.delete(id);
-            }
-        })
+        let mut affected = Affected::default();
+        for id in &ids {
+            affected.add(state.index.delete_policy(id));
+        }
+        affected
     });
     context.reports.add(Subject::Policies);
 }

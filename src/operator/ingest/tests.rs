@@ -11,9 +11,13 @@ use tokio::time::Instant;
 use tower::service_fn;
 
 use super::*;
+use crate::api::policy::SyncPolicy;
 use crate::api::projection::Projection;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::lease::Leadership;
+use crate::core::object::workload::Workload;
+use crate::core::policy::{EVALUATIONS, Selected};
+use crate::kinds::{WorkloadId, WorkloadKind};
 use crate::operator::testing;
 
 /// What the loops share, for a replica that leads. Nothing is answered.
@@ -69,4 +73,39 @@ async fn a_leader_takes_up_a_roll_that_it_does_not_know_of() {
     }
     take_in(&context, Change::Applied(told));
     assert_eq!(context.state.lock().remembered().len(), 1);
+}
+
+fn policy(generation: i64, workloads: u32) -> Change<DeserializeGuard<SyncPolicy>> {
+    let object = json!({
+        "apiVersion": "projsync.dev/v1alpha1", "kind": "SyncPolicy",
+        "metadata": {"name": "all", "namespace": "shop", "uid": "u", "generation": generation},
+        "spec": {},
+        "status": {"workloads": workloads},
+    });
+    Change::Applied(serde_json::from_value(object).unwrap())
+}
+
+/// As each of our own writes of it would be.
+#[tokio::test]
+async fn a_status_of_a_policy_costs_nothing() {
+    let context = leader();
+    let take_in = |change| ingest(&context, &(), &Scope::default(), change);
+    let id = WorkloadId::new(WorkloadKind::DEPLOYMENT, "shop", "web");
+    let workload = Workload::default();
+    context.change(|state| state.index.apply_workload(&id, workload));
+    take_in(policy(1, 0));
+    let asked = EVALUATIONS.get();
+    assert!(asked > 0);
+    take_in(policy(1, 1));
+    assert_eq!(EVALUATIONS.get(), asked);
+    let state = context.state.lock();
+    assert_eq!(state.policies.values().next().unwrap().status.workloads, 1);
+    drop(state);
+    take_in(policy(2, 1));
+    assert!(state_is_managed(&context, &id));
+}
+
+fn state_is_managed(context: &Context, id: &WorkloadId) -> bool {
+    let state = context.state.lock();
+    matches!(state.index.selected(id), Some(Selected::Managed(_)))
 }

@@ -74,9 +74,7 @@ impl<K: Indexed> Ingest for View<K> {
                     rv: None,
                     seen,
                 };
-                let part = K::delete(state, &told);
-                affected.sources.extend(part.sources);
-                affected.workloads.extend(part.workloads);
+                affected.add(K::delete(state, &told));
             }
             affected
         });
