@@ -407,6 +407,7 @@ fn a_projection_loses_nothing_to_pruning() {
             missing: false,
             changed: vec!["a".to_owned()],
             unnamed: true,
+            good: None,
         }],
         immutable: Some(ImmutableRecord {
             uid: "u".to_owned(),

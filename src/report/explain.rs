@@ -233,6 +233,7 @@ fn rolls(rolls: &[RollRecord], wide: bool, now: Timestamp) -> Page {
         let mut row = vec![
             Line::plain(ago(&roll.time, now)),
             Line::plain(roll.causes.join("; ")),
+            words::roll(roll),
         ];
         if wide {
             row.insert(1, Line::plain(roll.time.0));

@@ -11,7 +11,7 @@ use super::age::{ago, until};
 use super::name::WorkloadName;
 use super::output::{Line, Page, Table, Tone};
 use super::words;
-use crate::api::projection::{Outcome, State};
+use crate::api::projection::{Outcome, RollState, State};
 use crate::api::{Projection, Reason};
 use crate::core::plan::Tally;
 
@@ -61,6 +61,9 @@ pub struct Row {
     /// Time of the last roll by Projsync.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_roll: Option<Time>,
+    /// How that roll went, if it did not go well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roll: Option<RollState>,
     /// The policy in force; absent if the defaults are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
@@ -82,6 +85,8 @@ impl From<&Projection> for Row {
             reason: decision.map_or_else(String::new, |decision| decision.reason.clone()),
             message: decision.map_or_else(String::new, |decision| decision.message.clone()),
             last_roll: status.summary.last_roll,
+            roll: (status.rolls.first().map(|roll| roll.state))
+                .filter(|state| matches!(state, RollState::Failed | RollState::Stuck)),
             policy: status.policy.and_then(|policy| policy.name),
         }
     }
@@ -207,8 +212,19 @@ impl Row {
             or_none(reason),
             words::pods(&self.pods),
             Line::plain(self.sources),
-            or_none(self.last_roll.as_ref().map(|time| ago(time, now)).as_ref()),
+            self.rolled(now),
         ]
+    }
+
+    /// `2m ago`, `2m ago, Failed`.
+    fn rolled(&self, now: Timestamp) -> Line {
+        let line = or_none(self.last_roll.as_ref().map(|time| ago(time, now)).as_ref());
+        match self.roll {
+            Some(state) => line
+                .then(Tone::Plain, ", ")
+                .then(Tone::Bad, format!("{state:?}")),
+            None => line,
+        }
     }
 
     fn more(&self, now: Timestamp) -> [Line; 3] {

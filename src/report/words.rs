@@ -2,7 +2,7 @@
 
 use super::objects::PodLine;
 use super::output::{Line, Tone};
-use crate::api::projection::{PodState, State};
+use crate::api::projection::{PodState, RollRecord, RollState, State};
 use crate::cluster::views::Life;
 use crate::core::plan::Tally;
 
@@ -16,6 +16,23 @@ pub(super) fn state(state: Option<State>) -> Line {
         Some(State::Unknown) => Line::of(Tone::Busy, "Unknown"),
         None => Line::of(Tone::Faint, "Pending"),
     }
+}
+
+/// How a roll went, with its tone: `Failed: CrashLoopBackOff of Pod web-1`.
+pub(super) fn roll(roll: &RollRecord) -> Line {
+    let line = match roll.state {
+        RollState::Rolling => Line::of(Tone::Busy, "Rolling"),
+        RollState::Complete => Line::plain("Complete"),
+        RollState::Good => Line::of(Tone::Good, "Good"),
+        RollState::Failed => Line::of(Tone::Bad, "Failed"),
+        RollState::Stuck => Line::of(Tone::Bad, "Stuck"),
+    };
+    let Some(trouble) = &roll.trouble else {
+        return line;
+    };
+    let pod = trouble.pod.as_ref();
+    let pod = pod.map_or_else(String::new, |pod| format!(" of Pod {pod}"));
+    line.then(Tone::Plain, format!(": {}{pod}", trouble.reason))
 }
 
 /// State of a Pod, with its tone.

@@ -59,7 +59,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<()> {
     bench.add(milliseconds("bare apply, p99", times(&bare, 99.0)));
     let compared = figure("p50, as bare applies", p50 / bare_p50, Unit::Times);
     bench.add(compared.at_most(3.0));
-    let others = writes.saturating_sub(2 * changes) as f64 / deleted as f64;
+    let others = writes.saturating_sub(3 * changes) as f64 / deleted as f64;
     let name = "writes of Projections a Pod deleted";
     bench.add(figure(name, others, Unit::Count));
     let share = busy.as_secs_f64() / took.as_secs_f64() * 100.0;

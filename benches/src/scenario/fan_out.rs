@@ -53,7 +53,7 @@ async fn widest(bench: &mut Bench<'_>) -> Result<()> {
     let times = took.as_secs_f64() / bare.as_secs_f64();
     bench.add(Figure::new(NAME, "as bare applies", times, Unit::Times).at_most(2.0));
     bench.add(count("reads", reads as f64).exactly(1.0));
-    bench.add(count("writes of the Projection, each", each(writes)).at_most(2.0));
+    bench.add(count("writes of the Projection, each", each(writes)).at_most(3.0));
     bench.add(count("Events of each", each(events)).exactly(1.0));
     bench.add(count("LISTs", lists as f64).exactly(0.0));
     for (when, reads) in [("before", alone), ("meanwhile", meanwhile)] {

@@ -102,7 +102,7 @@ fn requests(bench: &mut Bench<'_>, mark: Mark) -> Result<()> {
         each("patches a change", requests.rolls())
             .exactly(1.0)
             .must(),
-        each("writes of the Projection a change", requests.projections()).at_most(2.0),
+        each("writes of the Projection a change", requests.projections()).at_most(3.0),
         each("Events a change", requests.events()).exactly(1.0),
         each("LISTs a change", requests.lists()).exactly(0.0),
     ];

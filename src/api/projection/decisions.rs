@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::limits::{MAX_CAUSES, MAX_MESSAGE};
+use crate::api::limits::MAX_MESSAGE;
 use crate::api::schema;
 
 /// A decision on a workload.
@@ -56,27 +56,6 @@ pub struct LastInSync {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::digests")]
     pub digests: BTreeMap<String, String>,
-}
-
-/// A roll that Projsync made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RollRecord {
-    /// Value of `projsync.dev/revision` that was written.
-    #[schemars(length(max = 128))]
-    pub revision: String,
-    /// Time of the roll.
-    #[schemars(schema_with = "schema::time")]
-    pub time: Time,
-    /// `metadata.resourceVersion` of the workload after the roll. Pods that carry the revision
-    /// started after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub resource_version: Option<String>,
-    /// Causes, one entry for each source: `ConfigMap/app: key1, key2`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = MAX_CAUSES), inner(length(max = MAX_MESSAGE)))]
-    pub causes: Vec<String>,
 }
 
 /// Record of somebody else removing the revision from the Pod template.

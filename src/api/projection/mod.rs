@@ -11,6 +11,7 @@
 mod decisions;
 mod pods;
 mod references;
+mod rolls;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
@@ -22,9 +23,10 @@ use crate::api::rules::Rules;
 use crate::api::schema;
 use crate::kinds::WorkloadKind;
 
-pub use decisions::{ContestedRecord, DecisionRecord, LastInSync, Outcome, RollRecord};
+pub use decisions::{ContestedRecord, DecisionRecord, LastInSync, Outcome};
 pub use pods::{PodRecord, PodStart, PodState, Pods};
 pub use references::{ImmutableRecord, ReferenceRecord, Since, TimelineEntry};
+pub use rolls::{RollRecord, RollState, TroubleRecord};
 
 /// The workload that a Projection is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, JsonSchema)]

@@ -104,6 +104,10 @@ pub struct TimelineEntry {
     /// Whether more keys may differ than these.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unnamed: bool,
+    /// Time at which the workload was proven to be healthy with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub good: Option<Time>,
 }
 
 /// Start of the time in which a content was in force.

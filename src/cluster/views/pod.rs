@@ -1,6 +1,7 @@
 //! Pods: whose they are and when they and their containers started.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1;
 
@@ -9,7 +10,7 @@ use serde::Deserializer;
 use super::intern::{Shared, intern};
 use super::metadata::{Identity, Metadata, RevisionLabel, Time};
 use super::{Bad, Slim, View, fields};
-use crate::core::object::pod::{Container, ContainerStart, Pod, Start};
+use crate::core::object::pod::{Container, ContainerStart, End, Pod, Start};
 use crate::core::project::pod_spec::PodSpec;
 use crate::core::time::ServerTime;
 use crate::kinds::{ApiType, POD};
@@ -41,18 +42,27 @@ fields! {
         name: Shared,
         state: ContainerState,
         last_state: ContainerState,
+        ready: bool,
+        restart_count: i64,
     }
 
     /// `ContainerState`: one of.
     ContainerState {
-        running: Started,
-        terminated: Started,
+        running: Running,
+        terminated: Terminated,
         waiting: Waiting,
     }
 
-    /// `ContainerStateRunning`, `ContainerStateTerminated`.
-    Started {
+    /// `ContainerStateRunning`.
+    Running {
         started_at: Time,
+    }
+
+    /// `ContainerStateTerminated`.
+    Terminated {
+        started_at: Time,
+        finished_at: Time,
+        exit_code: i64,
     }
 
     /// `ContainerStateWaiting`.
@@ -86,11 +96,11 @@ impl PodFields {
         let status = &self.status;
         names(&self.spec.init_containers)
             .into_iter()
-            .map(|name| status.container(name, &status.init_container_statuses))
+            .map(|name| status.container(name, &status.init_container_statuses, true))
             .chain(
                 names(&self.spec.containers)
                     .into_iter()
-                    .map(|name| status.container(name, &status.container_statuses)),
+                    .map(|name| status.container(name, &status.container_statuses, false)),
             )
             .flatten()
             .collect()
@@ -101,10 +111,17 @@ impl PodFields {
 
 impl PodStatus {
     /// A container, or `None` where nothing tells whether it started.
-    fn container(&self, name: Arc<str>, statuses: &[ContainerStatus]) -> Option<Container> {
+    fn container(
+        &self,
+        name: Arc<str>,
+        statuses: &[ContainerStatus],
+        init: bool,
+    ) -> Option<Container> {
         let status = statuses
             .iter()
             .find(|status| status.name.as_str() == &*name);
+        let ready = status.is_some_and(|status| status.ready);
+        let restarts = status.map_or(0, |status| status.restart_count);
         let started = match status {
             Some(status) => status.started(),
             // A Pod without any status is one that no kubelet has taken up.
@@ -114,6 +131,10 @@ impl PodStatus {
         Some(Container {
             name,
             started: started.map(|at| ContainerStart { at, shown: None }),
+            ready,
+            was_ready: ready,
+            restarts: u32::try_from(restarts).unwrap_or(0),
+            end: status.and_then(|status| status.end(init)).map(Box::new),
         })
     }
 
@@ -145,13 +166,34 @@ impl ContainerStatus {
     /// container that ended without having run.
     fn started(&self) -> Option<ServerTime> {
         [
-            &self.state.running,
-            &self.state.terminated,
-            &self.last_state.terminated,
+            &self.state.running.started_at,
+            &self.state.terminated.started_at,
+            &self.last_state.terminated.started_at,
         ]
         .into_iter()
-        .filter_map(|started| started.started_at.0)
+        .filter_map(|started| started.0)
         .find(|at| *at > ServerTime::UNIX_EPOCH)
+    }
+
+    /// How it last ended though it should not have: an init container has done its work
+    /// where it ended with success.
+    fn end(&self, init: bool) -> Option<End> {
+        let ends = [&self.state.terminated, &self.last_state.terminated].into_iter();
+        let mut ends = ends.filter(|end| !init || end.exit_code != 0);
+        ends.find_map(|end| {
+            let at = end
+                .finished_at
+                .0
+                .filter(|at| *at > ServerTime::UNIX_EPOCH)?;
+            // One that could not be started has the beginning of Unix time.
+            let started = end.started_at.0?;
+            let ran = started > ServerTime::UNIX_EPOCH;
+            let after = Duration::try_from(at.duration_since(started)).unwrap_or_default();
+            Some(End {
+                at,
+                after: if ran { after } else { Duration::ZERO },
+            })
+        })
     }
 }
 

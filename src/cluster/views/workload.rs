@@ -9,7 +9,7 @@ use super::metadata::{AllLabels, Identity, Metadata};
 use super::template::TemplateJson;
 use super::{Bad, Slim, View, fields};
 use crate::core::lenient::Lenient;
-use crate::core::object::workload::{Update, Workload};
+use crate::core::object::workload::{Counts, Update, Workload};
 use crate::kinds::{ApiType, Wanted, WorkloadKind};
 
 /// A workload of any kind.
@@ -60,6 +60,11 @@ fields! {
         observed_generation: i64,
         update_revision: Shared,
         desired_number_scheduled: i64,
+        replicas: i64,
+        updated_replicas: i64,
+        updated_number_scheduled: i64,
+        available_replicas: i64,
+        number_available: i64,
         conditions: Vec<Condition>,
     }
 
@@ -117,6 +122,7 @@ impl WorkloadFields {
                 too_many_uses: references.is_err(),
                 references: references.unwrap_or_default(),
                 stuck: self.status.stuck(),
+                counts: self.status.counts(),
                 uid: self.metadata.uid,
                 generation: self.metadata.generation,
                 observed_generation: self.status.observed_generation,
@@ -131,6 +137,15 @@ impl WorkloadFields {
 }
 
 impl Status {
+    /// Each kind has its own names for these, and none of the others'.
+    fn counts(&self) -> Counts {
+        Counts {
+            replicas: self.replicas,
+            updated: self.updated_replicas.max(self.updated_number_scheduled),
+            available: self.available_replicas.max(self.number_available),
+        }
+    }
+
     /// Why a Deployment's controller gave up on the rollout.
     fn stuck(&self) -> Option<Arc<str>> {
         let gave_up = |condition: &&Condition| {

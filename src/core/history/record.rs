@@ -21,7 +21,7 @@ mod covered;
 mod rolls;
 mod track;
 
-pub use rolls::{Contest, Roll, base_of};
+pub use rolls::{Contest, Health, Roll, Trouble, base_of};
 pub use track::{Answer, NodeCopy, Origin, Track, Version};
 
 /// A reference among those of its workload.
@@ -111,6 +111,10 @@ impl Record {
             .is_none_or(|template| template.hash == workload.template.hash);
         if self.template.as_ref() != Some(&workload.template) {
             self.contest.see(&workload.template, same_template);
+            if let Some(roll) = self.rolls.last_mut().filter(|_| !same_template) {
+                // Whether the template or the content is at fault can't be told any more.
+                roll.health.unready = None;
+            }
             self.template = Some(workload.template.clone());
         }
         let keys: BTreeMap<TrackKey, &Reference> = references

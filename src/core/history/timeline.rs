@@ -147,6 +147,7 @@ impl Timeline {
                     unnamed: false,
                     received: event.received,
                     synced: None,
+                    good: None,
                     ..self.newest().clone()
                 };
                 self.push(Entry::unread(event, seen.absent, seen.date));
@@ -229,6 +230,13 @@ impl Timeline {
         };
         if let Some(entry) = self.entries.iter_mut().rev().find(then) {
             entry.synced = entry.synced.max(Some(time));
+        }
+    }
+
+    /// Notes whether the workload is healthy with the newest content, and since when.
+    pub fn mark_good(&mut self, good: Option<ServerTime>) {
+        if let Some(newest) = self.entries.last_mut() {
+            newest.good = good;
         }
     }
 

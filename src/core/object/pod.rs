@@ -1,6 +1,7 @@
 //! What is known of one Pod: whose it is, and when it and its containers started.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::core::time::ServerTime;
 use crate::kinds::{ApiType, Rv};
@@ -62,6 +63,24 @@ pub struct Container {
     pub name: Arc<str>,
     /// When it last started; `None` while it never has.
     pub started: Option<ContainerStart>,
+    /// Whether it is ready, as its kubelet says.
+    pub ready: bool,
+    /// Whether it was ready at some time since it started, as far as that was seen.
+    pub was_ready: bool,
+    /// `restartCount`.
+    pub restarts: u32,
+    /// How it last ended though it should run on, or failed as an init container. Boxed,
+    /// since most containers never do.
+    pub end: Option<Box<End>>,
+}
+
+/// The end of a container's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// `finishedAt`: a reading of the node's clock.
+    pub at: ServerTime,
+    /// How long it had run.
+    pub after: Duration,
 }
 
 /// The last start of a container.
@@ -89,15 +108,14 @@ impl Pod {
         self.start.rv = earlier.start.rv.or(self.start.rv);
         self.start.at_least = earlier.start.at_least.max(self.start.at_least);
         for container in &mut self.containers {
-            let before = earlier
-                .containers
-                .iter()
-                .find(|other| other.name == container.name)
-                .and_then(|other| other.started);
+            let mut others = earlier.containers.iter();
+            let before = others.find(|other| other.name == container.name);
             if let (Some(start), Some(before)) = (&mut container.started, before)
-                && start.at == before.at
+                && let Some(started) = before.started
+                && start.at == started.at
             {
-                start.shown = before.shown;
+                start.shown = started.shown;
+                container.was_ready |= before.was_ready;
             }
         }
     }

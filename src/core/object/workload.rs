@@ -33,6 +33,8 @@ pub struct Workload {
     pub paused: bool,
     /// How many Pods are wanted: `spec.replicas`, or `status.desiredNumberScheduled`.
     pub replicas: i64,
+    /// How many Pods there are, as its controller says.
+    pub counts: Counts,
     /// How its controller replaces Pods.
     pub update: Update,
     /// `status.updateRevision` (StatefulSet).
@@ -42,6 +44,17 @@ pub struct Workload {
     /// Why its controller gave up on the rollout: the message of condition
     /// `Progressing` where that is False (Deployment).
     pub stuck: Option<Arc<str>>,
+}
+
+/// How many Pods a workload has, as the status tells that its controller wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// `status.replicas`; 0 of a DaemonSet, which has none.
+    pub replicas: i64,
+    /// Those of the newest template: `status.updatedReplicas`, `status.updatedNumberScheduled`.
+    pub updated: i64,
+    /// Those ready for `minReadySeconds`: `status.availableReplicas`, `status.numberAvailable`.
+    pub available: i64,
 }
 
 /// Identity of a Pod template, without `pod-template-hash` and our annotation.

@@ -9,7 +9,7 @@ use crate::api::projection::{
 };
 use crate::core::content::digest::{Digest, DigestKey, KeyId, ProjectedKeys};
 use crate::core::history::record::{
-    Contest, NodeCopy, Origin, Record, Roll, Track, TrackKey, Version,
+    Contest, Health, NodeCopy, Origin, Record, Roll, Track, TrackKey, Trouble, Version,
 };
 use crate::core::history::timeline::{Content, Entry, Since, Timeline, second_before};
 use crate::core::object::workload::Template;
@@ -28,7 +28,8 @@ pub fn restore(
     now: Moment,
 ) -> Record {
     let mut record = Record::new(spec.workload.uid.as_str().into());
-    record.rolls = status.rolls.iter().rev().map(restored_roll).collect();
+    let rolls = status.rolls.iter().rev();
+    record.rolls = rolls.map(|roll| restored_roll(roll, now)).collect();
     record.last_roll = record.rolls.last().and_then(|roll| before(now, roll.time));
     record.contest = Contest {
         revision: status
@@ -80,12 +81,26 @@ fn before(now: Moment, time: ServerTime) -> Option<Mono> {
 
 // === Rolls ===
 
-fn restored_roll(roll: &RollRecord) -> Roll {
+fn restored_roll(roll: &RollRecord, now: Moment) -> Roll {
+    let completed = roll.completed.as_ref().map(|time| Moment {
+        mono: before(now, time.0).unwrap_or_default(),
+        server: time.0,
+    });
     Roll {
         revision: roll.revision.as_str().into(),
         time: roll.time.0,
         rv: roll.resource_version.as_deref().and_then(Rv::parse),
         causes: roll.causes.clone(),
+        health: Health {
+            state: roll.state,
+            unready: roll.unready,
+            completed,
+            trouble: roll.trouble.as_ref().map(|trouble| Trouble {
+                pod: trouble.pod.as_deref().map(Arc::from),
+                reason: trouble.reason.as_str().into(),
+                since: trouble.since.0,
+            }),
+        },
     }
 }
 
@@ -179,6 +194,7 @@ fn restored_entry(stored: &TimelineEntry, key: KeyId, foreign: &mut bool) -> Ent
         unnamed: stored.unnamed,
         received: Mono::default(),
         synced: None,
+        good: stored.good.as_ref().map(|time| time.0),
     }
 }
 

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::limits::{MAX_CAUSES, MAX_KEYS, MAX_TIMELINE, cut};
 use crate::api::projection::{
     ImmutableRecord, LastInSync, PodStart, ReferenceRecord, RollRecord, Since as StoredSince,
-    TimelineEntry,
+    TimelineEntry, TroubleRecord,
 };
 use crate::core::history::record::{Record, Roll, Track};
 use crate::core::history::timeline::{Content, Entry, Timeline};
@@ -26,6 +26,14 @@ pub(super) fn stored_roll(roll: &Roll) -> RollRecord {
             .take(MAX_CAUSES)
             .map(|cause| cut(cause.clone()))
             .collect(),
+        state: roll.health.state,
+        unready: roll.health.unready,
+        completed: roll.health.completed.map(|moment| Time(moment.server)),
+        trouble: roll.health.trouble.as_ref().map(|trouble| TroubleRecord {
+            pod: trouble.pod.as_ref().map(ToString::to_string),
+            reason: cut(trouble.reason.to_string()),
+            since: Time(trouble.since),
+        }),
     }
 }
 
@@ -97,6 +105,7 @@ fn stored_entry(entry: &Entry) -> TimelineEntry {
         missing: entry.missing,
         changed: entry.changed.iter().map(ToString::to_string).collect(),
         unnamed: entry.unnamed,
+        good: entry.good.map(Time),
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::projection::{DecisionRecord, ProjectionStatus};
+use crate::api::projection::{DecisionRecord, ProjectionStatus, RollState};
 use crate::api::reasons::{Quality, Reason};
+use crate::core::health::{Seen, Watched};
 use crate::core::history::record::{Record, TrackKey};
 use crate::core::object::workload::Workload;
 use crate::core::plan::{Decision, PodFacts, Verdict};
@@ -29,6 +30,10 @@ pub const ROLLOUT_INTERVAL: Duration = Duration::from_secs(30);
 pub(in crate::core) struct Managed {
     pub(in crate::core) record: Record,
     pub(super) decision: Option<Decision>,
+    /// What is remembered of the last roll to judge it by.
+    watched: Watched,
+    /// When that roll may be judged otherwise though nothing happens.
+    judged_again: Option<Mono>,
     /// When the decision's reason or outcome last changed.
     pub(super) decided: Mono,
     pub(super) pods: Vec<PodFacts>,
@@ -55,8 +60,8 @@ pub(super) struct Reported {
     pub(super) decision: Option<DecisionRecord>,
     pub(super) conditions: Vec<Condition>,
     pub(super) last_in_sync: Option<ServerTime>,
-    /// Revision and time of the last roll.
-    last_roll: Option<(String, ServerTime)>,
+    /// The last roll: its revision and time, and whether it had failed.
+    last_roll: Option<(String, ServerTime, bool)>,
 }
 
 // === impl Reported ===
@@ -73,7 +78,7 @@ impl Reported {
             last_roll: status
                 .rolls
                 .first()
-                .map(|roll| (roll.revision.clone(), roll.time.0)),
+                .map(|roll| (roll.revision.clone(), roll.time.0, is_failed(roll.state))),
         }
     }
 
@@ -93,6 +98,8 @@ impl Managed {
     pub(super) fn new(record: Record) -> Self {
         Self {
             record,
+            watched: Watched::default(),
+            judged_again: None,
             decision: None,
             decided: Mono::default(),
             pods: Vec::new(),
@@ -112,6 +119,11 @@ impl Managed {
             self.pods.clear();
             self.record.pause();
         }
+    }
+
+    /// Judges the last roll.
+    pub(super) fn judge(&mut self, seen: &Seen<'_>) {
+        self.judged_again = self.watched.judge(&mut self.record, seen);
     }
 
     /// Takes in what was decided, and from what. Returns whether it is news.
@@ -148,12 +160,14 @@ impl Managed {
             {
                 WorkloadStep::At(now + REPORT_INTERVAL)
             }
-            // A Pod's state that changes by itself is told, whatever else holds.
+            // What changes by itself is told, whatever else holds.
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => {
-                let changes = self.pods.iter().filter_map(|pod| pod.until).min();
+                let changes = self.changes_by_itself();
                 changes.map_or(WorkloadStep::Rest, WorkloadStep::At)
             }
-            Verdict::Wait(Some(until)) => WorkloadStep::At(*until),
+            Verdict::Wait(Some(until)) => {
+                WorkloadStep::At(self.judged_again.map_or(*until, |at| at.min(*until)))
+            }
             Verdict::Act(act) => WorkloadStep::Act(Order {
                 uid: workload.uid.clone(),
                 resource_version: workload.rv.map_or_else(String::new, |rv| rv.to_string()),
@@ -161,6 +175,12 @@ impl Managed {
                 changed: self.newest_change().unwrap_or(now),
             }),
         }
+    }
+
+    /// When a Pod's state or the health of the last roll may next change by itself.
+    fn changes_by_itself(&self) -> Option<Mono> {
+        let pods = self.pods.iter().filter_map(|pod| pod.until);
+        pods.chain(self.judged_again).min()
     }
 
     /// When we learned of the newest content that an outdated Pod lacks.
@@ -228,12 +248,15 @@ impl Managed {
         after.unwrap_or_default().max(lasting)
     }
 
+    /// Whether there is a roll that its Projection does not tell of, or not that it failed.
     fn has_unreported_roll(&self) -> bool {
         let reported = self.reported.as_ref();
         let reported = reported.and_then(|reported| reported.last_roll.as_ref());
         self.record.rolls.last().is_some_and(|roll| {
-            reported
-                .is_none_or(|(revision, time)| (&**revision, *time) != (&roll.revision, roll.time))
+            let failed = is_failed(roll.health.state);
+            reported.is_none_or(|(revision, time, told)| {
+                (&**revision, *time) != (&roll.revision, roll.time) || failed && !told
+            })
         })
     }
 
@@ -267,6 +290,10 @@ impl Managed {
     pub(super) fn can_cover_newest_pod(&self) -> bool {
         self.must_cover_newest_pod() && self.record.last_in_sync >= self.record.newest_start
     }
+}
+
+fn is_failed(state: RollState) -> bool {
+    state == RollState::Failed
 }
 
 /// Conditions with only what is needed to set them again.

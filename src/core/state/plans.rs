@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::reasons::{Quality, Reason};
+use crate::core::health::Seen;
 use crate::core::history::record::Roll;
 use crate::core::index::View;
-use crate::core::plan::{Decision, Facts, Tally, Verdict, assess, decide, not_listed};
+use crate::core::plan::{Decision, Facts, PodFacts, Tally, Verdict, assess, decide, not_listed};
 use crate::core::policy::Selected;
 use crate::core::state::changes::State;
 use crate::core::state::managed::RETIRE_AFTER;
@@ -39,6 +40,12 @@ impl State {
             self.settings.refresh_bound,
             now.mono,
         );
+        managed.judge(&Seen {
+            view: &view,
+            outdated: pods.iter().any(PodFacts::is_outdated),
+            now,
+            until: watched_until,
+        });
         let unread = managed.record.unread(|(kind, name)| {
             let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
             self.index.source(&id)

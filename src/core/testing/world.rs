@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use crate::core::content::digest::DigestKey;
 use crate::core::content::{Field, Reading, SourceContent};
-use crate::core::history::record::{Record, Roll, Track};
+use crate::core::history::record::{Health, Record, Roll, Track};
 use crate::core::index::{Affected, Index, Seen};
 use crate::core::object::pod::{Container, ContainerStart, Pod, Start};
 use crate::core::object::source::SourceMeta;
-use crate::core::object::workload::{ReplicaSet, Template, Update, Workload};
+use crate::core::object::workload::{Counts, ReplicaSet, Template, Update, Workload};
 use crate::core::plan::{Act, Decision, Plan, PodFacts, REFRESH_BOUND, Verdict, assess};
 use crate::core::policy::{CompiledPolicy, PolicyId};
 use crate::core::project::reference::Reference;
@@ -83,6 +83,7 @@ impl World {
             references: references.into_iter().collect(),
             paused: false,
             replicas: 3,
+            counts: Counts::default(),
             update: Update::Automatic,
             update_revision: None,
             terminating: false,
@@ -305,6 +306,10 @@ impl World {
                     at: self.time(),
                     shown: Some(rv),
                 }),
+                ready: true,
+                was_ready: true,
+                restarts: 0,
+                end: None,
             }],
             active: true,
             ready: true,
@@ -451,6 +456,10 @@ impl World {
             // The version that the patch gives.
             rv: Some(Rv(self.rv + 1)),
             causes: plan.causes.clone(),
+            health: Health {
+                unready: plan.unready,
+                ..Health::default()
+            },
         };
         let now = self.now();
         self.state.rolled(&Self::id(), roll, &plan.base, now);

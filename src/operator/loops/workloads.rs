@@ -6,7 +6,7 @@ use tracing::info;
 
 use crate::api::reasons::Reason;
 use crate::cluster::write::{Target, Written};
-use crate::core::history::record::Roll;
+use crate::core::history::record::{Health, Roll};
 use crate::core::plan::{Act, Plan};
 use crate::core::state::{Order, WorkloadStep};
 use crate::core::time::ServerTime;
@@ -87,6 +87,10 @@ fn rolled(context: &Context, id: &WorkloadId, plan: Plan, rv: Option<Rv>, date: 
         time: date,
         rv,
         causes: plan.causes,
+        health: Health {
+            unready: plan.unready,
+            ..Health::default()
+        },
     };
     let now = context.clock.now();
     context.state.lock().rolled(id, roll, &plan.base, now);

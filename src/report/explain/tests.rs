@@ -37,6 +37,8 @@ fn suspended() -> Value {
         },
         "rolls": [{
             "revision": "v1.ab.cd", "time": "2026-01-02T10:00:00Z", "causes": ["ConfigMap/app: a, b"],
+            "state": "Failed", "unready": 0,
+            "trouble": {"pod": "web-2", "reason": "CrashLoopBackOff", "since": "2026-01-02T10:01:00Z"},
         }],
         "references": [
             reference("ConfigMap", "app", "Live"),
@@ -78,7 +80,7 @@ Pods
   pod/web-2   Fresh
 
 Rolls
-  120m ago   ConfigMap/app: a, b
+  120m ago   ConfigMap/app: a, b   Failed: CrashLoopBackOff of Pod web-2
 
 Undo
   To undo the last change of the template that somebody else made:
@@ -88,7 +90,7 @@ Undo
     let report = explained(&shop);
     let wide = report.page(true, now()).text(false);
     assert!(
-        wide.contains("  120m ago   2026-01-02T10:00:00Z   ConfigMap/app: a, b   v1.ab.cd\n"),
+        wide.contains("  120m ago   2026-01-02T10:00:00Z   ConfigMap/app: a, b   Failed: CrashLoopBackOff of Pod web-2   v1.ab.cd\n"),
         "{wide}"
     );
     assert_eq!(report.names(), ["deployment.apps/web"]);

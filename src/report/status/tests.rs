@@ -108,6 +108,27 @@ deployment/fine   InSync    -                 2 Fresh            1         -
 }
 
 #[test]
+fn a_roll_that_did_not_go_well_is_told() {
+    let rolled = |state: &str| {
+        let status = json!({
+            "summary": {"lastRoll": "2026-01-02T11:57:00Z"},
+            "rolls": [
+                {"revision": "v1.a.b", "time": "2026-01-02T11:57:00Z", "state": state},
+                {"revision": "v1.a.a", "time": "2026-01-02T11:00:00Z", "state": "Failed"},
+            ],
+        });
+        let row = row("shop", "web", status);
+        let page: Page = [row.rolled(now())].into_iter().collect();
+        (row.roll.is_some(), page.text(false).trim_end().to_owned())
+    };
+    assert_eq!(rolled("Failed"), (true, "3m ago, Failed".to_owned()));
+    assert_eq!(rolled("Stuck"), (true, "3m ago, Stuck".to_owned()));
+    for state in ["Rolling", "Complete", "Good"] {
+        assert_eq!(rolled(state), (false, "3m ago".to_owned()));
+    }
+}
+
+#[test]
 fn what_somebody_wrote_into_a_projection_can_not_act_on_the_terminal() {
     let nasty = json!({"decision": {"reason": "a\u{1b}[2J", "message": "b\nc\u{9b}H"}});
     let report = report(vec![row("shop", "web", nasty)]);

@@ -204,6 +204,69 @@ fn a_pod_is_broken_where_a_container_waits_in_vain() {
     }
 }
 
+/// Whether a container is ready, its restarts, and how long its last run took that ended
+/// though it should not have.
+fn run(list: &str, status: Value) -> (bool, u32, Option<u64>) {
+    let mut pod = pod();
+    for (field, value) in status.as_object().unwrap() {
+        pod["status"][list][0][field] = value.clone();
+    }
+    let pod = kept::<Pod>(pod);
+    let at = usize::from(list == "containerStatuses");
+    let container = &pod.containers[at];
+    assert_eq!(container.was_ready, container.ready);
+    let end = container.end.as_ref().map(|end| end.after.as_secs());
+    (container.ready, container.restarts, end)
+}
+
+#[test]
+fn how_a_container_runs_is_told_by_its_status() {
+    let ended = |code: i32| {
+        json!({"terminated": {"exitCode": code, "reason": "Error",
+            "startedAt": "2025-11-24T10:00:06Z", "finishedAt": "2025-11-24T10:00:09Z"}})
+    };
+    let (app, init) = ("containerStatuses", "initContainerStatuses");
+    assert_eq!(run(app, json!({})), (true, 0, None));
+    let waits = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    let crashed = |state: &Value, last: &Value| json!({"ready": false, "restartCount": 2, "state": state, "lastState": last});
+    let ran = (false, 2, Some(3));
+    assert_eq!(run(app, crashed(&ended(1), &json!({}))), ran);
+    assert_eq!(run(app, crashed(&waits, &ended(1))), ran);
+    // One that is stopped for its liveness probe may well end with success.
+    assert_eq!(run(app, crashed(&waits, &ended(0))), ran);
+    assert_eq!(run(init, crashed(&waits, &ended(1))), ran);
+    // An init container ends when it has done its work.
+    assert_eq!(run(init, json!({"ready": true})), (true, 0, None));
+    let again = crashed(&json!({}), &ended(0));
+    assert_eq!(run(init, again), (false, 2, None));
+    // One that could not run has no start.
+    let none = json!({"terminated": {"exitCode": 128, "reason": "StartError",
+        "startedAt": "1970-01-01T00:00:00Z", "finishedAt": "2025-11-24T10:00:09Z"}});
+    let (_, _, end) = run(app, crashed(&waits, &none));
+    assert!(end.is_some());
+    let odd = json!({"terminated": {"exitCode": 1, "startedAt": null, "finishedAt": "x"}});
+    assert_eq!(run(app, crashed(&waits, &odd)), (false, 2, None));
+    assert_eq!(
+        run(app, json!({"restartCount": -1, "ready": "yes"})),
+        (false, 0, None)
+    );
+}
+
+/// What a container was before its present run says nothing of this one.
+#[test]
+fn that_a_container_was_ready_is_remembered_as_long_as_it_runs() {
+    let ready = kept::<Pod>(pod());
+    let not_ready = |started: &str| {
+        let pod = with(pod(), "/status/containerStatuses/0/ready", json!(false));
+        let state = json!({"running": {"startedAt": started}});
+        let mut pod = kept::<Pod>(with(pod, "/status/containerStatuses/0/state", state));
+        pod.inherit(&ready);
+        pod.containers[1].was_ready
+    };
+    assert!(not_ready("2025-11-24T10:00:06Z"));
+    assert!(!not_ready("2025-11-24T10:00:16Z"));
+}
+
 #[test]
 fn the_pods_of_a_set_carry_its_revision() {
     let labels = json!({"controller-revision-hash": "db-6c5d9f"});

@@ -2,7 +2,7 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 
 use super::template::TemplateJson;
 use super::*;
-use crate::core::object::workload::{Update, Workload};
+use crate::core::object::workload::{Counts, Update, Workload};
 use crate::kinds::{Rv, SourceKind};
 
 fn workload(kind: WorkloadKind, object: Value) -> Workload {
@@ -234,6 +234,39 @@ fn how_a_daemon_set_is_updated() {
         with(set, "/spec/updateStrategy", json!({"type": "OnDelete"})),
     );
     assert_eq!(view.update, Update::OnDelete);
+}
+
+/// As the controllers of the three kinds write them.
+#[test]
+fn how_many_pods_there_are_is_told_by_the_status() {
+    let counts = |kind, status: Value| {
+        let object = with(deployment(), "/status", status);
+        workload(kind, object).counts
+    };
+    let replicas = json!({
+        "replicas": 5, "readyReplicas": 4, "updatedReplicas": 3, "availableReplicas": 2,
+        "unavailableReplicas": 3,
+    });
+    let expected = Counts {
+        replicas: 5,
+        updated: 3,
+        available: 2,
+    };
+    for kind in [WorkloadKind::DEPLOYMENT, WorkloadKind::STATEFUL_SET] {
+        assert_eq!(counts(kind, replicas.clone()), expected, "{kind}");
+    }
+    let nodes = json!({
+        "currentNumberScheduled": 5, "desiredNumberScheduled": 5, "numberReady": 4,
+        "numberMisscheduled": 1, "updatedNumberScheduled": 3, "numberAvailable": 2,
+    });
+    let nodes = counts(WorkloadKind::DAEMON_SET, nodes);
+    assert_eq!(
+        nodes,
+        Counts {
+            replicas: 0,
+            ..expected
+        }
+    );
 }
 
 #[test]

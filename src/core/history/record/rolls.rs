@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::api::projection::RollState;
 use crate::core::object::workload::Template;
-use crate::core::time::ServerTime;
+use crate::core::time::{Moment, ServerTime};
 use crate::kinds::Rv;
 
 /// One roll that we made.
@@ -17,6 +18,33 @@ pub struct Roll {
     pub rv: Option<Rv>,
     /// `ConfigMap/app: key1, key2`, one for each source.
     pub causes: Vec<String>,
+    /// How it goes.
+    pub health: Health,
+}
+
+/// How a roll goes; see [`crate::core::health`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Where it is.
+    pub state: RollState,
+    /// How many Pods were not ready before it. `None`: something else goes on in the workload,
+    /// so that the roll tells nothing of its content.
+    pub unready: Option<u32>,
+    /// Since when it is complete, and nothing has failed.
+    pub completed: Option<Moment>,
+    /// Why it is Failed or Stuck.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why a roll is Failed or Stuck.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The Pod that fails.
+    pub pod: Option<Arc<str>>,
+    /// `CrashLoopBackOff`, for example.
+    pub reason: Arc<str>,
+    /// Since when.
+    pub since: ServerTime,
 }
 
 /// Counts how often somebody else removed our annotation.

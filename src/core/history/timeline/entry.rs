@@ -52,6 +52,8 @@ pub struct Entry {
     /// Every Pod created up to this time has this content or a later one: the
     /// `lastInSync` that was stored while this content was the newest.
     pub synced: Option<ServerTime>,
+    /// When the workload was proven to be healthy with it.
+    pub good: Option<ServerTime>,
 }
 
 /// What a reference has while its source is absent.
@@ -91,6 +93,7 @@ impl Entry {
             unnamed: false,
             received,
             synced: None,
+            good: None,
         }
     }
 
@@ -112,6 +115,7 @@ impl Entry {
             unnamed: false,
             received: event.received,
             synced: None,
+            good: None,
         }
     }
 

@@ -60,6 +60,7 @@ impl Timeline {
                 .find(|other| other.since == entry.since && other.content == entry.content)
             {
                 entry.synced = entry.synced.max(theirs.synced);
+                entry.good = entry.good.max(theirs.good);
             }
         }
     }

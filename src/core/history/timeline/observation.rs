@@ -88,6 +88,7 @@ impl Observation<'_> {
             unnamed: self.unnamed || self.changed.len() > MAX_CHANGED,
             received: self.received,
             synced: None,
+            good: None,
         }
     }
 

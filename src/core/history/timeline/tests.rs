@@ -128,6 +128,10 @@ fn container(name: &str, started: Option<(u64, Option<u64>)>) -> Container {
             at: at(second),
             shown: shown.map(Rv),
         }),
+        ready: true,
+        was_ready: true,
+        restarts: 0,
+        end: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::core::health::baseline;
 use crate::core::index::SourceName;
 use crate::core::plan::facts::ManagedFacts;
 
@@ -17,6 +18,8 @@ pub struct Plan {
     pub causes: Vec<String>,
     /// How many outdated Pods it replaces.
     pub outdated: usize,
+    /// How many Pods are not ready before it; `None` where it will tell nothing of its content.
+    pub unready: Option<u32>,
 }
 
 /// How many keys of a source are named.
@@ -33,6 +36,7 @@ impl Plan {
             base,
             causes: causes(facts),
             outdated: facts.outdated().count(),
+            unready: baseline(facts.record, facts.view, facts.now.server),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::reasons::Reason;
 use crate::api::rules::{Rules, Strategy};
 use crate::core::content::digest::{Digest, DigestKey, KeyId, Missing};
-use crate::core::history::record::{Record, Roll, Track, TrackKey};
+use crate::core::history::record::{Health, Record, Roll, Track, TrackKey};
 use crate::core::history::timeline::{Absence, Observation, Timeline};
 use crate::core::index::{SourceName, View};
 use crate::core::object::workload::{Update, Workload};
@@ -534,6 +534,7 @@ fn a_roll_is_noted_in_the_record() {
         time: at(1000),
         rv: Some(Rv(5000)),
         causes: plan.causes,
+        health: Health::default(),
     };
     for _ in 0..8 {
         case.record.rolled(roll.clone(), &plan.base, case.now);

@@ -27,6 +27,10 @@ fn is_told_current(case: &Case, second: u64) -> bool {
             at: at(second),
             shown: Some(Rv(second)),
         }),
+        ready: true,
+        was_ready: true,
+        restarts: 1,
+        end: None,
     }];
     let mut standings = case.standings(&containers, LAG).into_iter();
     standings.all(|(_, standing)| standing == Standing::Current)

@@ -253,6 +253,7 @@ fn our_own_roll_is_no_removal_though_the_watch_is_first() {
         time: world.time(),
         rv: world.workload.rv,
         causes: Vec::new(),
+        health: crate::core::history::record::Health::default(),
     };
     let now = world.now();
     world.state.rolled(&World::id(), roll, &first.base, now);

@@ -1,0 +1,27 @@
+//! What a roll is judged by.
+
+use crate::core::index::View;
+use crate::core::object::pod::Pod;
+use crate::core::time::Moment;
+
+/// What a roll is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The workload and its Pods.
+    pub view: &'a View<'a>,
+    /// Whether a Pod is outdated.
+    pub outdated: bool,
+    /// Now, by both clocks.
+    pub now: Moment,
+    /// A moment before which everything has been seen for sure.
+    pub until: Option<Moment>,
+}
+
+/// The Pods that the roll has started.
+pub(super) fn new_pods<'a>(view: &'a View<'_>) -> impl Iterator<Item = &'a Pod> + Clone {
+    let revision = &view.workload.template.revision;
+    let pods = view.pods.iter();
+    pods.filter(|(pod, current)| pod.active && *current)
+        .map(|(pod, _)| *pod)
+        .filter(move |pod| pod.revision == *revision)
+}
