@@ -230,12 +230,15 @@ fn the_account_changes_one_annotation_and_nothing_else() -> Result<()> {
     Ok(())
 }
 
+/// What a request changes in managedFields.
+type Lie = fn(&mut Vec<Value>);
+
 /// managedFields are what the policy goes by, and a request that replaces an object brings its own.
 #[test]
 fn the_account_cannot_forge_who_owns_what() -> Result<()> {
     in_force()?;
     for kind in KINDS {
-        let lies: [(&str, fn(&mut Vec<Value>)); 7] = [
+        let lies: [(&str, Lie); 7] = [
             ("the same", |_| {}),
             ("a later time", |entries| {
                 for entry in entries {
