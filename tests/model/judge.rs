@@ -154,28 +154,9 @@ impl Model {
         };
         let from = self.earliest(subject, pod, group);
         let span = from..=(*started.end()).max(from);
-        let versions = self.sources.get(&group.0).map_or(&[][..], Vec::as_slice);
-        let first = versions.partition_point(|version| version.rv <= *span.start());
         let mut may_have = Vec::new();
-        for at in first.saturating_sub(1)..versions.len() {
-            let version = &versions[at];
-            if version.rv > *span.end() {
-                break;
-            }
-            let gaps = subject.gaps_of(group).map(|gap| &gap.seconds);
-            let mut slow = gaps.chain(&self.slow);
-            let quickly_over = versions.get(at + 1).is_some_and(|next| {
-                let within = |span: &RangeInclusive<Second>| {
-                    *span.start() <= version.second + READ_WITHIN
-                        && *span.end() >= version.second
-                        && next.second <= *span.end() + READ_WITHIN
-                };
-                next.second - version.second <= READ_WITHIN || slow.any(within)
-            });
-            if quickly_over {
-                may_have.push(None);
-            }
-        }
+        let unread = self.unread(subject, group, &span);
+        may_have.extend(unread.into_iter().map(Some));
         // What ran at first sight without what it requires has something unknown.
         let of_group = |one: &&Use| one.source == group.0 && one.frozen == group.1;
         let first_sight = |gap: &&Gap| *gap.seconds.start() == Second::MIN;
@@ -202,6 +183,38 @@ impl Model {
         may_have.extend(held.map(|data| Some(view(uses, group, data))));
         may_have.extend(self.found(subject, pod, group).into_iter().map(Some));
         may_have
+    }
+
+    /// What was read before and after the versions in `span` that may have been edited
+    /// over before they were read; nothing where there are none. A Pod that started in
+    /// one of them has something that nobody knows: it may count as having any of these.
+    /// Where they are all the same nothing says that it has anything else.
+    fn unread(&self, subject: &Subject, group: &Group, span: &RangeInclusive<Rv>) -> Vec<View> {
+        let versions = self.sources.get(&group.0).map_or(&[][..], Vec::as_slice);
+        let quickly_over = |at: &usize| {
+            let version = &versions[*at];
+            let gaps = subject.gaps_of(group).map(|gap| &gap.seconds);
+            let mut slow = gaps.chain(&self.slow);
+            versions.get(at + 1).is_some_and(|next| {
+                let within = |span: &RangeInclusive<Second>| {
+                    *span.start() <= version.second + READ_WITHIN
+                        && *span.end() >= version.second
+                        && next.second <= *span.end() + READ_WITHIN
+                };
+                next.second - version.second <= READ_WITHIN || slow.any(within)
+            })
+        };
+        let first = versions.partition_point(|version| version.rv <= *span.start());
+        let end = versions.partition_point(|version| version.rv <= *span.end());
+        let mut around = BTreeSet::new();
+        for at in (first.saturating_sub(1)..end).filter(quickly_over) {
+            let before = (0..at).rev().take_while(quickly_over).last().unwrap_or(at);
+            let after = (at..versions.len()).find(|at| !quickly_over(at));
+            around.extend(before.saturating_sub(1)..=after.unwrap_or(at));
+        }
+        let data = around.into_iter().map(|at| versions[at].data.as_ref());
+        data.map(|data| view(&subject.now.uses, group, data))
+            .collect()
     }
 
     /// The version from which on a Pod's start can't be told apart from its own.
@@ -235,7 +248,11 @@ impl Model {
         if self.may_have(subject, pod, group).iter().any(outdated) {
             may.insert(Standing::Outdated);
         }
-        if self.found(subject, pod, group).contains(&now) {
+        let from = self.earliest(subject, pod, group);
+        let span = from..=pod.started.as_ref().map_or(from, |started| *started.end());
+        let mut untold = self.found(subject, pod, group);
+        untold.extend(self.unread(subject, group, &span));
+        if untold.contains(&now) {
             may.insert(Standing::Unknown);
         }
         may
@@ -256,7 +273,9 @@ impl Model {
             let edited = versions
                 .iter()
                 .any(|version| span.contains(&version.second) || version.stamp == Second::MAX);
-            let found = self.before_second(end)..=self.before_second(end + READ_WITHIN);
+            // Where reads fail, any of that time may be the first that succeeds.
+            let found =
+                self.before_second(*gap.seconds.end())..=self.before_second(end + READ_WITHIN);
             (pod.began_in(start, end) && edited)
                 .then(|| self.views(&subject.now.uses, group, found))
         });

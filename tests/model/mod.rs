@@ -154,15 +154,11 @@ impl Model {
     ) {
         self.newest = self.newest.max(rv);
         let before = self.sources.get(name).and_then(|versions| versions.last());
-        let last = before.map_or(0, |version| version.second);
         let before = before.and_then(|version| version.data.clone());
         for subject in self.workloads.values_mut() {
-            let uses = subject.now.uses.iter().filter(|one| one.source == name);
-            let mut uses = uses.peekable();
-            // What is edited over before it can be read equals nothing.
-            let quick = uses.peek().is_some() && second - last <= judge::READ_WITHIN;
+            let mut uses = subject.now.uses.iter().filter(|one| one.source == name);
             let moved = uses.any(|one| seen(one, before.as_ref()) != seen(one, data.as_ref()));
-            subject.changes += usize::from(moved || quick);
+            subject.changes += usize::from(moved);
         }
         let versions = self.sources.entry(name.to_owned()).or_default();
         versions.push(Version {

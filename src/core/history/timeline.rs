@@ -12,6 +12,7 @@ use crate::core::time::ServerTime;
 mod entry;
 mod handover;
 mod observation;
+mod prune;
 mod standing;
 
 pub use entry::{Absence, Content, Entry, Since};
@@ -200,7 +201,8 @@ impl Timeline {
     }
 
     /// The same timeline with the newest content under another digest, for where
-    /// digests can't be compared with the stored ones but the object is the same.
+    /// digests can't be compared with the stored ones but the object is the same. What
+    /// was before it still differs from it, under digests that equal no other.
     #[must_use]
     pub fn restate(&self, digest: Digest) -> Self {
         let newest = self.newest().content;
@@ -208,7 +210,10 @@ impl Timeline {
         for entry in &mut restated.entries {
             entry.content = match entry.content {
                 content if content == newest => Content::Known(digest),
-                Content::Known(_) => Content::Unread,
+                Content::Known(lost) => Content::Known(Digest {
+                    key_id: digest.key_id,
+                    ..lost
+                }),
                 content => content,
             };
         }

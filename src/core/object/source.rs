@@ -47,6 +47,8 @@ pub struct SourceEvent {
     pub rv: Rv,
     /// What happened.
     pub kind: SourceEventKind,
+    /// The server's time for it, where managedFields tell it.
+    pub time: Option<ServerTime>,
     /// When the operator learned of it.
     pub received: Mono,
 }
@@ -91,7 +93,9 @@ impl Source {
         if !live {
             self.open_gap();
         } else if self.meta.as_ref().is_none_or(|old| meta.may_differ(old)) {
-            self.note(meta.rv, SourceEventKind::Edited, now);
+            let before = self.meta.as_ref().and_then(|old| old.data_time);
+            let time = meta.data_time.filter(|time| Some(*time) > before);
+            self.note(meta.rv, SourceEventKind::Edited, time, now);
             self.edited = meta.rv;
         }
         self.meta = Some(meta);
@@ -105,7 +109,7 @@ impl Source {
             return false;
         }
         match rv {
-            Some(_) => self.note(rv, SourceEventKind::Deleted, now),
+            Some(_) => self.note(rv, SourceEventKind::Deleted, None, now),
             None => self.open_gap(),
         }
         self.meta = None;
@@ -134,11 +138,12 @@ impl Source {
         }
     }
 
-    fn note(&mut self, rv: Option<Rv>, kind: SourceEventKind, now: Mono) {
+    fn note(&mut self, rv: Option<Rv>, kind: SourceEventKind, time: Option<ServerTime>, now: Mono) {
         match rv {
             Some(rv) if self.events.len() < Self::EVENTS => self.events.push(SourceEvent {
                 rv,
                 kind,
+                time,
                 received: now,
             }),
             _ => self.open_gap(),

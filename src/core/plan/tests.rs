@@ -100,6 +100,7 @@ fn set_back_within_settle() {
     world.write("app", &[("a", "1")]);
     world.delete_pod("web-3");
     world.pod("web-3");
+    world.read();
     world.write("app", &[("a", "0")]);
     world.finish();
     assert_eq!(world.rolls.len(), 1);

@@ -1,7 +1,9 @@
 //! Histories in which a promise was broken once, as small as they could be made.
 
 use super::check;
+use super::faults::{Fault, Target};
 use super::history::{History, Op};
+use super::objects::Kind;
 use super::workloads::WorkKind;
 
 /// Checks a history of one workload, each operation after so many milliseconds.
@@ -145,4 +147,90 @@ fn a_restart_rolls_nothing_for_a_content_that_passed() {
         let ops = [&[(millis, Op::Wait { millis: 0 })], &ops[..]].concat();
         holds(WorkKind::Deployment, 2, 1, &ops);
     }
+}
+
+/// A version that nobody read passed while a container started, and the answer that
+/// followed it came later than that start.
+#[test]
+fn a_container_that_started_in_an_unread_version_is_not_said_to_be_fresh() {
+    let policy = |observe| Op::Policy {
+        observe,
+        suspend: false,
+        quick: false,
+    };
+    let fail = Op::Fail {
+        target: Target::Reads,
+        fault: Fault::Error,
+        times: 1,
+    };
+    let stall = Op::Stall {
+        slot: 0,
+        kind: Kind::ConfigMap,
+        millis: 2807,
+    };
+    let burst = Op::Burst {
+        source: 0,
+        key: 1,
+        edits: 4,
+        millis: 1419,
+    };
+    let history = History {
+        seed: 4_272_823_609_471_280_231,
+        works: vec![(WorkKind::Deployment, 2)],
+        replicas: 1,
+        ops: vec![
+            (1012, policy(true)),
+            (118, set(2, 1)),
+            (46, Op::DeletePod { work: 0, pod: 2 }),
+            (37, policy(false)),
+            (1014, Op::Reshape { work: 1, shape: 0 }),
+            (544, set(0, 1)),
+            (2127, Op::Delete { source: 1 }),
+            (912, fail),
+            (1584, Op::Undo { work: 0 }),
+            (554, stall),
+            (51, burst),
+        ],
+    };
+    check(&history).unwrap();
+}
+
+/// The first read takes long, and finds one of several edits.
+#[test]
+fn what_is_unknown_counts_as_having_what_was_read_first() {
+    let fail = Op::Fail {
+        target: Target::Reads,
+        fault: Fault::Hang,
+        times: 1,
+    };
+    let observe = Op::Policy {
+        observe: true,
+        suspend: false,
+        quick: false,
+    };
+    let burst = |edits, millis| Op::Burst {
+        source: 1,
+        key: 0,
+        edits,
+        millis,
+    };
+    let ops = [
+        (554, Op::StopReplica { slot: 0 }),
+        (899, Op::Wait { millis: 20_159 }),
+        (485, Op::Wait { millis: 16_626 }),
+        (6, Op::StartReplica { slot: 1 }),
+        (76, fail),
+        (2355, observe),
+        (2567, burst(2, 18)),
+        (0, set(0, 0)),
+        (
+            0,
+            Op::Pause {
+                work: 0,
+                paused: false,
+            },
+        ),
+        (0, burst(4, 195)),
+    ];
+    holds(WorkKind::Deployment, 4, 1, &ops);
 }

@@ -219,7 +219,14 @@ fn rule_06_what_happens_after_the_list_is_seen_live() {
     world.wait_secs(1);
     world.pod("web-4");
     world.read();
-    assert_eq!(states(&world), "Fresh Fresh Stale Fresh");
+    assert_eq!(states(&world), "Fresh Fresh Unknown Fresh");
+    // One more, so that the content before it differs.
+    world.write("app", &[("a", "3"), ("b", "1")]);
+    world.wait_secs(1);
+    world.pod("web-5");
+    world.write("app", &[("a", "4"), ("b", "1")]);
+    world.read();
+    assert_eq!(states(&world), "Stale Stale Stale Stale Stale");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::kinds::Rv;
 pub enum Content {
     /// Content that was read, absence included.
     Known(Digest),
-    /// A version that was edited over before it could be read: equals nothing.
+    /// A version that was edited over before it could be read. It equals nothing.
     Unread,
     /// A span that nobody watched and that may hide an edit: can't be told.
     Unsure,
@@ -97,8 +97,9 @@ impl Entry {
         }
     }
 
-    /// What an event that was not read tells: what came with an edit isn't known.
-    pub(super) fn unread(event: &SourceEvent, absent: Absence, time: ServerTime) -> Self {
+    /// What an event that was not read tells: what came with an edit isn't known. `read` is
+    /// a time by which it had come, for where no other tells of it.
+    pub(super) fn unread(event: &SourceEvent, absent: Absence, read: ServerTime) -> Self {
         let (content, missing) = match event.kind {
             SourceEventKind::Edited => (Content::Unread, false),
             SourceEventKind::Deleted => (Content::Known(absent.digest), absent.missing),
@@ -108,7 +109,7 @@ impl Entry {
             since: Since {
                 rv: Some(event.rv),
                 exact: true,
-                time,
+                time: event.time.unwrap_or(read),
             },
             missing,
             changed: Vec::new(),
@@ -116,6 +117,14 @@ impl Entry {
             received: event.received,
             synced: None,
             good: None,
+        }
+    }
+
+    /// The content, where it is known.
+    pub(super) fn known(&self) -> Option<Digest> {
+        match self.content {
+            Content::Known(digest) => Some(digest),
+            Content::Unread | Content::Unsure => None,
         }
     }
 

@@ -1,9 +1,7 @@
 //! From a Pod's start to what it has.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::api::limits::{MAX_CHANGED, MAX_TIMELINE};
 use crate::core::history::timeline::Timeline;
 use crate::core::history::timeline::entry::{Content, Entry, Since};
 use crate::core::object::pod::{Container, ContainerStart, Start};
@@ -32,7 +30,7 @@ pub enum Standing {
 
 /// Where in a timeline a container started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Position {
+pub(super) enum Position {
     Before,
     At(usize),
 }
@@ -41,7 +39,7 @@ enum Position {
 
 impl Position {
     /// The entry that a Pod there lives by.
-    fn index(self) -> usize {
+    pub(super) fn index(self) -> usize {
         match self {
             Self::Before => 0,
             Self::At(index) => index,
@@ -62,13 +60,13 @@ impl Position {
 impl Entry {
     /// Whether a container may have started in it or later though that isn't certain.
     /// Within the same second one that was listed counts as older, so that a restart
-    /// alone makes none outdated.
-    fn may_be_before(&self, start: &ContainerStart) -> bool {
+    /// alone makes none outdated. `earliest` is a time before which it didn't come.
+    fn may_be_before(&self, start: &ContainerStart, earliest: ServerTime) -> bool {
         match (start.shown, self.since.rv) {
             // Up to the end of that second all was seen.
             _ if self.content == Content::Unsure => self.since.time < start.at,
             (Some(event), Some(content)) if self.since.exact && event <= content => false,
-            (Some(_), _) => self.since.time <= start.at,
+            (Some(_), _) => earliest <= start.at,
             (None, _) => self.since.time < start.at,
         }
     }
@@ -174,68 +172,6 @@ impl Timeline {
             .unwrap_or(Standing::NotStarted)
     }
 
-    /// Keeps the timeline within [`MAX_TIMELINE`]: entries that no Pod in `pods` started
-    /// in go first, then the oldest, after which older Pods are outdated. `lag` is as for
-    /// [`standing`](Self::standing).
-    pub fn prune<'a>(
-        &mut self,
-        pods: impl Iterator<Item = (Start, &'a [Container])>,
-        lag: Duration,
-    ) {
-        if self.entries.len() <= MAX_TIMELINE {
-            return;
-        }
-        let mut lived = BTreeSet::new();
-        for (start, containers) in pods {
-            let base = self.position_of_pod(&start);
-            lived.insert(base.index());
-            for container in containers {
-                let positions = self.positions_of_container(base, Some(container), lag);
-                lived.extend(positions.map(Position::index));
-            }
-        }
-        let unsure = |index: &&usize| self.entries[**index].content == Content::Unsure;
-        let counting: Vec<usize> = lived
-            .iter()
-            .filter(unsure)
-            .flat_map(|index| {
-                [
-                    index.saturating_sub(1),
-                    self.known_after(*index).unwrap_or(*index),
-                ]
-            })
-            .collect();
-        lived.extend(counting);
-        let surplus = self.entries.len() - MAX_TIMELINE;
-        let unused: BTreeSet<usize> = (0..self.entries.len() - 1)
-            .filter(|index| !lived.contains(index))
-            .take(surplus)
-            .collect();
-        for index in unused.into_iter().rev() {
-            self.remove(index);
-        }
-        while self.entries.len() > MAX_TIMELINE {
-            self.remove(0);
-        }
-    }
-
-    /// Removes an entry. The one after it stands for both where edits are
-    /// collected and named.
-    fn remove(&mut self, index: usize) {
-        let removed = self.entries.remove(index);
-        if index == 0 {
-            self.open = false;
-        } else if index + 1 < self.entries.len() {
-            let next = &mut self.entries[index];
-            next.received = next.received.min(removed.received);
-            next.changed.extend(removed.changed);
-            next.changed.sort();
-            next.changed.dedup();
-            next.unnamed |= removed.unnamed || next.changed.len() > MAX_CHANGED;
-            next.changed.truncate(MAX_CHANGED);
-        }
-    }
-
     /// Whether a Pod's start would be placed elsewhere without the resourceVersion
     /// that only those know who saw it live.
     #[must_use]
@@ -245,7 +181,7 @@ impl Timeline {
     }
 
     /// The newest entry that `start` comes after.
-    fn position_of_pod(&self, start: &Start) -> Position {
+    pub(super) fn position_of_pod(&self, start: &Start) -> Position {
         let newest = |holds: &dyn Fn(&Entry) -> bool| {
             let index = self.entries.iter().rposition(holds);
             index.map_or(Position::Before, Position::At)
@@ -270,7 +206,7 @@ impl Timeline {
 
     /// Where a container may have started, oldest first; nowhere if it has not. A Pod
     /// that started while something required was missing has what then appeared.
-    fn positions_of_container(
+    pub(super) fn positions_of_container(
         &self,
         base: Position,
         container: Option<&Container>,
@@ -285,7 +221,7 @@ impl Timeline {
         let (own, latest) = match start {
             Some(Some(start)) => (
                 newest(&|entry| entry.since.precedes_container(&start, lag)),
-                newest(&|entry| entry.may_be_before(&start)),
+                self.latest_of_container(&start),
             ),
             // No status yet, or an owner of Pods that reports none.
             Some(None) | None => (Position::Before, Position::Before),
@@ -320,6 +256,19 @@ impl Timeline {
         first.into_iter().chain(rest).filter(move |_| started)
     }
 
+    /// The newest entry in which a container may have started.
+    fn latest_of_container(&self, start: &ContainerStart) -> Position {
+        let may_be = |index: &usize| {
+            // What was not read may have come any time after the entry before.
+            let mut until = self.entries[..=*index].iter().rev();
+            let dated = until.find(|entry| entry.content != Content::Unread);
+            let earliest = dated.map_or(ServerTime::MIN, |entry| entry.since.time);
+            self.entries[*index].may_be_before(start, earliest)
+        };
+        let index = (0..self.entries.len()).rev().find(may_be);
+        index.map_or(Position::Before, Position::At)
+    }
+
     /// From which index on contents differ only in keys that are `covered`.
     #[must_use]
     pub fn alike(&self, covered: impl Fn(&str) -> bool) -> usize {
@@ -347,34 +296,45 @@ impl Timeline {
             Position::Before => self.outdated(self.entries[0].content, 0),
             Position::At(index) if self.is_newest(index, alike) => Standing::Current,
             Position::At(index) => match self.entries[index].content {
-                Content::Unsure => self.standing_in_gap(index, alike),
-                content => self.outdated(content, index),
+                Content::Known(_) => self.outdated(self.entries[index].content, index),
+                Content::Unread | Content::Unsure => self.standing_in_gap(index, alike),
             },
         }
     }
 
-    /// What a Pod has that started while nobody watched: it can't be told where
-    /// all that is known of then is the newest content, else it is outdated.
+    /// What a Pod has that started in a content which nobody read, or while nobody
+    /// watched: it can't be told where all that is known of then is the newest content,
+    /// else it is outdated.
     fn standing_in_gap(&self, index: usize, alike: usize) -> Standing {
         let Some(next) = self.known_after(index) else {
             return Standing::Unknown;
         };
-        if !self.is_newest(next, alike) {
-            return self.outdated(self.entries[next].content, next);
+        let before = self.known_before(index);
+        if self.is_newest(next, alike) && before.is_none_or(|at| self.is_newest(at, alike)) {
+            return Standing::Unknown;
         }
-        let known = |entry: &Entry| matches!(entry.content, Content::Known(_));
-        let before = self.entries[..index].iter().rposition(known);
-        match before.is_none_or(|before| self.is_newest(before, alike)) {
-            true => Standing::Unknown,
-            false => Standing::Outdated { lacks: next },
+        match self.entries[index].content {
+            Content::Unsure if self.is_newest(next, alike) => Standing::Outdated { lacks: next },
+            Content::Unsure => self.outdated(self.entries[next].content, next),
+            content => self.outdated(content, index),
         }
     }
 
-    /// The first content after an entry that is known.
-    fn known_after(&self, index: usize) -> Option<usize> {
-        let known = |entry: &Entry| matches!(entry.content, Content::Known(_));
-        let after = self.entries.iter().skip(index + 1).position(known)?;
-        Some(index + 1 + after)
+    /// The last content before an entry that is known, and with which a container can start.
+    pub(super) fn known_before(&self, index: usize) -> Option<usize> {
+        (0..index).rev().find(|at| self.is_startable(*at))
+    }
+
+    /// The first content after an entry that is known, and with which a container can start;
+    /// where none of them can, the first that is known.
+    pub(super) fn known_after(&self, index: usize) -> Option<usize> {
+        let mut after = index + 1..self.entries.len();
+        let startable = after.clone().find(|at| self.is_startable(*at));
+        startable.or_else(|| after.find(|at| self.entries[*at].known().is_some()))
+    }
+
+    fn is_startable(&self, index: usize) -> bool {
+        self.entries[index].known().is_some() && !self.entries[index].missing
     }
 
     /// Outdated since the first entry after the last one that equals what it has.

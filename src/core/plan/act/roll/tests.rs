@@ -101,15 +101,16 @@ fn causes_name_sources_and_keys() {
         named,
         "ConfigMap/conf: k10, k11, k12, k13, k14, k15, k16, k17, k18, k19, …"
     );
-    // A version that nobody read names no key.
+    // Set back, and a Pod started in between.
     let mut world = running();
     world.write("app", &[("a", "2"), ("b", "1")]);
     world.pod("web-3");
+    world.read();
     world.write("app", &[("a", "1"), ("b", "1")]);
     let plan = planned(&mut world);
     assert_eq!(
         (plan.causes, plan.outdated),
-        (vec!["ConfigMap/app".to_owned()], 1)
+        (vec!["ConfigMap/app: a".to_owned()], 1)
     );
 }
 
