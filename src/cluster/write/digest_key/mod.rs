@@ -42,6 +42,14 @@ pub enum KeyError {
         /// The answer.
         status: StatusCode,
     },
+    /// The operator's namespace does not exist.
+    #[error(
+        "namespace {namespace} does not exist; create it or name another by --operator-namespace"
+    )]
+    NoNamespace {
+        /// The operator's namespace.
+        namespace: String,
+    },
     /// There was no answer.
     #[error("Secret {namespace}/{SECRET_NAME} can't be had: {why}")]
     NoAnswer {
@@ -110,7 +118,13 @@ impl Writer {
             getrandom::fill(&mut bytes).map_err(|error| KeyError::Randomness(error.to_string()))?;
             let request = secrets.create(&created_by_us(), body(namespace, &bytes));
             let answer = self.ask(metadata_only(request, "create")).await;
-            match answer.map_err(no_answer)?.status {
+            let answer = answer.map_err(no_answer)?;
+            match answer.status {
+                _ if answer.is_absence_of(namespace) => {
+                    return Err(KeyError::NoNamespace {
+                        namespace: namespace.to_owned(),
+                    });
+                }
                 status if status.is_success() => return Ok(DigestKey::new(&bytes)),
                 // Another replica was faster, so use its key.
                 StatusCode::CONFLICT => {}

@@ -124,6 +124,26 @@ async fn what_may_pass_is_not_final() {
     assert!(error.to_string().contains("403") && !error.is_final());
 }
 
+/// As the API server says it of an object that is to be created.
+#[tokio::test]
+async fn a_namespace_that_is_missing_is_named() {
+    let server = TestServer::default();
+    server.answer(404, absent());
+    let missing = json!({
+        "kind": "Status", "code": 404, "reason": "NotFound",
+        "message": "namespaces \"projsync\" not found",
+        "details": {"name": "projsync", "kind": "namespaces"},
+    });
+    server.answer(404, missing);
+    let error = get(&server).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "namespace projsync does not exist; create it or name another by --operator-namespace"
+    );
+    // Somebody may create it.
+    assert!(!error.is_final());
+}
+
 #[tokio::test]
 async fn a_key_that_comes_and_goes_is_given_up() {
     let server = TestServer::default();
