@@ -70,6 +70,12 @@ pub struct Projected {
     pub keys: ProjectedKeys,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many contents the current thread has digested.
+    pub(in crate::core) static DIGESTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// A required part that isn't there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Missing {
@@ -91,6 +97,8 @@ pub fn reference_digest(
     content: &SourceContent,
     key: &DigestKey,
 ) -> Projected {
+    #[cfg(test)]
+    DIGESTS.with(|count| count.set(count.get() + 1));
     let seen = seen(reference, content);
     let bytes = key.hash(|hmac| encode_reference(hmac, namespace, reference, &seen));
     let mut keys = BTreeMap::<_, Option<KeyDigest>>::new();
@@ -110,15 +118,27 @@ pub fn reference_digest(
 }
 
 /// The keys whose content differs, sorted; an absent key is like one that was
-/// never projected.
-#[must_use]
-pub fn changed_keys(old: &ProjectedKeys, new: &ProjectedKeys) -> Vec<Arc<str>> {
-    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let digest = |keys: &ProjectedKeys, name: &Arc<str>| keys.get(name).copied().flatten();
-    let changed = names
-        .into_iter()
-        .filter(|name| digest(old, name) != digest(new, name));
-    changed.cloned().collect()
+/// never projected. Each is found when it is asked for.
+pub fn changed_keys<'a>(
+    old: &'a ProjectedKeys,
+    new: &'a ProjectedKeys,
+) -> impl Iterator<Item = &'a Arc<str>> {
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    std::iter::from_fn(move || {
+        loop {
+            let first = match (old.peek(), new.peek()) {
+                (Some((a, _)), Some((b, _))) => *a.min(b),
+                (Some((name, _)), None) | (None, Some((name, _))) => *name,
+                (None, None) => return None,
+            };
+            let before = old.next_if(|(name, _)| *name == first);
+            let after = new.next_if(|(name, _)| *name == first);
+            let digest = |entry: Option<(_, &Option<KeyDigest>)>| entry.and_then(|(_, one)| *one);
+            if digest(before) != digest(after) {
+                return Some(first);
+            }
+        }
+    })
 }
 
 /// One file or variable that containers see.

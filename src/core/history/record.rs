@@ -22,7 +22,7 @@ mod rolls;
 mod track;
 
 pub use rolls::{Contest, Health, Roll, Trouble, base_of};
-pub use track::{Answer, NodeCopy, Origin, Track, Version};
+pub use track::{Answer, NodeCopy, Origin, SeenContent, Track, Version};
 
 /// A reference among those of its workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

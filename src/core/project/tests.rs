@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::core::content::digest::{DigestKey, reference_digest};
 use crate::core::content::{Field, Reading, SourceContent};
-use crate::core::history::record::{Answer, Record, Track, TrackKey};
+use crate::core::history::record::{Answer, Record, SeenContent, Track, TrackKey};
 use crate::core::history::timeline::Standing;
 use crate::core::object::pod::{Container, Start};
 use crate::core::project::pod_spec::PodSpec;
@@ -156,7 +156,8 @@ impl Case {
                     listed: None,
                     comparable: true,
                 };
-                track.observe("ns", reference, &answer, &key());
+                let seen = SeenContent::of("ns", reference, &content, &key());
+                track.observe(reference, &answer, &seen);
             }
             let key = TrackKey::of(reference);
             record.tracks.insert(key, Box::new(track));

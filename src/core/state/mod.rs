@@ -23,6 +23,7 @@ pub use managed::{REPORT_INTERVAL, RETIRE_AFTER, ROLLOUT_INTERVAL};
 pub use policies::POLICIES_INTERVAL;
 pub use policy_status::PolicyMeta;
 pub use projections::Pace;
+pub use sources::Read;
 pub use step::{
     Order, Planned, PolicyStep, ProjectionStep, ProjectionWrite, SourceStep, WorkloadStep,
 };

@@ -1,11 +1,40 @@
 //! Sources: which have to be read, and what was read of them.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::core::content::SourceContent;
-use crate::core::history::record::{Answer, TrackKey, Version};
+use crate::core::history::record::{Answer, SeenContent, TrackKey, Version};
+use crate::core::project::reference::{Fingerprint, Reference};
 use crate::core::state::changes::State;
 use crate::core::state::step::SourceStep;
 use crate::core::time::Moment;
 use crate::kinds::{SourceId, WorkloadId};
+
+/// What was read of a source, on its way into the references to it.
+#[derive(Debug)]
+pub struct Read<'a> {
+    id: &'a SourceId,
+    content: &'a SourceContent,
+    answered: Moment,
+    /// What references see of it, by namespace and fingerprint.
+    seen: HashMap<(Arc<str>, Fingerprint), SeenContent>,
+}
+
+// === impl Read ===
+
+impl<'a> Read<'a> {
+    /// What an answer brought that came at that moment.
+    #[must_use]
+    pub fn new(id: &'a SourceId, content: &'a SourceContent, answered: Moment) -> Self {
+        Self {
+            id,
+            content,
+            answered,
+            seen: HashMap::new(),
+        }
+    }
+}
 
 // === impl State ===
 
@@ -61,18 +90,29 @@ impl State {
         content: &SourceContent,
         answered: Moment,
     ) -> Vec<WorkloadId> {
-        let source = self.index.source(id);
+        let users = self.index.users(id);
+        let mut read = Read::new(id, content, answered);
+        self.take_in_for(&users, &mut read);
+        self.taken_in(&read);
+        users
+    }
+
+    /// Takes in what was read of a source, for some of the workloads that refer to it.
+    pub fn take_in_for(&mut self, users: &[WorkloadId], read: &mut Read<'_>) {
+        let source = self.index.source(read.id);
         let event = source.and_then(|source| source.events.first());
         let answer = Answer {
-            content,
+            content: read.content,
             source,
-            date: answered.server,
-            received: event.map_or(answered.mono, |event| event.received),
+            date: read.answered.server,
+            received: event.map_or(read.answered.mono, |event| event.received),
             listed: None,
             comparable: self.settings.comparable,
         };
-        let users = self.index.users(id);
-        for workload in &users {
+        let is_of = |reference: &&Reference| {
+            reference.source.0 == read.id.kind && reference.source.1 == read.id.name
+        };
+        for workload in users {
             let (Some(managed), Some(view)) =
                 (self.managed.get_mut(workload), self.index.view(workload))
             else {
@@ -82,20 +122,24 @@ impl State {
                 listed: view.newest_listed(),
                 ..answer
             };
-            let references = view.references.iter();
-            for reference in references
-                .filter(|reference| reference.source.0 == id.kind && reference.source.1 == id.name)
-            {
+            for reference in view.references.iter().filter(is_of) {
                 let key = TrackKey::of(reference);
                 let Some(track) = managed.record.tracks.get_mut(&key) else {
                     continue;
                 };
-                managed.record.restated |=
-                    track.observe(&workload.namespace, reference, &answer, &self.settings.key);
+                let alike = (workload.namespace.clone(), track.fingerprint);
+                let seen = read.seen.entry(alike).or_insert_with(|| {
+                    let key = &self.settings.key;
+                    SeenContent::of(&workload.namespace, reference, answer.content, key)
+                });
+                managed.record.restated |= track.observe(reference, &answer, seen);
             }
         }
-        self.index
-            .forget_events(id, Version::of_content(content).rv);
-        users
+    }
+
+    /// Takes in that all that refer to the source have taken it in.
+    pub fn taken_in(&mut self, read: &Read<'_>) {
+        let version = Version::of_content(read.content);
+        self.index.forget_events(read.id, version.rv);
     }
 }

@@ -14,6 +14,8 @@ use crate::core::testing::{World, config_map, reference};
 use crate::core::time::Mono;
 use crate::kinds::{Class, Rv, WorkloadId};
 
+mod fan_out;
+
 /// A Deployment with one Pod, in sync, whose Projection is written.
 fn in_sync() -> World {
     let mut world = World::new([reference("app", Class::Frozen, false)]);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tracing::{debug, warn};
 
 use crate::api::reasons::Reason;
 use crate::core::content::SourceContent;
-use crate::core::state::SourceStep;
+use crate::core::state::{Read, SourceStep};
 use crate::core::time::Moment;
 use crate::kinds::{Rv, SourceId, WorkloadId};
 use crate::operator::context::Context;
@@ -17,6 +18,9 @@ use crate::telemetry::metrics::Outcome;
 /// Time after which a source is looked at again that a read found absent although its
 /// DELETED event has not come.
 const RECHECK: Duration = Duration::from_secs(5);
+
+/// Number of workloads for which a source is taken in at a time.
+const AT_A_TIME: usize = 50;
 
 /// Brings all references to a source to its newest version.
 pub async fn reconcile(context: Arc<Context>, id: SourceId) -> Next {
@@ -49,8 +53,7 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Nex
                 mono: context.clock.now(),
                 server: date,
             };
-            let users = context.state.lock().take_in(id, &content, answered);
-            context.plan(users);
+            take_in(context, &mut Read::new(id, &content, answered), id).await;
             Next::Done
         }
         Err(error) => {
@@ -65,6 +68,17 @@ async fn read_source(context: &Context, id: &SourceId, shown: Option<Rv>) -> Nex
             Next::Retry
         }
     }
+}
+
+/// Takes in what was read. Of many workloads only some at a time, so that others are served between.
+async fn take_in(context: &Context, read: &mut Read<'_>, id: &SourceId) {
+    let users = context.state.lock().index.users(id);
+    for some in users.chunks(AT_A_TIME) {
+        context.state.lock().take_in_for(some, read);
+        yield_now().await;
+    }
+    context.state.lock().taken_in(read);
+    context.plan(users);
 }
 
 impl Context {

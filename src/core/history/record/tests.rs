@@ -752,7 +752,8 @@ fn a_reading_that_runs_ahead_of_a_deletion() {
             listed: None,
             comparable: true,
         };
-        track.observe("shop", &reference, &answer, &key);
+        let seen = SeenContent::of("shop", &reference, content, &key);
+        track.observe(&reference, &answer, &seen);
         track.timeline.as_ref().unwrap().entries().len()
     };
     assert_eq!(observe(&source, &after), 2);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::api::limits::MAX_KEYS;
+use crate::api::limits::{MAX_CHANGED, MAX_KEYS};
 use crate::core::content::digest::{
     Digest, DigestKey, Missing, Projected, ProjectedKeys, changed_keys, reference_digest,
 };
@@ -90,6 +90,41 @@ pub struct Answer<'a> {
     pub listed: Option<ServerTime>,
     /// Whether resourceVersions of sources and Pods can be compared.
     pub comparable: bool,
+}
+
+/// What references with one fingerprint, in one namespace, see of a content. It is found out once
+/// for all of them.
+#[derive(Clone, Debug)]
+pub struct SeenContent {
+    projected: Projected,
+    /// What they see while the source is absent.
+    absent: Absence,
+    /// The projected keys that are remembered.
+    remembered: ProjectedKeys,
+}
+
+// === impl SeenContent ===
+
+impl SeenContent {
+    /// What such references see of the content of their source.
+    #[must_use]
+    pub fn of(
+        namespace: &str,
+        reference: &Reference,
+        content: &SourceContent,
+        key: &DigestKey,
+    ) -> Self {
+        let projected = reference_digest(namespace, reference, content, key);
+        let absent = reference_digest(namespace, reference, &SourceContent::Absent, key);
+        Self {
+            remembered: remembered(&projected.keys),
+            projected,
+            absent: Absence {
+                digest: absent.digest,
+                missing: absent.missing.is_some(),
+            },
+        }
+    }
 }
 
 // === impl Version ===
@@ -198,19 +233,13 @@ impl Track {
     /// digests were lost or unknown, and were made anew.
     pub fn observe(
         &mut self,
-        namespace: &str,
         reference: &Reference,
         answer: &Answer<'_>,
-        key: &DigestKey,
+        seen: &SeenContent,
     ) -> bool {
-        let projected = reference_digest(namespace, reference, answer.content, key);
-        let absent = reference_digest(namespace, reference, &SourceContent::Absent, key);
-        let absent = Absence {
-            digest: absent.digest,
-            missing: absent.missing.is_some(),
-        };
+        let projected = &seen.projected;
         let version = Version::of_content(answer.content);
-        let observation = self.observation(reference, answer, &projected, absent);
+        let observation = self.observation(reference, answer, projected, seen.absent);
         let restated = self.join(&version, &observation, answer);
         self.origin = Origin::Followed;
         self.read = Some(version);
@@ -223,8 +252,8 @@ impl Track {
                 digest: projected.digest,
             });
         }
-        self.missing = projected.missing;
-        self.keys = remembered(&projected.keys);
+        self.missing.clone_from(&projected.missing);
+        self.keys.clone_from(&seen.remembered);
         // What followed the answer within its second is not seen.
         self.seen_until = second_before(answer.date);
         restated
@@ -321,13 +350,13 @@ fn remembered(keys: &ProjectedKeys) -> ProjectedKeys {
     remembered
 }
 
-/// The changed keys, as far as `old` remembers keys.
+/// The changed keys, as far as `old` remembers keys, and no more than tell that there are too
+/// many to be named.
 fn changed(old: &ProjectedKeys, new: &ProjectedKeys) -> Vec<Arc<str>> {
-    let mut changed = changed_keys(old, new);
-    if let Some(last) = told_up_to(old) {
-        changed.retain(|name| name <= last);
-    }
-    changed
+    let last = told_up_to(old);
+    let changed = changed_keys(old, new);
+    let told = changed.take_while(|name| last.is_none_or(|last| *name <= last));
+    told.take(MAX_CHANGED + 1).cloned().collect()
 }
 
 /// Whether a key that was projected is gone, or may be.
