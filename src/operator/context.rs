@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Client;
 use parking_lot::Mutex;
@@ -20,6 +21,13 @@ use crate::kinds::{SourceId, WorkloadId};
 use crate::operator::clock::OperatorClock;
 use crate::operator::queue::{Backoff, Queue};
 use crate::telemetry::metrics::Metrics;
+
+/// Time for which the Pod events of a workload are collected, for each Pod that it has: many times
+/// what planning it takes.
+const PLAN_OF_POD: Duration = Duration::from_millis(1);
+
+/// The longest time for which they are collected.
+const COLLECT_PODS: Duration = Duration::from_secs(5);
 
 /// The state and tools that the reconcile loops share.
 pub struct Context {
@@ -116,6 +124,12 @@ impl Context {
         }
         for workload in affected.workloads {
             self.workloads.add(workload);
+        }
+        // A plan looks at all Pods, so events of a rollout of thousands are collected.
+        for (workload, pods) in affected.of_pods {
+            let pods = u32::try_from(pods).unwrap_or(u32::MAX);
+            let collect = PLAN_OF_POD.saturating_mul(pods).min(COLLECT_PODS);
+            self.workloads.add_after(workload, collect);
         }
     }
 

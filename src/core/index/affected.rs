@@ -1,6 +1,6 @@
 //! Names within a namespace, how an event came, and the objects that a change affects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::core::time::Mono;
@@ -18,6 +18,8 @@ pub struct Affected {
     pub sources: BTreeSet<SourceId>,
     /// Workloads whose plan may differ.
     pub workloads: BTreeSet<WorkloadId>,
+    /// Workloads of which no more than a Pod has changed, and how many Pods its owner has.
+    pub of_pods: BTreeMap<WorkloadId, usize>,
 }
 
 // === impl Affected ===
@@ -27,6 +29,7 @@ impl Affected {
     pub fn add(&mut self, other: Self) {
         self.sources.extend(other.sources);
         self.workloads.extend(other.workloads);
+        self.of_pods.extend(other.of_pods);
     }
 }
 

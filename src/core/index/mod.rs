@@ -6,7 +6,7 @@
 //! Each change gives the set of sources and workloads [`Affected`] by it; what
 //! to do about them is planned from the index's current state.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::object::pod::{Owner, Pod};
@@ -46,7 +46,7 @@ impl Affected {
     fn source(id: &SourceId, news: bool) -> Self {
         Self {
             sources: news.then(|| id.clone()).into_iter().collect(),
-            workloads: BTreeSet::new(),
+            ..Self::default()
         }
     }
 }
@@ -200,17 +200,24 @@ impl Index {
         if before == Some(&pod) {
             return affected;
         }
-        space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
-        space.affect_owner_of(namespace, pod.owner(), &mut affected);
+        let owners = before.and_then(Child::owner).into_iter().chain(pod.owner());
+        for owner in owners {
+            space.affect_owner_of_pod(namespace, owner, &mut affected);
+        }
         space.pods.put(pod.name.clone(), pod);
         affected
     }
 
     /// Takes in the deletion of a Pod.
     pub fn delete_pod(&mut self, namespace: &str, name: &str) -> Affected {
-        self.delete_child(namespace, |space| {
-            space.pods.remove(name).and_then(|pod| pod.owner)
-        })
+        let mut affected = Affected::default();
+        if let Some(space) = self.spaces.get_mut(namespace)
+            && let Some(owner) = space.pods.remove(name).and_then(|pod| pod.owner)
+        {
+            space.affect_owner_of_pod(&namespace.into(), &owner, &mut affected);
+        }
+        self.tidy(namespace);
+        affected
     }
 
     /// Takes in a version of a ReplicaSet.

@@ -55,6 +55,11 @@ impl<T: Child> Owned<T> {
         Some(object)
     }
 
+    /// How many an owner controls.
+    pub(super) fn count(&self, uid: &str) -> usize {
+        self.by_owner.get(uid).map_or(0, BTreeSet::len)
+    }
+
     pub(super) fn of(&self, uid: &Arc<str>) -> impl Iterator<Item = &T> {
         self.by_owner
             .get(uid)

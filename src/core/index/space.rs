@@ -182,26 +182,37 @@ impl Space {
         owner: Option<&Owner>,
         affected: &mut Affected,
     ) {
-        let Some(owner) = owner else {
-            return;
-        };
+        let workload = owner.and_then(|owner| self.workload_of(namespace, owner));
+        affected.workloads.extend(workload);
+    }
+
+    /// Adds the workload that `owner`, of a Pod that has changed, is or belongs to.
+    pub(super) fn affect_owner_of_pod(
+        &self,
+        namespace: &Arc<str>,
+        owner: &Owner,
+        affected: &mut Affected,
+    ) {
+        if let Some(workload) = self.workload_of(namespace, owner) {
+            affected
+                .of_pods
+                .insert(workload, self.pods.count(&owner.uid));
+        }
+    }
+
+    /// The workload that `owner` is or belongs to.
+    fn workload_of(&self, namespace: &Arc<str>, owner: &Owner) -> Option<WorkloadId> {
         let workload = match owner.is(&REPLICA_SET) {
-            true => match self.replica_sets.by_name.get(&owner.name) {
-                Some(set) if set.uid == owner.uid => &set.owner,
-                _ => return,
-            },
+            true => {
+                let set = self.replica_sets.by_name.get(&owner.name)?;
+                (set.uid == owner.uid).then_some(&set.owner)?
+            }
             false => owner,
         };
-        let Some(kind) = WorkloadKind::of_object(&workload.group, &workload.kind) else {
-            return;
-        };
-        if self.workloads.contains_key(&(kind, workload.name.clone())) {
-            affected.workloads.insert(WorkloadId::new(
-                kind,
-                namespace.clone(),
-                workload.name.clone(),
-            ));
-        }
+        let kind = WorkloadKind::of_object(&workload.group, &workload.kind)?;
+        let name = (kind, workload.name.clone());
+        let is_known = self.workloads.contains_key(&name);
+        is_known.then(|| WorkloadId::new(kind, namespace.clone(), name.1))
     }
 
     /// A Deployment's Pods, and whether the ReplicaSet of its template exists.

@@ -374,7 +374,7 @@ proptest! {
             let after = views(&index);
             for id in before.keys().chain(after.keys()) {
                 let same = before.get(id) == after.get(id);
-                prop_assert!(same || affected.workloads.contains(id), "{} by {:?}", id, key);
+                prop_assert!(same || affected.workloads.contains(id) || affected.of_pods.contains_key(id), "{} by {:?}", id, key);
             }
         }
     }
@@ -430,7 +430,7 @@ fn an_owner_of_another_group_is_another_kind() {
         theirs.owner = Some(owner);
         let workloads = index
             .apply_pod(&"namespace-0".into(), theirs.clone())
-            .workloads;
+            .of_pods;
         assert_eq!(!workloads.is_empty(), affected, "{group}");
         index.delete_pod("namespace-0", "name-0");
     }

@@ -104,6 +104,7 @@ impl State {
             workloads: (self.index.workloads())
                 .chain(self.managed.keys().cloned())
                 .collect(),
+            ..Affected::default()
         }
     }
 

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
-use std::future::pending;
+use std::future::{pending, ready};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -7,7 +8,7 @@ use kube::Client;
 use kube::client::Body;
 use kube::core::DeserializeGuard;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tower::service_fn;
 
 use super::*;
@@ -15,9 +16,13 @@ use crate::api::policy::SyncPolicy;
 use crate::api::projection::Projection;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::lease::Leadership;
+use crate::core::object::pod::{Pod, Start};
 use crate::core::object::workload::Workload;
 use crate::core::policy::{EVALUATIONS, Selected};
+use crate::core::testing::owner;
+use crate::core::time::ServerTime;
 use crate::kinds::{WorkloadId, WorkloadKind};
+use crate::operator::queue::{self, Next};
 use crate::operator::testing;
 
 /// What the loops share, for a replica that leads. Nothing is answered.
@@ -108,4 +113,63 @@ async fn a_status_of_a_policy_costs_nothing() {
 fn state_is_managed(context: &Context, id: &WorkloadId) -> bool {
     let state = context.state.lock();
     matches!(state.index.selected(id), Some(Selected::Managed(_)))
+}
+
+fn pod(number: usize, ready: bool) -> Pod {
+    Pod {
+        uid: format!("pod-{number}").into(),
+        name: format!("web-{number}").into(),
+        owner: Some(owner("StatefulSet", "web", "web-uid")),
+        start: Start {
+            rv: None,
+            at_least: None,
+            time: ServerTime::UNIX_EPOCH,
+        },
+        containers: Vec::new(),
+        active: true,
+        ready,
+        revision: None,
+        revision_hash: None,
+        broken: None,
+    }
+}
+
+/// In a rollout each of thousands of Pods has several events, and a plan looks at all Pods.
+#[tokio::test(start_paused = true)]
+async fn a_rollout_of_many_pods_is_planned_a_few_times() {
+    const PODS: usize = 500;
+    let context = leader();
+    let id = WorkloadId::new(WorkloadKind::STATEFUL_SET, "shop", "web");
+    let namespace: Arc<str> = "shop".into();
+    let workload = Workload {
+        uid: "web-uid".into(),
+        ..Workload::default()
+    };
+    context.change(|state| state.index.apply_workload(&id, workload));
+    for number in 0..PODS {
+        context.change(|state| state.index.apply_pod(&namespace, pod(number, false)));
+    }
+    context.state.lock().synced = true;
+    let plans = Arc::new(AtomicUsize::new(0));
+    let count = plans.clone();
+    let handler = move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        ready(Next::Done)
+    };
+    let queue = tokio::spawn(queue::run(context.workloads.clone(), 1, handler, pending()));
+    let mut events = 0;
+    for round in 0..8 {
+        for number in 0..PODS {
+            let changed = pod(number, round % 2 == 0);
+            context.change(|state| state.index.apply_pod(&namespace, changed));
+            events += 1;
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    // What the last of them changed is planned too.
+    sleep(Duration::from_millis(1) * 2 * PODS as u32).await;
+    assert!(context.workloads.idle());
+    queue.abort();
+    let looked_at = plans.load(Ordering::Relaxed) * PODS;
+    assert!((PODS..=2 * events).contains(&looked_at), "{looked_at}");
 }
