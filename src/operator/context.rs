@@ -19,7 +19,7 @@ use crate::core::state::{Settings, State};
 use crate::core::time::{Moment, ServerTime};
 use crate::kinds::{SourceId, WorkloadId};
 use crate::operator::clock::OperatorClock;
-use crate::operator::queue::{Backoff, Queue};
+use crate::operator::queue::{Backoff, OfNamespace, Queue};
 use crate::telemetry::metrics::Metrics;
 
 /// Time for which the Pod events of a workload are collected, for each Pod that it has: many times
@@ -154,6 +154,29 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+// === impl OfNamespace ===
+
+impl OfNamespace for SourceId {
+    fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or_default()
+    }
+}
+
+impl OfNamespace for WorkloadId {
+    fn namespace(&self) -> &str {
+        &self.namespace
+    }
+}
+
+impl OfNamespace for Subject {
+    fn namespace(&self) -> &str {
+        match self {
+            Self::Workload(id) => &id.namespace,
+            Self::Policies => "",
+        }
     }
 }
 

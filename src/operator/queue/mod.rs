@@ -4,6 +4,7 @@
 //!   meanwhile it runs once more afterwards (the dirty flag).
 //! * A key has one due time. The earliest wins, so an immediate add beats a
 //!   delay.
+//! * Of the keys that are due, each namespace's have their turn.
 //! * A handler that fails is retried with exponential backoff. Adds of a
 //!   failing key are let through early, but no faster than [`Backoff::floor`]:
 //!   a stream of events cannot turn a failing key into a hot loop.
@@ -23,8 +24,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 pub use self::snapshot::{Item, ItemState, Snapshot};
+pub use self::turns::OfNamespace;
+use self::turns::Turns;
 
 mod snapshot;
+mod turns;
 
 /// Next step for a key, as its handler decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +86,8 @@ struct State<K> {
     keys: HashMap<K, Entry>,
     /// Keys that wait, in order of their due times.
     waiting: BTreeSet<(Instant, u64, K)>,
+    /// Keys that are due.
+    due: Turns<K>,
     running: usize,
     /// Number of adds, which orders keys that are due at the same instant.
     sequence: u64,
@@ -99,7 +105,7 @@ struct Entry {
 
 impl<K> Queue<K>
 where
-    K: Clone + Eq + Hash + Ord,
+    K: Clone + Eq + Hash + Ord + OfNamespace,
 {
     /// Makes an empty queue. Its name is shown in metrics and `/debug/queues`.
     #[must_use]
@@ -110,6 +116,7 @@ where
             state: Mutex::new(State {
                 keys: HashMap::new(),
                 waiting: BTreeSet::new(),
+                due: Turns::default(),
                 running: 0,
                 sequence: 0,
             }),
@@ -161,28 +168,20 @@ where
     /// Number of keys that are due and wait for a free worker.
     #[must_use]
     pub fn depth(&self) -> usize {
-        let now = Instant::now();
-        let state = self.state.lock();
-        state.due(now).count()
+        self.state.lock().depth(Instant::now())
     }
 
     /// Time for which the oldest due key has been due.
     #[must_use]
     pub fn oldest(&self) -> Duration {
-        let now = Instant::now();
-        let state = self.state.lock();
-        state
-            .due(now)
-            .next()
-            .map_or(Duration::ZERO, |due| now.duration_since(due))
+        self.state.lock().oldest(Instant::now())
     }
 
     /// Returns whether no key is due or running. Delayed keys don't count.
     #[must_use]
     pub fn idle(&self) -> bool {
-        let now = Instant::now();
         let state = self.state.lock();
-        state.running == 0 && state.due(now).next().is_none()
+        state.running == 0 && state.depth(Instant::now()) == 0
     }
 
     /// Waits until a key is due, marks it as running and returns it.
@@ -248,7 +247,7 @@ where
 
 impl<K> State<K>
 where
-    K: Clone + Eq + Hash + Ord,
+    K: Clone + Eq + Hash + Ord + OfNamespace,
 {
     /// Makes a key due at this time, unless it is due earlier already.
     fn schedule(&mut self, key: K, due: Instant) {
@@ -268,15 +267,15 @@ where
         self.waiting.insert((due, self.sequence, key));
     }
 
-    /// Takes the first due key, or returns the next due time.
+    /// Takes the due key whose turn it is, or returns the next due time.
     fn pop(&mut self, now: Instant) -> Result<K, Option<Instant>> {
-        match self.waiting.first() {
-            Some((due, ..)) if *due > now => return Err(Some(*due)),
-            Some(_) => {}
-            None => return Err(None),
+        while self.waiting.first().is_some_and(|(due, ..)| *due <= now)
+            && let Some((due, _, key)) = self.waiting.pop_first()
+        {
+            self.due.push(due, key);
         }
-        let Some((_, _, key)) = self.waiting.pop_first() else {
-            return Err(None);
+        let Some(key) = self.due.pop() else {
+            return Err(self.waiting.first().map(|(due, ..)| *due));
         };
         let entry = self.keys.entry(key.clone()).or_default();
         entry.running = true;
@@ -285,12 +284,17 @@ where
         Ok(key)
     }
 
-    /// Due times up to now, earliest first.
-    fn due(&self, now: Instant) -> impl Iterator<Item = Instant> {
-        self.waiting
-            .iter()
-            .map(|(due, ..)| *due)
-            .take_while(move |due| *due <= now)
+    /// Number of keys that are due.
+    fn depth(&self, now: Instant) -> usize {
+        let waiting = self.waiting.iter();
+        self.due.len() + waiting.take_while(|(due, ..)| *due <= now).count()
+    }
+
+    /// Time for which the oldest due key has been due.
+    fn oldest(&self, now: Instant) -> Duration {
+        let waiting = self.waiting.first().map(|(due, ..)| *due);
+        let oldest = self.due.oldest().into_iter().chain(waiting).min();
+        oldest.map_or(Duration::ZERO, |due| now.saturating_duration_since(due))
     }
 }
 
@@ -308,7 +312,7 @@ pub async fn run<K, H, F>(
     handler: H,
     shutdown: impl Future<Output = ()>,
 ) where
-    K: Clone + Eq + Hash + Ord + Send + 'static,
+    K: Clone + Eq + Hash + Ord + OfNamespace + Send + 'static,
     H: Fn(K) -> F,
     F: Future<Output = Next> + Send + 'static,
 {
@@ -332,7 +336,7 @@ pub async fn run<K, H, F>(
 
 fn end<K>(queue: &Queue<K>, ended: Result<(K, Next), JoinError>)
 where
-    K: Clone + Eq + Hash + Ord,
+    K: Clone + Eq + Hash + Ord + OfNamespace,
 {
     match ended {
         Ok((key, outcome)) => queue.finish(&key, outcome),

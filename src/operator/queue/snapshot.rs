@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::Queue;
+use super::{OfNamespace, Queue};
 
 /// A queue at one moment, for metrics and `/debug/queues`.
 #[derive(Debug, Clone, Serialize)]
@@ -58,7 +58,7 @@ pub enum ItemState {
 
 impl<K> Queue<K>
 where
-    K: Clone + Eq + Hash + Ord + Display,
+    K: Clone + Eq + Hash + Ord + OfNamespace + Display,
 {
     /// Takes a snapshot.
     #[must_use]
@@ -82,10 +82,7 @@ where
                 }
             })
             .collect();
-        let oldest = state
-            .due(now)
-            .next()
-            .map_or(Duration::ZERO, |due| now - due);
+        let oldest = state.oldest(now);
         drop(state);
         items.sort_by(|a, b| a.key.cmp(&b.key));
         let count = |wanted| items.iter().filter(|item| item.state == wanted).count();

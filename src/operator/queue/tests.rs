@@ -9,6 +9,13 @@ const NO_FLOOR: Backoff = Backoff {
     floor: Duration::ZERO,
 };
 
+/// `shop/web` is of the namespace `shop`.
+impl OfNamespace for &'static str {
+    fn namespace(&self) -> &str {
+        self.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+}
+
 fn queue() -> Arc<Queue<&'static str>> {
     Queue::new("test", Backoff::default())
 }
@@ -86,6 +93,28 @@ async fn runs_in_order_of_due_time_then_of_adding() {
     }
     assert_eq!(order, ["b", "a", "sooner", "later"]);
     runner.none_within(Duration::from_secs(60)).await;
+}
+
+/// Somebody with thousands of keys does not delay others by as many.
+#[tokio::test(start_paused = true)]
+async fn each_namespace_has_its_turn() {
+    let queue = queue();
+    let many = (0..1_000).map(|number| &*format!("loud/{number:04}").leak());
+    many.for_each(|key| queue.add(key));
+    ["a/1", "b/1", "a/2"]
+        .into_iter()
+        .for_each(|key| queue.add(key));
+    let takes = Duration::from_millis(10);
+    let mut runner = start(&queue, 1, takes, |_, _| Next::Done);
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        order.push(runner.next().await.0);
+    }
+    assert_eq!(
+        order,
+        ["loud/0000", "a/1", "b/1", "loud/0001", "a/2", "loud/0002"]
+    );
+    assert_eq!(queue.depth(), 1_003 - 6);
 }
 
 #[tokio::test(start_paused = true)]
