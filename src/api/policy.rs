@@ -130,6 +130,7 @@ pub struct SyncPolicySpec {
     validation = Rule::new(NAME_RULE).message(NAME_MESSAGE),
     printcolumn(name = "Strategy", type_ = "string", json_path = ".spec.strategy"),
     printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend"),
+    printcolumn(name = "Stop", type_ = "boolean", json_path = ".spec.stop"),
     printcolumn(name = "Priority", type_ = "integer", json_path = ".spec.priority", priority = 1),
     printcolumn(name = "Workloads", type_ = "integer", json_path = ".status.workloads", description = "Workloads that the policy is in force for"),
     printcolumn(name = "Stale", type_ = "integer", json_path = ".status.stalePods", description = "Pods of these workloads whose process has old content"),
@@ -150,6 +151,12 @@ pub struct ClusterSyncPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub namespace_selector: Option<LabelSelector>,
+
+    /// If true, no workload that the policy selects is rolled, whatever policy is in force for it:
+    /// a brake that no SyncPolicy and no annotation of a workload takes off. Such a policy has no
+    /// workloads managed, and its other settings have no effect.
+    #[serde(default)]
+    pub stop: bool,
 
     /// The fields that both kinds of policy have.
     #[serde(flatten)]

@@ -93,9 +93,24 @@ fn min_interval() -> Duration {
     MIN_INTERVAL.default
 }
 
+/// The least durations that the operator accepts, whatever a policy says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Floors {
+    /// Of `settle`.
+    pub settle: Duration,
+    /// Of `minInterval`.
+    pub min_interval: Duration,
+}
+
 // === impl Rules ===
 
 impl Rules {
+    /// Raises the durations to the least that are accepted.
+    pub fn raise(&mut self, floors: Floors) {
+        self.settle = self.settle.max(floors.settle);
+        self.min_interval = self.min_interval.max(floors.min_interval);
+    }
+
     /// Each duration with its bounds.
     #[must_use]
     pub fn durations(&self) -> [(Duration, Bounds); 2] {

@@ -41,6 +41,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         operator_namespace: target.operator_namespace,
         identity,
         concurrency: usize::from(args.scope.concurrency),
+        floors: args.scope.floors(),
         comparable: args.scope.resource_versions_comparable,
         watch: WatchOptions {
             idle_timeout: args.scope.watch_idle_timeout,

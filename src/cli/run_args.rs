@@ -9,6 +9,7 @@ use clap::{ArgAction, Args};
 use kube::Config;
 
 use super::kubeconfig::{ConfigError, KubeconfigArgs};
+use crate::api::rules::{Floors, Rules};
 use crate::cluster::client::ClientOptions;
 use crate::cluster::lease::LeaseConfig;
 use crate::telemetry::logs::LogFormat;
@@ -61,6 +62,12 @@ pub struct ScopeArgs {
     /// Number of sources that are read at a time, and of workloads that are rolled; a quarter as many Projections are written
     #[arg(long, env = "PROJSYNC_CONCURRENCY", value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub concurrency: u16,
+    /// The least settle time, whatever a policy says: up to 10m
+    #[arg(long, env = "PROJSYNC_SETTLE_FLOOR", value_name = "DURATION", default_value = "0s", value_parser = settle_floor)]
+    pub settle_floor: Duration,
+    /// The least time between two rolls of a workload, whatever a policy says: up to 1h
+    #[arg(long, env = "PROJSYNC_MIN_INTERVAL_FLOOR", value_name = "DURATION", default_value = "0s", value_parser = min_interval_floor)]
+    pub min_interval_floor: Duration,
     /// Whether ConfigMaps, Secrets and Pods share one etcd; set false if --etcd-servers-overrides splits them
     #[arg(long, env = "PROJSYNC_RESOURCE_VERSIONS_COMPARABLE", value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub resource_versions_comparable: bool,
@@ -201,6 +208,15 @@ impl ScopeArgs {
             .collect()
     }
 
+    /// The least durations of policies.
+    #[must_use]
+    pub fn floors(&self) -> Floors {
+        Floors {
+            settle: self.settle_floor.into(),
+            min_interval: self.min_interval_floor.into(),
+        }
+    }
+
     /// Settings of the clients.
     #[must_use]
     pub fn client_options(&self) -> ClientOptions {
@@ -265,6 +281,25 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
         Ok(address)
     } else {
         Err("not a loopback address; use 127.0.0.1 or [::1], and kubectl port-forward".to_owned())
+    }
+}
+
+fn settle_floor(text: &str) -> Result<Duration, String> {
+    floor(text, "settle")
+}
+
+fn min_interval_floor(text: &str) -> Result<Duration, String> {
+    floor(text, "minInterval")
+}
+
+/// A floor of a duration of policies: no more than a policy may say.
+fn floor(text: &str, field: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<crate::api::duration::Duration>();
+    let parsed = parsed.map_err(|error| error.to_string())?;
+    let bounds = Rules::default().durations().map(|(_, bounds)| bounds);
+    match bounds.iter().find(|bounds| bounds.field == field) {
+        Some(bounds) if parsed > bounds.max => Err(format!("more than {}", bounds.max)),
+        _ => Ok(parsed.get()),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::api::rules::Floors;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::client::{ClientOptions, Clients};
 use crate::cluster::events::events;
@@ -55,6 +56,8 @@ pub struct OperatorOptions {
     pub concurrency: usize,
     /// True if resourceVersions of sources and Pods can be compared.
     pub comparable: bool,
+    /// The least durations of policies.
+    pub floors: Floors,
     /// Settings of the watches.
     pub watch: WatchOptions,
     /// Maximum duration of a request.
@@ -159,6 +162,7 @@ impl OperatorOptions {
             comparable: self.comparable,
             refresh_bound: REFRESH_BOUND,
             cluster_wide: self.namespaces.is_empty(),
+            floors: self.floors,
         }
     }
 }

@@ -6,6 +6,7 @@ use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
+use crate::api::rules::Floors;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::events::events;
 use crate::cluster::lease::Leadership;
@@ -40,6 +41,7 @@ pub(super) fn context(
         comparable: true,
         refresh_bound: REFRESH_BOUND,
         cluster_wide: true,
+        floors: Floors::default(),
     };
     (Context::new(settings, access, metrics), told)
 }

@@ -13,7 +13,7 @@ use crate::core::content::digest::DigestKey;
 use crate::core::history::record::{Record, TrackKey};
 use crate::core::index::View;
 use crate::core::plan::{Decision, Facts, PodFacts, Verdict, decide};
-use crate::core::policy::{Effective, Selected};
+use crate::core::policy::{Effective, PolicyId, Selected};
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Class;
 
@@ -104,6 +104,7 @@ fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
     let policy = workload.status()?.policy.as_ref()?;
     let selected = Selected::Managed(Arc::new(Effective {
         rules: policy.rules.clone(),
+        stopped: policy.stopped_by.as_deref().map(PolicyId::cluster),
         ..Effective::defaults()
     }));
     let object = Arc::new(workload.object.clone());

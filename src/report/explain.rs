@@ -224,7 +224,12 @@ fn in_force(policy: &PolicyInForce) -> Page {
     if policy.rules.suspend {
         line = line.beside(Tone::Bad, "suspended");
     }
-    [line, Line::plain(&policy.why)].into_iter().collect()
+    let mut page: Page = [line, Line::plain(&policy.why)].into_iter().collect();
+    if let Some(brake) = &policy.stopped_by {
+        let told = format!("ClusterSyncPolicy/{brake} stops all rolls.");
+        page.push(Line::of(Tone::Bad, told));
+    }
+    page
 }
 
 fn rolls(rolls: &[RollRecord], wide: bool, now: Timestamp) -> Page {

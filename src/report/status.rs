@@ -1,6 +1,7 @@
 //! `status`: one row for each managed workload.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -67,6 +68,9 @@ pub struct Row {
     /// The policy in force; absent if the defaults are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The ClusterSyncPolicy that stops all rolls of the workload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<String>,
 }
 
 impl From<&Projection> for Row {
@@ -87,6 +91,7 @@ impl From<&Projection> for Row {
             last_roll: status.summary.last_roll,
             roll: (status.rolls.first().map(|roll| roll.state))
                 .filter(|state| matches!(state, RollState::Failed | RollState::Stuck)),
+            stopped_by: (status.policy.as_ref()).and_then(|policy| policy.stopped_by.clone()),
             policy: status.policy.and_then(|policy| policy.name),
         }
     }
@@ -128,14 +133,20 @@ impl Status {
                 row.workload.clone(),
             )
         });
+        let stopped = items.iter().filter_map(|row| row.stopped_by.as_ref());
+        let mut brakes: BTreeMap<&String, usize> = BTreeMap::new();
+        stopped.for_each(|brake| *brakes.entry(brake).or_default() += 1);
+        notes.extend(brakes.into_iter().map(|(brake, count)| {
+            format!(
+                "ClusterSyncPolicy/{brake} stops all rolls of {}.",
+                workloads(count)
+            )
+        }));
         let overdue = items.iter().filter(|row| row.is_overdue(now)).count();
         if overdue > 0 {
-            let workloads = match overdue {
-                1 => "1 workload".to_owned(),
-                _ => format!("{overdue} workloads"),
-            };
             notes.push(format!(
-                "The operator is more than a minute late with {workloads}: is it running?"
+                "The operator is more than a minute late with {}: is it running?",
+                workloads(overdue)
             ));
         }
         Self {
@@ -233,6 +244,13 @@ impl Row {
             or_none(self.until.as_ref().map(|time| until(time, now)).as_ref()),
             or_none(Some(&self.message)),
         ]
+    }
+}
+
+fn workloads(count: usize) -> String {
+    match count {
+        1 => "1 workload".to_owned(),
+        _ => format!("{count} workloads"),
     }
 }
 

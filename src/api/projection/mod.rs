@@ -220,6 +220,10 @@ pub struct PolicyInForce {
     /// Why this policy is in force, as a sentence.
     #[schemars(length(max = MAX_MESSAGE))]
     pub why: String,
+    /// Name of a ClusterSyncPolicy that stops all rolls of the workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub stopped_by: Option<String>,
     /// How outdated Pods are handled, and when.
     #[serde(flatten)]
     pub rules: Rules,

@@ -94,6 +94,8 @@ fn bad_values_are_refused_with_a_reason() {
         ("--lease-duration=0s", "not above zero"),
         ("--write-timeout=25h", "not above zero and at most 24h"),
         ("--concurrency=0", "0 is not in 1..=1024"),
+        ("--settle-floor=11m", "more than 10m"),
+        ("--min-interval-floor=2h", "more than 1h"),
         ("--log-format=xml", "possible values"),
     ] {
         let error = parse(&[flag]).expect_err(flag).to_string();

@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::api::rules::Floors;
 use crate::core::object::pod::{Owner, Pod};
 use crate::core::object::source::SourceMeta;
 use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
@@ -54,6 +55,15 @@ impl Affected {
 // === impl Index ===
 
 impl Index {
+    /// Nothing yet, for policies whose durations have these floors.
+    #[must_use]
+    pub fn new(floors: Floors) -> Self {
+        Self {
+            policies: Policies::new(floors),
+            ..Self::default()
+        }
+    }
+
     /// The policies.
     #[must_use]
     pub fn policies(&self) -> &Policies {

@@ -56,6 +56,7 @@ const CHAIN: &[Guard] = &[
     (HeldByPartition, older::held_by_partition),
     (BeingReplaced, older::being_replaced),
     // From here on a roll would.
+    (Stopped, wishes::stopped),
     (Suspended, wishes::suspended),
     (ObserveOnly, wishes::observe_only),
     (Paused, wishes::paused),

@@ -11,6 +11,7 @@ use super::id::PolicyId;
 use super::selector::compile_selector;
 use super::sources::SourceFilter;
 use crate::api::policy::{ClusterSyncPolicySpec, PolicyCommon, SyncPolicySpec};
+use crate::api::rules::Floors;
 use crate::kinds::WorkloadKind;
 
 /// A valid policy.
@@ -20,6 +21,8 @@ pub struct CompiledPolicy {
     namespaces: Option<Namespaces>,
     kinds: BTreeSet<WorkloadKind>,
     selector: Selector,
+    /// Whether it does no more than stop the rolls of what it selects.
+    pub(super) stop: bool,
     /// The highest priority comes first.
     pub(super) priority: i32,
     /// Settings of a workload that the policy selects.
@@ -50,7 +53,7 @@ impl CompiledPolicy {
     ///
     /// If it is invalid; the schema refuses most of these policies.
     pub fn namespaced(id: &PolicyId, spec: &SyncPolicySpec) -> Result<Self, PolicyError> {
-        Self::compile(id, None, &spec.common)
+        Self::compile(id, None, false, &spec.common)
     }
 
     /// Checks a `ClusterSyncPolicy`.
@@ -69,12 +72,13 @@ impl CompiledPolicy {
             names: spec.namespaces.iter().cloned().collect(),
             selector,
         });
-        Self::compile(id, namespaces, &spec.common)
+        Self::compile(id, namespaces, spec.stop, &spec.common)
     }
 
     fn compile(
         id: &PolicyId,
         namespaces: Option<Namespaces>,
+        stop: bool,
         common: &PolicyCommon,
     ) -> Result<Self, PolicyError> {
         let selector = common
@@ -92,7 +96,8 @@ impl CompiledPolicy {
             policy: Some(id.clone()),
             why: format!("{id} selects the workload."),
             rules: common.rules.clone(),
-            sources: SourceFilter::compile(&common.sources)?,
+            sources: SourceFilter::compile(&common.sources)?.into(),
+            stopped: None,
         };
         let named = Effective {
             why: format!("The workload names {id}."),
@@ -107,10 +112,19 @@ impl CompiledPolicy {
             namespaces,
             kinds,
             selector,
+            stop,
             priority: common.priority,
             selecting: Arc::new(selecting),
             named: Arc::new(named),
         })
+    }
+
+    /// The same with durations that are no less than their floors.
+    pub(super) fn raised(mut self, floors: Floors) -> Self {
+        for settings in [&mut self.selecting, &mut self.named] {
+            Arc::make_mut(settings).rules.raise(floors);
+        }
+        self
     }
 
     /// Returns whether the policy selects a workload in a namespace that it reaches.

@@ -52,7 +52,9 @@ pub struct Effective {
     /// How outdated Pods are handled, and when.
     pub rules: Rules,
     /// The sources that count.
-    pub sources: SourceFilter,
+    pub sources: Arc<SourceFilter>,
+    /// The ClusterSyncPolicy that stops all rolls, if one does.
+    pub stopped: Option<PolicyId>,
 }
 
 // === impl Effective ===
@@ -66,7 +68,8 @@ impl Effective {
             why: "The workload asks to be managed and no policy selects it: the defaults apply."
                 .to_owned(),
             rules: Rules::default(),
-            sources: SourceFilter::default(),
+            sources: Arc::default(),
+            stopped: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! All policies, and which of them is in force for a workload.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use super::compiled::CompiledPolicy;
 use super::effective::{Candidate, Effective, Selected};
@@ -11,6 +11,7 @@ use super::level::{Changed, Level};
 use crate::api::Reason;
 use crate::api::limits::MAX_POLICIES;
 use crate::api::names::SYNC_ANNOTATION;
+use crate::api::rules::Floors;
 
 /// Number of characters that are shown of a name that no policy has.
 const SHOWN: usize = 63;
@@ -20,22 +21,33 @@ const SHOWN: usize = 63;
 pub struct Policies {
     by_namespace: BTreeMap<Arc<str>, Level>,
     cluster: Level,
+    /// Where no policy is in force.
+    defaults: Arc<Effective>,
+    floors: Floors,
 }
-
-static DEFAULTS: LazyLock<Arc<Effective>> = LazyLock::new(|| Arc::new(Effective::defaults()));
 
 impl Default for Policies {
     fn default() -> Self {
-        Self {
-            by_namespace: BTreeMap::new(),
-            cluster: Level::new(usize::MAX),
-        }
+        Self::new(Floors::default())
     }
 }
 
 // === impl Policies ===
 
 impl Policies {
+    /// No policies, where no duration is less than its floor.
+    #[must_use]
+    pub fn new(floors: Floors) -> Self {
+        let mut defaults = Effective::defaults();
+        defaults.rules.raise(floors);
+        Self {
+            by_namespace: BTreeMap::new(),
+            cluster: Level::new(usize::MAX),
+            defaults: Arc::new(defaults),
+            floors,
+        }
+    }
+
     /// Adds or replaces a policy, valid or not.
     pub fn apply(&mut self, id: &PolicyId, policy: Result<CompiledPolicy, PolicyError>) -> Changed {
         let level = match id.namespace() {
@@ -47,7 +59,8 @@ impl Policies {
             }
             None => &mut self.cluster,
         };
-        level.set(id.name(), Some(policy.map(Arc::new)))
+        let raised = |policy: CompiledPolicy| Arc::new(policy.raised(self.floors));
+        level.set(id.name(), Some(policy.map(raised)))
     }
 
     /// Removes a policy.
@@ -84,6 +97,25 @@ impl Policies {
     /// the first by name.
     #[must_use]
     pub fn select(&self, workload: &Candidate<'_>) -> Selected {
+        match self.selected(workload) {
+            Selected::Managed(policy) => Selected::Managed(self.braked(policy, workload)),
+            not_managed => not_managed,
+        }
+    }
+
+    /// The settings, with the brake that a policy of the cluster puts on.
+    fn braked(&self, policy: Arc<Effective>, workload: &Candidate<'_>) -> Arc<Effective> {
+        let mut brakes = self.cluster.counted().filter(|policy| policy.stop);
+        match brakes.find(|brake| brake.selects(workload)) {
+            None => policy,
+            Some(brake) => Arc::new(Effective {
+                stopped: brake.selecting.policy.clone(),
+                ..(*policy).clone()
+            }),
+        }
+    }
+
+    fn selected(&self, workload: &Candidate<'_>) -> Selected {
         match workload.sync {
             Some("false") => not_managed(
                 Reason::NotManaged,
@@ -91,7 +123,7 @@ impl Policies {
             ),
             Some("true") => Selected::Managed(
                 self.first_selecting(workload)
-                    .map_or_else(|| DEFAULTS.clone(), |policy| policy.selecting.clone()),
+                    .map_or_else(|| self.defaults.clone(), |policy| policy.selecting.clone()),
             ),
             Some(name) => self.named(workload.namespace, name),
             None => match self.first_selecting(workload) {
@@ -120,7 +152,7 @@ impl Policies {
     fn all_selecting(&self, workload: &Candidate<'_>) -> impl Iterator<Item = &CompiledPolicy> {
         let all = self.levels(workload.namespace).flat_map(Level::counted);
         all.map(Arc::as_ref)
-            .filter(|policy| policy.selects(workload))
+            .filter(|policy| !policy.stop && policy.selects(workload))
     }
 
     /// The policy that a workload names. A SyncPolicy of its namespace, valid or not, hides a

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::Duration;
 use crate::api::Reason;
-use crate::api::rules::Strategy;
+use crate::api::rules::{Floors, Strategy};
 use crate::kinds::{SourceKind, WorkloadKind};
 
 static NO_LABELS: LazyLock<Labels> = LazyLock::new(Labels::new);
@@ -604,6 +604,84 @@ fn any_order() -> BoxedStrategy<(Vec<Entry>, Vec<Entry>)> {
 }
 
 const ANNOTATIONS: [Option<&str>; 5] = [None, Some("true"), Some("false"), Some("a"), Some("nope")];
+
+#[test]
+fn nothing_takes_off_the_brake_of_the_cluster() {
+    let brake = || cluster("brake", json!({"stop": true}));
+    let own = || sync("shop", "own", json!({"priority": 1000}));
+    let by = |workload: &Candidate<'_>, entries: Vec<Entry>| {
+        let selected = policies(entries).select(workload);
+        let Selected::Managed(policy) = &selected else {
+            return outcome(&selected);
+        };
+        format!(
+            "{} stopped {}",
+            outcome(&selected),
+            policy.stopped.is_some()
+        )
+    };
+    assert_eq!(
+        by(&web(), vec![own(), brake()]),
+        "SyncPolicy shop/own stopped true"
+    );
+    for sync in ["true", "own", "brake"] {
+        let asks = Candidate {
+            sync: Some(sync),
+            ..web()
+        };
+        assert!(
+            by(&asks, vec![own(), brake()]).ends_with("stopped true"),
+            "{sync}"
+        );
+    }
+    let defaults = Candidate {
+        sync: Some("true"),
+        ..web()
+    };
+    assert_eq!(by(&defaults, vec![brake()]), "defaults stopped true");
+    // It manages nothing itself, and stops what it selects.
+    assert_eq!(by(&web(), vec![brake()]), "NotManaged");
+    let elsewhere = cluster("brake", json!({"stop": true, "namespaces": ["bank"]}));
+    assert_eq!(
+        by(&web(), vec![own(), elsewhere]),
+        "SyncPolicy shop/own stopped false"
+    );
+}
+
+#[test]
+fn no_policy_goes_below_the_floors() {
+    let floors = Floors {
+        settle: Duration::from_secs(5),
+        min_interval: Duration::from_secs(60),
+    };
+    let mut all = Policies::new(floors);
+    let (id, policy) = sync(
+        "shop",
+        "hasty",
+        json!({"settle": "0s", "minInterval": "2m"}),
+    );
+    all.apply(&id, policy);
+    let settings = |workload: Candidate<'_>| match all.select(&workload) {
+        Selected::Managed(policy) => (
+            policy.rules.settle.to_string(),
+            policy.rules.min_interval.to_string(),
+        ),
+        Selected::NotManaged { .. } => panic!("not managed"),
+    };
+    let told = |settle: &str, interval: &str| (settle.to_owned(), interval.to_owned());
+    assert_eq!(settings(web()), told("5s", "2m"));
+    let named = Candidate {
+        sync: Some("hasty"),
+        ..web()
+    };
+    assert_eq!(settings(named), told("5s", "2m"));
+    let elsewhere = Candidate {
+        namespace: "bank",
+        sync: Some("true"),
+        ..web()
+    };
+    assert_eq!(settings(elsewhere), told("5s", "1m"));
+}
 
 proptest! {
     #[test]

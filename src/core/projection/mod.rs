@@ -118,6 +118,7 @@ fn in_force(policy: &Effective) -> PolicyInForce {
         kind: policy.policy.as_ref().map(|id| id.kind()),
         name: policy.policy.as_ref().map(|id| id.name().to_string()),
         why: policy.why.clone(),
+        stopped_by: policy.stopped.as_ref().map(|id| id.name().to_string()),
         rules: policy.rules.clone(),
     }
 }

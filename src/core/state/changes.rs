@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::api::reasons::Reason;
+use crate::api::rules::Floors;
 use crate::core::content::digest::DigestKey;
 use crate::core::history::record::Record;
 use crate::core::index::{Affected, Index, SourceName};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub refresh_bound: Duration,
     /// Whether all namespaces are watched.
     pub cluster_wide: bool,
+    /// The least durations of policies.
+    pub floors: Floors,
 }
 
 /// The index, and what is remembered of each managed workload.
@@ -54,7 +57,7 @@ impl State {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
-            index: Index::default(),
+            index: Index::new(settings.floors),
             synced: false,
             policies: HashMap::new(),
             policies_after: Mono::default(),

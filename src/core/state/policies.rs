@@ -75,6 +75,9 @@ impl State {
                 entry.pods += tally.total;
                 entry.stale += tally.stale;
             }
+            if let Some(brake) = &policy.stopped {
+                counts.entry(brake.clone()).or_default().workloads += 1;
+            }
             for other in self.index.selecting(id) {
                 if Some(&other) != policy.policy.as_ref() {
                     counts.entry(other).or_default().overridden += 1;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::api::reasons::Reason;
 use crate::core::history::record::Version;
 use crate::core::plan::Tally;
+use crate::core::policy::Selected;
 use crate::core::state::changes::State;
 
 // === impl State ===
@@ -31,6 +32,17 @@ impl State {
             pods.unknown += tally.unknown;
         }
         (workloads, pods)
+    }
+
+    /// How many managed workloads a policy of the cluster keeps from being rolled.
+    #[must_use]
+    pub fn stopped(&self) -> usize {
+        let selected = self.managed.keys().filter_map(|id| self.index.selected(id));
+        let stopped = |selected: &&Selected| match selected {
+            Selected::Managed(policy) => policy.stopped.is_some(),
+            Selected::NotManaged { .. } => false,
+        };
+        selected.filter(stopped).count()
     }
 
     /// The state for `/debug/index`: names and versions, no digests.

@@ -554,3 +554,32 @@ fn what_is_denied_later_is_not_decided_on_either() {
     world.listed(&["Pod"]);
     assert_eq!(world.finish(), 1);
 }
+
+#[test]
+fn a_brake_stops_rolls_and_its_end_lets_them_go() {
+    let mut world = in_sync();
+    world.policy(json!({"settle": "0s", "minInterval": "0s"}));
+    let id = PolicyId::cluster("brake");
+    let brake =
+        CompiledPolicy::cluster(&id, &serde_json::from_value(json!({"stop": true})).unwrap());
+    let now = world.now();
+    world
+        .state
+        .change(now, |state| state.index.apply_policy(&id, brake));
+    assert_eq!(world.planned().decision.reason, Reason::InSync);
+    assert_eq!(world.state.stopped(), 1);
+    let told = write(&world, Pace::AtOnce).status.policy.unwrap();
+    assert_eq!(told.stopped_by.as_deref(), Some("brake"));
+    world.write("app", &[("a", "2")]);
+    world.wait_secs(10);
+    world.read();
+    let planned = world.planned();
+    assert_eq!(planned.decision.reason, Reason::Stopped);
+    assert_eq!(planned.decision.verdict, Verdict::Hold);
+    let now = world.now();
+    world
+        .state
+        .change(now, |state| state.index.delete_policy(&id));
+    assert!(matches!(world.planned().step, WorkloadStep::Act(_)));
+    assert_eq!(world.state.stopped(), 0);
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::api::rules::Floors;
 use crate::core::content::digest::DigestKey;
 use crate::core::content::{Field, Reading, SourceContent};
 use crate::core::history::record::{Health, Record, Roll, Track};
@@ -559,6 +560,7 @@ fn settings(key: &DigestKey) -> Settings {
         comparable: true,
         refresh_bound: REFRESH_BOUND,
         cluster_wide: true,
+        floors: Floors::default(),
     }
 }
 

@@ -117,6 +117,7 @@ impl Insight {
         };
         match metric {
             Sampled::Workloads => of_context(workloads),
+            Sampled::Stopped => of_context(stopped),
             Sampled::Pods => of_context(pods),
             Sampled::WatchAges => watch_ages(&self.watches()),
             Sampled::WatchesLeftOut => watches_left_out(&self.watches()),
@@ -140,6 +141,11 @@ fn workloads(context: &Context) -> Vec<Sample> {
     let (workloads, _) = context.state.lock().totals();
     let sample = |((kind, state), count)| (vec![kind, state], f64::from(count));
     workloads.into_iter().map(sample).collect()
+}
+
+fn stopped(context: &Context) -> Vec<Sample> {
+    let count = context.state.lock().stopped();
+    vec![(vec![], count as f64)]
 }
 
 fn pods(context: &Context) -> Vec<Sample> {

@@ -129,6 +129,24 @@ fn a_roll_that_did_not_go_well_is_told() {
 }
 
 #[test]
+fn a_brake_is_told_of_before_the_rest() {
+    let policy = json!({
+        "why": "", "strategy": "Rollout", "settle": "2s", "minInterval": "30s", "suspend": false,
+        "stoppedBy": "brake",
+    });
+    let stopped = json!({ "policy": policy });
+    let report = report(vec![
+        row("shop", "web", stopped.clone()),
+        row("shop", "api", stopped),
+        row("shop", "free", json!({})),
+    ]);
+    assert_eq!(
+        report.notes(),
+        ["ClusterSyncPolicy/brake stops all rolls of 2 workloads."]
+    );
+}
+
+#[test]
 fn what_somebody_wrote_into_a_projection_can_not_act_on_the_terminal() {
     let nasty = json!({"decision": {"reason": "a\u{1b}[2J", "message": "b\nc\u{9b}H"}});
     let report = report(vec![row("shop", "web", nasty)]);

@@ -119,6 +119,8 @@ impl Metrics {
 pub enum Sampled {
     /// Managed workloads per kind and state (`in_sync`, `out_of_sync`, `unplanned`).
     Workloads,
+    /// Managed workloads whose rolls a ClusterSyncPolicy stops.
+    Stopped,
     /// Pods of managed workloads per state.
     Pods,
     /// Seconds since the last event of the watches of each kind.
@@ -140,8 +142,9 @@ pub type Read = Arc<dyn Fn(Sampled) -> Vec<Sample> + Send + Sync>;
 
 impl Sampled {
     /// Declares all of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Workloads,
+        Self::Stopped,
         Self::Pods,
         Self::WatchAges,
         Self::WatchesLeftOut,
@@ -157,6 +160,11 @@ impl Sampled {
                 "projsync_workloads",
                 &["kind", "state"],
                 "Managed workloads, by kind and by state (in_sync, out_of_sync or unplanned)",
+            ),
+            Self::Stopped => Row::gauge(
+                "projsync_stopped_workloads",
+                &[],
+                "Managed workloads whose rolls a ClusterSyncPolicy stops",
             ),
             Self::Pods => Row::gauge(
                 "projsync_pods",

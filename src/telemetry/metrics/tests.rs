@@ -19,6 +19,7 @@ fn exposition() -> String {
     metrics.api.answered("get", "2xx", Duration::from_millis(3));
     let read: Read = Arc::new(|metric| match metric {
         Sampled::Workloads => vec![(vec!["Deployment", "Fresh"], 3.0)],
+        Sampled::Stopped => vec![(vec![], 3.0)],
         Sampled::Pods => vec![(vec!["Stale"], 2.0), (vec!["Fresh"], 5.0)],
         Sampled::WatchAges => vec![(vec!["Pod"], 1.5)],
         Sampled::WatchesLeftOut => vec![(vec!["Secret"], 1.0)],
@@ -44,6 +45,7 @@ fn what_is_counted_is_exposed() {
         r#"projsync_change_to_patch_seconds_bucket{le="2.0"} 0"#,
         r#"projsync_source_reads_total{kind="Secret",outcome="absent"} 1"#,
         r#"projsync_workloads{kind="Deployment",state="Fresh"} 3.0"#,
+        "projsync_stopped_workloads 3.0",
         r#"projsync_pods{state="Stale"} 2.0"#,
         r#"projsync_watch_last_event_age_seconds{kind="Pod"} 1.5"#,
         r#"projsync_watches_left_out{kind="Secret"} 1.0"#,

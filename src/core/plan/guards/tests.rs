@@ -15,7 +15,7 @@ use crate::core::plan::act::roll;
 use crate::core::plan::facts::ManagedFacts;
 use crate::core::plan::guards::pace::REMOVALS;
 use crate::core::plan::{Act, CHAIN, Decision, Facts, PodFacts, Verdict, decide};
-use crate::core::policy::{Effective, Selected, SourceFilter};
+use crate::core::policy::{Effective, PolicyId, Selected};
 use crate::core::project::reference::Reference;
 use crate::core::testing::{World, at, reference};
 use crate::core::time::{Moment, Mono};
@@ -106,7 +106,8 @@ impl Case {
                 policy: None,
                 why: String::new(),
                 rules: Rules::default(),
-                sources: SourceFilter::default(),
+                sources: Arc::default(),
+                stopped: None,
             })),
             workload: World::new([the_reference()]).workload,
             observed: true,
@@ -297,6 +298,10 @@ fn partition(case: &mut Case) {
     };
 }
 
+fn stop(case: &mut Case) {
+    case.policy(|policy| policy.stopped = Some(PolicyId::cluster("brake")));
+}
+
 fn suspend(case: &mut Case) {
     case.policy(|policy| policy.rules.suspend = true);
 }
@@ -426,6 +431,12 @@ const ROWS: &[Row] = &[
         older_template,
         Verdict::Nothing,
         "2 Pods outdated: a rollout is under way, and the workload's controller replaces old Pods.",
+    ),
+    row(
+        Reason::Stopped,
+        stop,
+        Verdict::Hold,
+        "2 Pods outdated: ClusterSyncPolicy brake stops all rolls.",
     ),
     row(
         Reason::Suspended,

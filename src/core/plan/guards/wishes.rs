@@ -22,6 +22,14 @@ pub(in crate::core::plan) fn too_many_uses(facts: &ManagedFacts<'_>) -> Option<A
     })
 }
 
+pub(in crate::core::plan) fn stopped(facts: &ManagedFacts<'_>) -> Option<Answer> {
+    let brake = facts.policy.stopped.as_ref()?;
+    Some(Answer::hold(
+        facts,
+        format_args!("{brake} stops all rolls."),
+    ))
+}
+
 pub(in crate::core::plan) fn suspended(facts: &ManagedFacts<'_>) -> Option<Answer> {
     (facts.policy.rules.suspend).then(|| Answer::hold(facts, "the policy is suspended."))
 }
