@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::impersonation::{ImpersonationArgs, ImpersonationError};
 use super::kubeconfig::{ConfigError, KubeconfigArgs};
-use super::run_args::namespace;
+use super::run_args::{DEFAULT_NAMESPACE, namespace};
 use crate::cluster::client::error::describe;
 
 /// The most a connection may take to be made.
@@ -30,6 +30,25 @@ pub struct ConnectArgs {
     /// Whom to act as.
     #[command(flatten)]
     pub impersonation: ImpersonationArgs,
+    /// Where the operator is.
+    #[command(flatten)]
+    pub operator: OperatorArgs,
+}
+
+/// The operator's Lease, which says whether one leads.
+#[derive(Clone, Debug, clap::Args)]
+pub struct OperatorArgs {
+    /// Namespace of the operator
+    #[arg(long, env = "PROJSYNC_OPERATOR_NAMESPACE", value_name = "NAMESPACE", default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
+    pub operator_namespace: String,
+    /// Name of the operator's Lease
+    #[arg(
+        long,
+        env = "PROJSYNC_LEASE_NAME",
+        value_name = "NAME",
+        default_value = "projsync"
+    )]
+    pub lease_name: String,
 }
 
 /// A connection to a cluster, and the namespace in it.
@@ -39,6 +58,8 @@ pub struct Connection {
     pub client: Client,
     /// The namespace asked for, or that of the context.
     pub namespace: String,
+    /// The operator's Lease.
+    pub operator: OperatorArgs,
     /// Address of the API server, for messages.
     server: String,
 }
@@ -134,8 +155,19 @@ impl ConnectArgs {
         Ok(Connection {
             client,
             namespace,
+            operator: self.operator.clone(),
             server: server.trim_end_matches('/').to_owned(),
         })
+    }
+}
+
+impl std::fmt::Display for OperatorArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} in namespace {}",
+            self.lease_name, self.operator_namespace
+        )
     }
 }
 

@@ -13,6 +13,10 @@ pub enum Exit {
     OutOfSync,
     /// Nothing is known to be out of sync, but the content of some Pods is not known.
     Unknown,
+    /// No operator leads, or none is known to have seen the sources as they are now.
+    Unled,
+    /// Nothing was selected, so nothing can be said to be in sync.
+    Nothing,
 }
 
 /// Exit codes in the help of commands that only succeed or fail.
@@ -20,7 +24,8 @@ pub const OF_OTHERS: &str = "\
 Exit codes:
   0  done
   1  it could not be done
-  2  the command line can't be understood";
+  2  the command line can't be understood
+  5  no operator leads: what was shown may be out of date";
 
 /// Exit codes in the help of `status`.
 pub const OF_STATUS: &str = "\
@@ -30,7 +35,10 @@ Exit codes:
   2  the command line can't be understood
   3  with --exit-code or --wait: something is out of sync
   4  with --exit-code or --wait: nothing is known to be out of sync, but what
-     some Pods started with can't be told";
+     some Pods started with can't be told
+  5  no operator leads; with --exit-code or --wait also: none is known to have
+     seen the ConfigMaps and Secrets as they are now
+  6  with --exit-code or --wait: no managed workload was selected";
 
 impl Exit {
     /// The exit code as a number.
@@ -41,6 +49,8 @@ impl Exit {
             Self::Error => 1,
             Self::OutOfSync => 3,
             Self::Unknown => 4,
+            Self::Unled => 5,
+            Self::Nothing => 6,
         }
     }
 }
@@ -57,7 +67,14 @@ mod tests {
 
     #[test]
     fn each_code_is_in_the_help() {
-        for exit in [Exit::Success, Exit::Error, Exit::OutOfSync, Exit::Unknown] {
+        for exit in [
+            Exit::Success,
+            Exit::Error,
+            Exit::OutOfSync,
+            Exit::Unknown,
+            Exit::Unled,
+            Exit::Nothing,
+        ] {
             let line = format!("\n  {}  ", exit.code());
             assert!(OF_STATUS.contains(&line), "{exit:?}");
         }

@@ -4,8 +4,9 @@ use super::connect::ConnectArgs;
 use super::exit::Exit;
 use super::fetch::Fetch;
 use super::names::One;
-use super::output::{Format, show};
+use super::output::{Format, show, warn};
 use crate::report::explain::Explanation;
+use crate::report::leader::Leader;
 use crate::report::name::WorkloadName;
 
 /// For its help.
@@ -37,7 +38,12 @@ pub struct ExplainArgs {
 pub async fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let connection = args.connect.connect().await?;
     let fetch = Fetch::new(&connection, false);
+    let leader = fetch.leader().await?;
     let (workload, objects) = fetch.one(&args.workload.0).await?;
-    show(&Explanation::new(&workload, &objects), args.output)?;
-    Ok(Exit::Success)
+    warn(&leader, &connection);
+    show(&Explanation::new(&workload, &objects, &leader), args.output)?;
+    Ok(match leader {
+        Leader::Nobody => Exit::Unled,
+        Leader::Leads(_) | Leader::Untold => Exit::Success,
+    })
 }

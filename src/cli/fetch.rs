@@ -1,7 +1,9 @@
 //! Reads the objects for reports from the cluster.
 //!
-//! It reads Projections, workloads, Pods and revisions, but never a ConfigMap or Secret. If the
-//! user lacks a right, that is noted and the rest is shown.
+//! It reads Projections, workloads, Pods, revisions and the operator's Lease, and of ConfigMaps and
+//! Secrets at most the metadata. If the user lacks a right, that is noted and the rest is shown.
+
+mod leader;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;

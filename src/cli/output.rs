@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use jiff::Timestamp;
 
+use super::connect::Connection;
 use crate::report::Report;
+use crate::report::leader::Leader;
 use crate::report::output::{Line, clean, json};
 
 /// Format of the output.
@@ -86,6 +88,13 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 pub fn print_notes(notes: &[String]) {
     for note in notes {
         print_error_line(&format!("note: {note}"));
+    }
+}
+
+/// Says first, on standard error, that nobody leads or that it can't be told.
+pub fn warn(leader: &Leader, connection: &Connection) {
+    if let Some(warning) = leader.warning(&connection.operator.to_string()) {
+        print_error_line(&format!("warning: {warning}"));
     }
 }
 

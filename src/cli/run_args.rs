@@ -15,7 +15,7 @@ use crate::cluster::lease::LeaseConfig;
 use crate::telemetry::logs::LogFormat;
 
 /// Default namespace of the lease and the digest key.
-const DEFAULT_NAMESPACE: &str = "projsync-system";
+pub const DEFAULT_NAMESPACE: &str = "projsync-system";
 
 /// Flags of `projsync run`.
 #[derive(Debug, Clone, Args)]

@@ -4,7 +4,8 @@ use super::connect::ConnectArgs;
 use super::exit::Exit;
 use super::fetch::Fetch;
 use super::names::One;
-use super::output::{Format, show};
+use super::output::{Format, show, warn};
+use crate::report::leader::Leader;
 use crate::report::name::Root;
 use crate::report::tree::{SourceTree, WorkloadTree};
 
@@ -43,6 +44,8 @@ pub struct TreeArgs {
 pub async fn run(args: &TreeArgs) -> anyhow::Result<Exit> {
     let connection = args.connect.connect().await?;
     let fetch = Fetch::new(&connection, false);
+    let leader = fetch.leader().await?;
+    warn(&leader, &connection);
     let keys = args.keys.clone();
     match &args.root.0 {
         Root::Source(source) => {
@@ -55,5 +58,8 @@ pub async fn run(args: &TreeArgs) -> anyhow::Result<Exit> {
             show(&WorkloadTree::new(&workload, keys, &objects), args.output)?;
         }
     }
-    Ok(Exit::Success)
+    Ok(match leader {
+        Leader::Nobody => Exit::Unled,
+        Leader::Leads(_) | Leader::Untold => Exit::Success,
+    })
 }

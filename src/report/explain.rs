@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::age::{ago, until};
+use super::leader::Leader;
 use super::name::WorkloadName;
 use super::objects::{Objects, PodLine, Workload};
 use super::output::{Line, Page, Table, Tone};
@@ -24,6 +25,8 @@ pub struct Explanation {
     pub workload: WorkloadName,
     /// Where it is.
     pub namespace: String,
+    /// The leader: without one, the report may be out of date.
+    pub leader: Leader,
     /// Whether Projsync manages it.
     pub managed: bool,
     /// Reason why it is not managed, and what to do about it.
@@ -63,14 +66,18 @@ pub struct Explanation {
 impl Explanation {
     /// Makes the report on a workload from the objects.
     #[must_use]
-    pub fn new(workload: &Workload, objects: &Objects) -> Self {
+    pub fn new(workload: &Workload, objects: &Objects, leader: &Leader) -> Self {
         let managed = workload.projection.is_some();
         let status = workload.status().cloned().unwrap_or_default();
         Self {
             workload: workload.name.clone(),
             namespace: objects.namespace.to_string(),
             managed,
-            not_managed: (!managed).then(|| not_managed(workload.object.sync.as_deref())),
+            not_managed: (!managed).then(|| match leader {
+                Leader::Nobody => NO_LEADER.to_owned(),
+                _ => not_managed(workload.object.sync.as_deref()),
+            }),
+            leader: leader.clone(),
             state: status.summary.state,
             advice: reason(&status).map(Reason::advice),
             projects: Projected::of(workload, &[]),
@@ -97,14 +104,18 @@ fn reason(status: &ProjectionStatus) -> Option<Reason> {
     }
 }
 
+/// Reason why nothing is managed.
+const NO_LEADER: &str = "no operator leads, so nothing is";
+
 /// Reason why a workload has no Projection.
 fn not_managed(sync: Option<&str>) -> String {
     match sync {
         Some("false") => {
             "its annotation projsync.dev/sync is \"false\"; remove it or set \"true\"".to_owned()
         }
-        Some(value) => format!(
-            "its annotation projsync.dev/sync is {value:?}, but there is no Projection of it yet: is the operator running, and does it watch this namespace?"
+        Some("true") => "its annotation projsync.dev/sync is \"true\", but there is no Projection of it yet: does the operator watch this namespace?".to_owned(),
+        Some(name) => format!(
+            "its annotation projsync.dev/sync names the policy {name:?}, and there is no valid one of that name; write \"true\", \"false\" or the name of a policy"
         ),
         None => "no policy selects it; make a SyncPolicy that does, or annotate it with projsync.dev/sync=true".to_owned(),
     }

@@ -6,6 +6,7 @@
 //!
 //! - [`objects`] has the objects that were read, and the workloads that own the Pods.
 //! - [`uses`] has the uses in a Pod template, in words.
+//! - [`leader`] tells whether an operator leads and has seen the sources as they are now.
 //! - [`effect`] has the effects of a change of content.
 //! - [`status`], [`tree`], [`explain`] and [`undo`] are the reports.
 //! - [`output`] writes text that can't act on a terminal, JSON and YAML.
@@ -13,6 +14,7 @@
 pub mod age;
 pub mod effect;
 pub mod explain;
+pub mod leader;
 pub mod name;
 pub mod objects;
 pub mod output;

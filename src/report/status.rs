@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::Report;
 use super::age::{ago, until};
-use super::name::WorkloadName;
+use super::leader::Leader;
+use super::name::{SourceName, WorkloadName};
 use super::output::{Line, Page, Table, Tone};
 use super::words;
 use crate::api::projection::{Outcome, RollState, State};
@@ -23,6 +24,8 @@ const OVERDUE: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
+    /// The leader: without one, the rows may be out of date.
+    pub leader: Leader,
     /// The rows, one for each workload.
     pub items: Vec<Row>,
     /// Notes on what couldn't be seen and what looks wrong.
@@ -71,6 +74,9 @@ pub struct Row {
     /// The ClusterSyncPolicy that stops all rolls of the workload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<String>,
+    /// A source whose newest version the operator has not yet reported, if that was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<SourceName>,
 }
 
 impl From<&Projection> for Row {
@@ -93,6 +99,7 @@ impl From<&Projection> for Row {
                 .filter(|state| matches!(state, RollState::Failed | RollState::Stuck)),
             stopped_by: (status.policy.as_ref()).and_then(|policy| policy.stopped_by.clone()),
             policy: status.policy.and_then(|policy| policy.name),
+            unseen: None,
         }
     }
 }
@@ -106,6 +113,7 @@ impl Row {
             Some(State::Rolling) => 3,
             None => 2,
             Some(State::Unknown) => 1,
+            Some(State::NotManaged) => 1,
             Some(State::InSync) => 0,
         }
     }
@@ -116,9 +124,16 @@ impl Row {
         until.is_some_and(|until| now.duration_since(until.0) > OVERDUE)
     }
 
-    /// Returns whether some Pod may have old content.
+    /// Returns whether Projsync manages the workload still.
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        self.state != Some(State::NotManaged)
+    }
+
+    /// Returns whether some Pod may have old content, as far as Projsync looks at it.
     fn is_out_of_sync(&self) -> bool {
-        !matches!(self.state, Some(State::InSync | State::Unknown))
+        let known = [State::InSync, State::Unknown, State::NotManaged];
+        !self.state.is_some_and(|state| known.contains(&state))
     }
 }
 
@@ -142,6 +157,15 @@ impl Status {
                 workloads(count)
             )
         }));
+        let unseen = items
+            .iter()
+            .filter_map(|row| Some((row, row.unseen.as_ref()?)));
+        notes.extend(unseen.map(|(row, source)| {
+            format!(
+                "{}: that the operator has seen the newest version of {source} can't be told yet",
+                row.workload
+            )
+        }));
         let overdue = items.iter().filter(|row| row.is_overdue(now)).count();
         if overdue > 0 {
             notes.push(format!(
@@ -152,7 +176,7 @@ impl Status {
         Self {
             items,
             notes,
-            namespaces: false,
+            ..Self::default()
         }
     }
 
@@ -160,6 +184,13 @@ impl Status {
     #[must_use]
     pub fn out_of_sync(&self) -> usize {
         self.items.iter().filter(|row| row.is_out_of_sync()).count()
+    }
+
+    /// Number of workloads with a source whose newest version the operator has not reported.
+    #[must_use]
+    pub fn unseen(&self) -> usize {
+        let unseen = self.items.iter().filter(|row| row.unseen.is_some());
+        unseen.count()
     }
 
     /// Returns whether the content of some Pods is not known.

@@ -14,6 +14,7 @@ pub(super) fn state(state: Option<State>) -> Line {
         Some(State::Waiting) => Line::of(Tone::Busy, "Waiting"),
         Some(State::Held) => Line::of(Tone::Bad, "Held"),
         Some(State::Unknown) => Line::of(Tone::Busy, "Unknown"),
+        Some(State::NotManaged) => Line::of(Tone::Faint, "NotManaged"),
         None => Line::of(Tone::Faint, "Pending"),
     }
 }

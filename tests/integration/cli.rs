@@ -31,6 +31,7 @@ const READABLE: [(&str, &[&str]); 3] = [
 /// Somebody who may read only that.
 struct User {
     folder: TempDir,
+    operator: String,
 }
 
 impl User {
@@ -51,6 +52,15 @@ impl User {
             "kind": "ServiceAccount", "name": "default", "namespace": env.namespace,
         }]);
         env.create_all(&[&role, &binding]).await?;
+        // And whether an operator leads.
+        let operator = format!("--namespace={}", env.home.namespace);
+        let reads = ["--verb=get", "--resource=leases.coordination.k8s.io"];
+        env.kubectl(&["create", "role", "reader", reads[0], reads[1], &operator])
+            .await?;
+        let account = format!("--serviceaccount={}:default", env.namespace);
+        let binding = ["create", "rolebinding", "reader", "--role=reader"];
+        env.kubectl(&[&binding[..], &[&account, &operator]].concat())
+            .await?;
         let token = env.kubectl(&["create", "token", "default"]).await?;
         let plane = env.cluster.plane();
         let config = json!({
@@ -63,6 +73,7 @@ impl User {
         });
         let user = Self {
             folder: tempfile::tempdir()?,
+            operator: env.home.namespace.clone(),
         };
         std::fs::write(user.kubeconfig(), config.to_string())?;
         Ok(user)
@@ -76,6 +87,7 @@ impl User {
         let mut command = controlplane::guarded(env!("CARGO_BIN_EXE_projsync").as_ref())?;
         command
             .args(arguments)
+            .env("PROJSYNC_OPERATOR_NAMESPACE", &self.operator)
             .arg("--kubeconfig")
             .arg(self.kubeconfig());
         Ok(tokio::task::spawn_blocking(move || command.output()).await??)
@@ -218,6 +230,53 @@ async fn after_our_roll_the_revision_to_undo_to_is_behind_it() -> Result {
     env.kubectl(&command).await?;
     let template = env.get(&web).await?["spec"]["template"].to_string();
     ensure!(!template.contains("OWNER"), "{template}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_a_success_unless_a_leader_has_seen_the_sources_as_they_are() -> Result {
+    let env = Env::new().await?;
+    let (app, web) = observed(&env).await?;
+    let mut operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+    env.reported(&web, (2, 0), |status| {
+        (status.pods.total, status.pods.stale)
+    })
+    .await?;
+    let user = User::new(&env).await?;
+    let role = object("rbac.authorization.k8s.io/v1", "Role", "reader");
+    let mut rules = env.get(&role).await?["rules"].clone();
+    let all = rules.as_array_mut().context("no rules")?;
+    all.push(json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}));
+    env.merge(&role, json!({"rules": rules})).await?;
+    let wait = ["status", "--wait", "--stable-for", "0s", "--timeout", "60s"];
+    user.prints(0, &wait).await?;
+    // Nothing that is projected changes, so it takes a while to be reported.
+    env.set(&app, "other", "1").await?;
+    user.prints(5, &["status", "--exit-code"]).await?;
+    user.prints(0, &wait).await?;
+
+    let selects_nothing = ["status", "--exit-code", "-l", "app=mistyped"];
+    user.prints(6, &selects_nothing).await?;
+
+    operator.stop().await?;
+    env.set(&app, "a", "2").await?;
+    for line in [
+        &["status"][..],
+        &["status", "--exit-code"],
+        &["status", "--wait", "--stable-for", "0s", "--timeout", "3s"],
+        &["explain", "deployment/web"],
+        &["tree", "cm/app"],
+    ] {
+        let output = user.run(line).await?;
+        let notes = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(5), "{line:?}: {notes}");
+        ensure!(
+            notes.starts_with("warning: No operator leads")
+                || notes.contains("\nwarning: No operator leads"),
+            "{line:?}: {notes}"
+        );
+    }
     Ok(())
 }
 

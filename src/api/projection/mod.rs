@@ -204,6 +204,8 @@ pub enum State {
     Held,
     /// It is not known which content some Pods have.
     Unknown,
+    /// Projsync does not manage the workload any more, and looks at none of its Pods.
+    NotManaged,
 }
 
 /// The policy in force and its settings.

@@ -21,6 +21,10 @@ async fn errors_say_what_to_do() {
     let connection = Connection {
         client: Client::try_from(config).unwrap(),
         namespace: "shop".to_owned(),
+        operator: OperatorArgs {
+            operator_namespace: "projsync-system".to_owned(),
+            lease_name: "projsync".to_owned(),
+        },
         server: "https://example.test".to_owned(),
     };
     let down = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);

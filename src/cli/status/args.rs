@@ -11,6 +11,7 @@ use crate::cli::fetch::Fetch;
 use crate::cli::names::{Many, NAMES};
 use crate::cli::output::Format;
 use crate::cli::run_args::positive;
+use crate::report::leader::{Leader, Versions};
 use crate::report::name::WorkloadName;
 use crate::report::status::{Row, Status};
 
@@ -57,17 +58,51 @@ fn stable_for(text: &str) -> Result<Duration, String> {
 }
 
 impl StatusArgs {
-    /// The requested workloads that are not in the report.
+    /// The requested workloads that are not managed.
     pub(super) fn missing(&self, report: &Status) -> Vec<String> {
         let named = self.workloads.0.iter();
+        let is_managed = |name: &&WorkloadName| {
+            let mut rows = report.items.iter();
+            rows.any(|row| row.workload == **name && row.is_managed())
+        };
         named
-            .filter(|name| !report.items.iter().any(|row| row.workload == **name))
+            .filter(|name| !is_managed(name))
             .map(ToString::to_string)
             .collect()
     }
 
-    pub(super) async fn filter(&self, fetch: &Fetch<'_>) -> anyhow::Result<Filter<'_>> {
+    /// The report on what is selected. Sources are read only if nothing else is wrong. It is
+    /// enough if the operator has seen them as they were at `first`.
+    pub(super) async fn report<'p, P>(
+        &self,
+        fetch: &mut Fetch<'_>,
+        projections: P,
+        first: Option<&Versions>,
+    ) -> anyhow::Result<Status>
+    where
+        P: IntoIterator<Item = &'p Projection> + Clone,
+    {
+        let mut filter = self.filter(fetch).await?;
+        let report = filter.report(projections.clone(), fetch.notes.clone());
+        let compares = self.wait || self.exit_code;
+        if !compares || report.out_of_sync() > 0 || report.leader == Leader::Nobody {
+            return Ok(report);
+        }
+        if let Some(first) = first {
+            filter.versions = Some(first.clone());
+            let report = filter.report(projections.clone(), fetch.notes.clone());
+            if report.unseen() == 0 {
+                return Ok(report);
+            }
+        }
+        filter.versions = Some(fetch.versions().await?);
+        Ok(filter.report(projections, fetch.notes.clone()))
+    }
+
+    async fn filter(&self, fetch: &Fetch<'_>) -> anyhow::Result<Filter<'_>> {
         Ok(Filter {
+            leader: fetch.leader().await?,
+            versions: None,
             workloads: &self.workloads.0,
             labelled: match &self.selector {
                 Some(labels) => Some(fetch.labelled(labels).await?),
@@ -87,6 +122,10 @@ pub(super) struct Filter<'a> {
     pub(super) labelled: Option<BTreeSet<String>>,
     /// True if they are of several namespaces.
     pub(super) namespaces: bool,
+    /// The leader.
+    pub(super) leader: Leader,
+    /// The newest versions of sources, if they are to be compared.
+    pub(super) versions: Option<Versions>,
 }
 
 impl Filter<'_> {
@@ -94,7 +133,9 @@ impl Filter<'_> {
     fn row(&self, projection: &Projection) -> Option<Row> {
         let uid = &projection.spec.workload.uid;
         let labelled = self.labelled.as_ref();
-        let row = Row::from(projection);
+        let mut row = Row::from(projection);
+        let versions = self.versions.as_ref();
+        row.unseen = versions.and_then(|newest| newest.unseen(projection, &self.leader));
         let named = self.workloads.is_empty() || self.workloads.contains(&row.workload);
         (named && labelled.is_none_or(|uids| uids.contains(uid))).then_some(row)
     }
@@ -109,6 +150,7 @@ impl Filter<'_> {
         let status = Status::new(rows.collect(), notes, Timestamp::now());
         Status {
             namespaces: self.namespaces,
+            leader: self.leader.clone(),
             ..status
         }
     }

@@ -20,12 +20,16 @@ use crate::api::{Duration as InWords, Projection};
 use crate::cli::connect::{Connection, is_forbidden};
 use crate::cli::exit::Exit;
 use crate::cli::fetch::Fetch;
-use crate::cli::output::{Format, print, print_error_line, print_notes, text};
+use crate::cli::output::{Format, print, print_error_line, print_notes, text, warn};
 use crate::cluster::client::error::describe_watch;
+use crate::report::leader::{Leader, Versions};
 use crate::report::status::Status;
 
 /// Changes that come within this time are shown together.
 const TOGETHER: Duration = Duration::from_millis(300);
+
+/// Time between two reads of the Lease and the sources, which no watch tells of.
+const LOOKS: Duration = Duration::from_secs(2);
 
 /// Time after which a terminal is redrawn without changes, to update ages.
 const REDRAW: Duration = Duration::from_secs(10);
@@ -44,14 +48,15 @@ struct Followed<'a> {
     projections: Store<Guarded>,
     /// Whether a first list is complete.
     complete: bool,
+    /// With --wait, the versions of sources at its beginning.
+    first: Option<Versions>,
 }
 
 impl<'a> Followed<'a> {
     async fn new(args: &'a StatusArgs, connection: &'a Connection) -> anyhow::Result<Self> {
         // A list gives the best error if they can't be read.
-        Fetch::new(connection, args.all_namespaces)
-            .projections()
-            .await?;
+        let mut fetch = Fetch::new(connection, args.all_namespaces);
+        fetch.projections().await?;
         let client = connection.client.clone();
         let api: Api<Guarded> = match args.all_namespaces {
             true => Api::all(client),
@@ -65,6 +70,10 @@ impl<'a> Followed<'a> {
             events: events.default_backoff().boxed(),
             projections,
             complete: false,
+            first: match args.wait {
+                true => Some(fetch.versions().await?),
+                false => None,
+            },
         };
         followed.changed().await?;
         Ok(followed)
@@ -72,11 +81,11 @@ impl<'a> Followed<'a> {
 
     /// The report to show now. Labels are read again, since they may have changed.
     async fn report(&self) -> anyhow::Result<Status> {
-        let fetch = Fetch::new(self.connection, self.args.all_namespaces);
-        let filter = self.args.filter(&fetch).await?;
+        let mut fetch = Fetch::new(self.connection, self.args.all_namespaces);
         let guarded = self.projections.state();
         let projections = guarded.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        Ok(filter.report(projections, Vec::new()))
+        let first = self.first.as_ref();
+        self.args.report(&mut fetch, projections, first).await
     }
 
     /// Waits for the first list, then for changes. Several in a row count as one.
@@ -139,8 +148,10 @@ pub(super) async fn watch(args: &StatusArgs, connection: &Connection) -> anyhow:
         let text = text(&report, args.output, Timestamp::now())?;
         if redraws {
             print(&format!("{CLEAR}{text}"))?;
+            warn(&report.leader, connection);
             print_notes(&report.notes);
         } else if before.as_ref() != Some(&report.items) {
+            warn(&report.leader, connection);
             let gap = if before.is_some() && table { "\n" } else { "" };
             print(&format!("{gap}{text}"))?;
         }
@@ -165,7 +176,7 @@ pub(super) async fn wait(args: &StatusArgs, connection: &Connection) -> anyhow::
         let report = followed.report().await?;
         let missing = args.missing(&report);
         let now = Instant::now();
-        let settled = missing.is_empty() && report.out_of_sync() == 0;
+        let settled = missing.is_empty() && matches!(exit(&report), Exit::Success | Exit::Unknown);
         since = match settled {
             true => Some(since.unwrap_or(now)),
             false => None,
@@ -177,9 +188,13 @@ pub(super) async fn wait(args: &StatusArgs, connection: &Connection) -> anyhow::
         }
         if deadline <= now {
             print_status(args, connection, &report)?;
-            return Ok(timed_out(args, &report, &missing));
+            timed_out(args, &report, &missing);
+            return Ok(match exit(&report) {
+                Exit::Success | Exit::Unknown => Exit::OutOfSync,
+                exit => exit,
+            });
         }
-        let waiting_for = report.out_of_sync() + missing.len();
+        let waiting_for = report.out_of_sync() + report.unseen() + missing.len();
         if waiting_for != said {
             print_error_line(&format!(
                 "waiting: {waiting_for} of {} not in sync",
@@ -189,14 +204,21 @@ pub(super) async fn wait(args: &StatusArgs, connection: &Connection) -> anyhow::
         }
         tokio::select! {
             changed = followed.changed() => changed?,
-            () = sleep_until(done.unwrap_or(deadline).min(deadline)) => {}
+            // The Lease and the sources change without a word of Projections.
+            () = sleep_until(done.unwrap_or(now + LOOKS).min(deadline)) => {}
         }
     }
 }
 
-fn timed_out(args: &StatusArgs, report: &Status, missing: &[String]) -> Exit {
+fn timed_out(args: &StatusArgs, report: &Status, missing: &[String]) {
     let timeout = InWords::from(args.timeout);
     let what = match (missing, report.out_of_sync()) {
+        _ if report.leader == Leader::Nobody => "no operator leads".to_owned(),
+        ([], 0) if report.items.is_empty() => "still no managed workload".to_owned(),
+        ([], 0) if report.unseen() > 0 => format!(
+            "of {} it can't be told that the operator has seen its sources as they are now",
+            report.unseen()
+        ),
         ([], 0) => format!(
             "not in sync for {} without a break",
             InWords::from(args.stable_for)
@@ -205,5 +227,4 @@ fn timed_out(args: &StatusArgs, report: &Status, missing: &[String]) -> Exit {
         (missing, _) => format!("still not managed: {}", missing.join(", ")),
     };
     print_error_line(&format!("error: timed out after {timeout}: {what}"));
-    Exit::OutOfSync
 }

@@ -11,6 +11,7 @@ use anyhow::bail;
 use super::connect::Connection;
 use super::exit::Exit;
 use super::fetch::Fetch;
+use crate::report::leader::Leader;
 use crate::report::status::Status;
 use print::{exit, print_status};
 
@@ -20,7 +21,8 @@ pub use args::StatusArgs;
 pub(super) const LONG_ABOUT: &str = "\
 Show which workloads are out of sync, and why, worst first.
 
-It reads Projections, and with -l the metadata of workloads, but never a ConfigMap or Secret. The operator \
+It reads Projections and the operator's Lease, with -l the metadata of workloads, and with --exit-code or --wait \
+the metadata of ConfigMaps and Secrets, but never their content. The operator \
 writes a Projection at most once in 5 seconds, or once in 30 during a rollout, so the last moments may be \
 missing. --wait waits until everything has been in sync for --stable-for.";
 
@@ -38,17 +40,17 @@ pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     }
     let report = fetch(args, &connection).await?;
     print_status(args, &connection, &report)?;
-    Ok(match args.exit_code {
-        true => exit(&report),
-        false => Exit::Success,
+    Ok(match (args.exit_code, &report.leader) {
+        (true, _) => exit(&report),
+        (false, Leader::Nobody) => Exit::Unled,
+        (false, _) => Exit::Success,
     })
 }
 
 async fn fetch(args: &StatusArgs, connection: &Connection) -> anyhow::Result<Status> {
     let mut fetch = Fetch::new(connection, args.all_namespaces);
     let projections = fetch.projections().await?;
-    let filter = args.filter(&fetch).await?;
-    let report = filter.report(&projections, fetch.notes);
+    let report = args.report(&mut fetch, &projections, None).await?;
     let missing = args.missing(&report);
     if !missing.is_empty() {
         bail!(

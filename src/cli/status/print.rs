@@ -2,16 +2,22 @@
 
 use crate::cli::connect::Connection;
 use crate::cli::exit::Exit;
-use crate::cli::output::{Format, print_error_line, show};
-use crate::report::status::Status;
+use crate::cli::output::{Format, print_error_line, show, warn};
+use crate::report::leader::Leader;
+use crate::report::status::{Row, Status};
 
 use super::args::StatusArgs;
 
 /// The exit code for a report.
 pub(super) fn exit(report: &Status) -> Exit {
-    match (report.out_of_sync(), report.is_unknown()) {
-        (0, false) => Exit::Success,
-        (0, true) => Exit::Unknown,
+    if report.leader == Leader::Nobody {
+        return Exit::Unled;
+    }
+    match (report.out_of_sync(), report.unseen(), report.is_unknown()) {
+        _ if !report.items.iter().any(Row::is_managed) => Exit::Nothing,
+        (0, 0, false) => Exit::Success,
+        (0, 0, true) => Exit::Unknown,
+        (0, _, _) => Exit::Unled,
         _ => Exit::OutOfSync,
     }
 }
@@ -21,6 +27,7 @@ pub(super) fn print_status(
     connection: &Connection,
     report: &Status,
 ) -> anyhow::Result<()> {
+    warn(&report.leader, connection);
     show(report, args.output)?;
     let for_people = !matches!(args.output, Format::Json | Format::Yaml);
     if report.items.is_empty() && for_people {

@@ -6,6 +6,9 @@ use serde_json::json;
 use super::args::Filter;
 use super::*;
 use crate::api::Projection;
+use crate::api::projection::State;
+use crate::kinds::SourceKind;
+use crate::report::name::SourceName;
 use crate::report::status::Row;
 
 fn projection(name: &str, state: &str) -> Projection {
@@ -21,8 +24,11 @@ fn projection(name: &str, state: &str) -> Projection {
 
 #[test]
 fn exit_codes_tell_scripts_the_worst() {
-    let cases: [(&[&str], u8); 8] = [
-        (&[], 0),
+    let cases: [(&[&str], u8); 10] = [
+        // Nothing is in sync where nothing was selected.
+        (&[], 6),
+        (&["NotManaged"], 6),
+        (&["NotManaged", "InSync"], 0),
         (&["InSync"], 0),
         (&["InSync", "Unknown"], 4),
         (&["InSync", "Unknown", "Held"], 3),
@@ -35,9 +41,27 @@ fn exit_codes_tell_scripts_the_worst() {
         let rows = states
             .iter()
             .map(|state| Row::from(&projection("a", state)));
-        let report = Status::new(rows.collect(), Vec::new(), Timestamp::now());
+        let mut report = Status::new(rows.collect(), Vec::new(), Timestamp::now());
         assert_eq!(exit(&report).code(), code, "{states:?}");
+        report.leader = Leader::Nobody;
+        assert_eq!(exit(&report).code(), 5, "{states:?} was said by nobody");
     }
+}
+
+#[test]
+fn in_sync_with_an_older_version_of_a_source_is_no_success() {
+    let mut row = Row::from(&projection("a", "InSync"));
+    row.unseen = Some(SourceName::new(SourceKind::CONFIG_MAP, "app"));
+    let report = Status::new(vec![row.clone()], Vec::new(), Timestamp::now());
+    assert_eq!(exit(&report).code(), 5);
+    assert!(
+        report.notes[0].contains("configmap/app"),
+        "{:?}",
+        report.notes
+    );
+    row.state = Some(State::Held);
+    let report = Status::new(vec![row], Vec::new(), Timestamp::now());
+    assert_eq!(exit(&report).code(), 3);
 }
 
 #[test]
@@ -57,6 +81,8 @@ fn names_and_labels_filter() {
         workloads: &workloads,
         labelled: None,
         namespaces: false,
+        leader: Leader::default(),
+        versions: None,
     };
     assert_eq!(shown(&filter), ["web"]);
     filter.workloads = &[];

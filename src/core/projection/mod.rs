@@ -104,6 +104,7 @@ pub fn render(input: &Input<'_>) -> ProjectionStatus {
 
 fn state(decision: &Decision, tally: &Tally) -> State {
     match (&decision.verdict, decision.reason) {
+        (_, reason) if is_not_managed(reason) => State::NotManaged,
         (_, Reason::InSync) if tally.unknown > 0 => State::Unknown,
         (_, Reason::InSync) => State::InSync,
         (Verdict::Hold, _) => State::Held,
@@ -111,6 +112,10 @@ fn state(decision: &Decision, tally: &Tally) -> State {
         (_, reason) if reason.is(Quality::Rolling) => State::Rolling,
         (Verdict::Wait(_) | Verdict::Nothing, _) => State::Waiting,
     }
+}
+
+fn is_not_managed(reason: Reason) -> bool {
+    reason == Reason::NotManaged || reason.is(Quality::Refusal)
 }
 
 fn in_force(policy: &Effective) -> PolicyInForce {
@@ -198,12 +203,13 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         .before
         .map_or_else(Vec::new, |before| before.conditions.clone());
     let now = input.now.server;
+    let managed = !is_not_managed(input.decision.reason);
     let observed_generation = Some(input.view.workload.generation);
     set(
         &mut conditions,
         Statement {
             type_: IN_SYNC,
-            status: Some(tally.stale + tally.refreshing == 0),
+            status: managed.then_some(tally.stale + tally.refreshing == 0),
             reason: input.decision.reason,
             message: input.decision.message.clone(),
             observed_generation,
@@ -212,6 +218,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
     );
     let doubtful = input.pods.iter().flat_map(|pod| &pod.doubtful).next();
     let (reason, message) = match (tally.unknown, input.record.restated) {
+        _ if !managed => (input.decision.reason, cut(input.decision.message.clone())),
         (count, _) if let Some(key) = doubtful => (Reason::StateUnknown, made_again(count, key)),
         (0, _) => (
             Reason::InSync,
@@ -230,7 +237,7 @@ fn conditions(input: &Input<'_>, tally: &Tally) -> Vec<Condition> {
         &mut conditions,
         Statement {
             type_: STATE_KNOWN,
-            status: Some(tally.unknown == 0),
+            status: managed.then_some(tally.unknown == 0),
             reason,
             message,
             observed_generation,

@@ -10,7 +10,7 @@ use crate::core::health::{Seen, Watched};
 use crate::core::history::record::{Record, TrackKey};
 use crate::core::object::workload::Workload;
 use crate::core::plan::{Decision, PodFacts, Verdict};
-use crate::core::state::step::{Order, WorkloadStep};
+use crate::core::state::step::{Fingerprint, Order, WorkloadStep};
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::Rv;
 
@@ -22,8 +22,12 @@ pub const RETIRE_AFTER: Duration = Duration::from_secs(5 * 60);
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The least time between two writes while a rollout goes on. Its Pods tell more of it, and
-/// hundreds of rollouts at a time keep the API server busy enough.
+/// hundreds of rollouts at a time keep the API server busy enough. The same for versions of
+/// sources in which nothing changed that the workload projects.
 pub const ROLLOUT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How often the interval between such writes doubles.
+const MAX_DOUBLINGS: u32 = 3;
 
 /// One workload that is managed, or was until lately.
 #[derive(Debug)]
@@ -54,6 +58,10 @@ pub(in crate::core) struct Managed {
 pub(super) struct Reported {
     /// Identifies what it says; `None` if somebody deleted it.
     pub(super) hash: Option<u64>,
+    /// Identifies the versions of sources that it says were seen.
+    pub(super) versions: u64,
+    /// How many writes in a row told of nothing but such versions.
+    pub(super) alone: u32,
     /// Its `metadata.resourceVersion`.
     pub(super) rv: Option<Rv>,
     /// Decision and conditions as written: their times move only when they change.
@@ -68,9 +76,11 @@ pub(super) struct Reported {
 
 impl Reported {
     /// Keeps what is needed of a `status` that was written in version `rv`.
-    pub(super) fn of(status: &ProjectionStatus, hash: u64, rv: Option<Rv>) -> Self {
+    pub(super) fn of(status: &ProjectionStatus, print: Fingerprint, rv: Option<Rv>) -> Self {
         Self {
-            hash: Some(hash),
+            hash: Some(print.told),
+            versions: print.versions,
+            alone: 0,
             rv,
             decision: status.decision.clone(),
             conditions: slim(&status.conditions),
@@ -212,7 +222,10 @@ impl Managed {
     /// The time after which the Projection is looked at; `None` if it needn't be.
     pub(super) fn report_in(&self, now: Mono) -> Option<Duration> {
         if self.retired.is_some() {
-            return Some(RETIRE_AFTER);
+            return Some(match self.must_tell_of_end() {
+                true => Duration::ZERO,
+                false => RETIRE_AFTER,
+            });
         }
         let decision = self.decision.as_ref()?;
         (!decision.reason.is(Quality::Silent)).then(|| self.report_at(now).since(now))
@@ -248,6 +261,15 @@ impl Managed {
         after.unwrap_or_default().max(lasting)
     }
 
+    /// Whether its Projection still says what was true while it was managed.
+    pub(super) fn must_tell_of_end(&self) -> bool {
+        let told = self.reported.as_ref().and_then(|it| it.decision.as_ref());
+        let ended = self.retired.and(self.decision.as_ref());
+        ended
+            .zip(told)
+            .is_some_and(|(ended, told)| told.reason != ended.reason.as_str())
+    }
+
     /// Whether there is a roll that its Projection does not tell of, or not that it failed.
     fn has_unreported_roll(&self) -> bool {
         let reported = self.reported.as_ref();
@@ -270,6 +292,16 @@ impl Managed {
     pub(super) fn says(&self, hash: u64) -> bool {
         let reported = self.reported.as_ref();
         reported.is_some_and(|reported| reported.hash == Some(hash)) && !self.is_overwritten()
+    }
+
+    /// From when its Projection may be written for the sake of the versions of sources alone;
+    /// never if it tells of these. The more often nothing else was told, the later: somebody
+    /// keeps editing what the workload doesn't project.
+    pub(super) fn versions_at(&self, versions: u64) -> Option<Mono> {
+        let reported = self.reported.as_ref()?;
+        let interval = ROLLOUT_INTERVAL * (1 << reported.alone.min(MAX_DOUBLINGS));
+        let after = self.reported_at.map(|written| written + interval);
+        (reported.versions != versions).then(|| after.unwrap_or_default())
     }
 
     /// Whether its Projection is in a later version than the one we know.

@@ -4,10 +4,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use crate::api::projection::{ProjectionSpec, ProjectionStatus};
+use crate::core::index::View;
 use crate::core::projection::{Input, render, restore, spec};
 use crate::core::state::changes::State;
 use crate::core::state::managed::{Managed, RETIRE_AFTER, Reported};
-use crate::core::state::step::{ProjectionStep, ProjectionWrite};
+use crate::core::state::step::{Fingerprint, ProjectionStep, ProjectionWrite};
 use crate::core::time::{Moment, Mono};
 use crate::kinds::{Rv, WorkloadId};
 
@@ -103,7 +104,8 @@ impl State {
         let Some(managed) = self.managed.get(id) else {
             return ProjectionStep::Rest;
         };
-        if let Some(since) = managed.retired {
+        let ends = managed.must_tell_of_end() && self.index.view(id).is_some();
+        if let Some(since) = managed.retired.filter(|_| !ends) {
             if self.gaps.of_absence(id).is_some() {
                 return ProjectionStep::Rest;
             }
@@ -119,27 +121,40 @@ impl State {
             return ProjectionStep::Rest;
         };
         let wait = managed.report_at(now.mono).since(now.mono);
-        if pace == Pace::Coalesced && !wait.is_zero() {
+        if pace == Pace::Coalesced && !wait.is_zero() && !ends {
             return ProjectionStep::After(wait);
         }
+        // What it projected may count again: it is still remembered.
+        let view = match ends {
+            true => View {
+                references: &view.workload.references,
+                ..view
+            },
+            false => view,
+        };
         let status = render(&Input {
             id,
             view: &view,
             record: &managed.record,
-            pods: &managed.pods,
+            pods: if ends { &[] } else { &managed.pods },
             decision,
             before: managed.reported.as_ref().map(Reported::told).as_ref(),
             now,
         });
-        let hash = fingerprint(&status);
-        if managed.says(hash) && !managed.can_cover_newest_pod() {
-            return ProjectionStep::Rest;
+        let print = fingerprint(&status);
+        if managed.says(print.told) && !managed.can_cover_newest_pod() {
+            let wait = managed.versions_at(print.versions);
+            match wait.map(|at| at.since(now.mono)) {
+                None => return ProjectionStep::Rest,
+                Some(wait) if !wait.is_zero() => return ProjectionStep::After(wait),
+                Some(_) => {}
+            }
         }
         ProjectionStep::Write(Box::new(ProjectionWrite {
             spec: spec(id, &view.workload.uid),
             status,
             version: managed.version(),
-            hash,
+            print,
         }))
     }
 
@@ -152,8 +167,13 @@ impl State {
         now: Mono,
     ) {
         if let Some(managed) = self.managed.get_mut(id) {
+            let before = managed.reported.as_ref();
+            let before = before.filter(|before| before.hash == Some(written.print.told));
+            let alone = before.map_or(0, |before| before.alone.saturating_add(1));
             managed.reported_at = Some(now);
-            managed.reported = Some(Reported::of(&written.status, written.hash, rv));
+            let mut reported = Reported::of(&written.status, written.print, rv);
+            reported.alone = alone;
+            managed.reported = Some(reported);
         }
     }
 
@@ -166,8 +186,9 @@ impl State {
     }
 }
 
-/// Identifies what a status says, without parts whose change is no news.
-fn fingerprint(status: &ProjectionStatus) -> u64 {
+/// Identifies what a status says, without parts whose change is no news: the versions of sources
+/// apart.
+fn fingerprint(status: &ProjectionStatus) -> Fingerprint {
     let mut told = status.clone();
     told.last_in_sync = None;
     told.conditions.clear();
@@ -175,13 +196,19 @@ fn fingerprint(status: &ProjectionStatus) -> u64 {
     if let Some(decision) = &mut told.decision {
         decision.until = None;
     }
-    for reference in &mut told.references {
-        reference.source_resource_version = None;
-    }
+    let references = told.references.iter_mut();
+    let versions: Vec<_> = references
+        .map(|reference| reference.source_resource_version.take())
+        .collect();
+    let mut of_versions = DefaultHasher::new();
+    versions.hash(&mut of_versions);
     let mut hasher = DefaultHasher::new();
     // A status is plain data: that it can't be written as JSON can't happen.
     serde_json::to_vec(&told)
         .unwrap_or_default()
         .hash(&mut hasher);
-    hasher.finish()
+    Fingerprint {
+        told: hasher.finish(),
+        versions: of_versions.finish(),
+    }
 }

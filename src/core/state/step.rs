@@ -88,7 +88,16 @@ pub struct ProjectionWrite {
     /// The version that it replaces, if it is known.
     pub version: Option<Rv>,
     /// Identifies what it says.
-    pub(super) hash: u64,
+    pub(super) print: Fingerprint,
+}
+
+/// Identifies what a status says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    /// All that tells something new.
+    pub(super) told: u64,
+    /// The versions in which sources were seen.
+    pub(super) versions: u64,
 }
 
 /// What is to be done about the status of policies.

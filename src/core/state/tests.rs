@@ -1,5 +1,6 @@
 //! What the state says to do, event by event.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -95,7 +96,22 @@ fn a_projection_outlives_the_management_of_its_workload_by_five_minutes() {
     opt(&mut world, "false");
     let planned = world.planned();
     assert_eq!(planned.decision.reason, Reason::NotManaged);
-    assert_eq!(planned.report, Some(RETIRE_AFTER));
+    // That is told at once.
+    assert_eq!(planned.report, Some(Duration::ZERO));
+    let write = write(&world, Pace::Coalesced);
+    let summary = &write.status.summary;
+    assert_eq!(
+        summary.state,
+        Some(crate::api::projection::State::NotManaged)
+    );
+    assert!(
+        !write.status.references.is_empty(),
+        "it may be managed again"
+    );
+    let mut conditions = write.status.conditions.iter();
+    assert!(conditions.all(|it| it.status == "Unknown" && it.reason == "NotManaged"));
+    written(&mut world);
+    assert_eq!(world.planned().report, Some(RETIRE_AFTER));
     world.wait(RETIRE_AFTER - Duration::from_secs(1));
     let ProjectionStep::After(left) = report(&world) else {
         panic!("deleted too early");
@@ -105,6 +121,30 @@ fn a_projection_outlives_the_management_of_its_workload_by_five_minutes() {
     assert!(matches!(report(&world), ProjectionStep::Delete { .. }));
     world.state.forget(&World::id());
     assert_eq!(world.state.remembered(), []);
+}
+
+#[test]
+fn the_version_of_a_source_in_which_nothing_projected_changed_is_told_ever_more_rarely() {
+    let mut world = in_sync();
+    world.wait(ROLLOUT_INTERVAL);
+    let mut versions = BTreeSet::new();
+    // At once where nothing was told for a while.
+    for interval in [0, 60, 120, 240, 240] {
+        world.label("app");
+        world.read();
+        assert_eq!(world.planned().decision.reason, Reason::InSync);
+        if interval > 0 {
+            let left = Duration::from_secs(interval) - REPORT_INTERVAL;
+            assert_eq!(wait(&world), left);
+            world.wait(left);
+        }
+        let write = write(&world, Pace::Coalesced);
+        versions.insert(write.status.references[0].source_resource_version.clone());
+        written(&mut world);
+        world.wait(REPORT_INTERVAL);
+        assert!(matches!(report(&world), ProjectionStep::Rest));
+    }
+    assert_eq!(versions.len(), 5);
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn web(status: Value) -> Shop {
 }
 
 fn explained(shop: &Shop) -> Explanation {
-    Explanation::new(shop.first(), &shop.0)
+    Explanation::new(shop.first(), &shop.0, &Leader::Leads("a".to_owned()))
 }
 
 fn text(shop: &Shop) -> String {
@@ -114,8 +114,19 @@ Projects
     );
     let text = |sync: &str| text(json!({"projsync.dev/sync": sync}));
     assert!(text("false").contains("is \"false\"; remove it"));
-    assert!(text("true").contains("is the operator running"));
-    assert!(text("a\u{1b}b").contains("is \"a\\u{1b}b\""));
+    assert!(text("true").contains("does the operator watch this namespace"));
+    assert!(text("no").contains("names the policy \"no\", and there is no valid one"));
+    assert!(text("a\u{1b}b").contains("the policy \"a\\u{1b}b\""));
+    let shop = Shop::new().annotated(
+        WorkloadKind::DEPLOYMENT,
+        "web",
+        json!({}),
+        json!({"spec": {}}),
+        None,
+    );
+    let explanation = Explanation::new(shop.first(), &shop.0, &Leader::Nobody);
+    let why = explanation.not_managed.unwrap_or_default();
+    assert!(why.contains("no operator leads"), "{why}");
 }
 
 #[test]

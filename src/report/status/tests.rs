@@ -166,6 +166,7 @@ fn json_has_the_facts_of_the_table() {
     assert_eq!(
         output::json(&report).unwrap(),
         json!({
+            "leader": "untold",
             "items": [{
                 "namespace": "shop",
                 "workload": {"kind": "Deployment", "name": "web"},
