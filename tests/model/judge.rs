@@ -412,10 +412,12 @@ impl Model {
             pods.into_iter()
                 .any(|pod| pod.template != subject.now.template)
         };
+        let held_back = matches!(reason, "SourceMissing" | "KeyMissing");
         let fits = match reason {
-            _ if self.is_missing(&subject.now.uses) => {
-                matches!(reason, "SourceMissing" | "KeyMissing")
-            }
+            // At rest only a workload that wants no Pods has none, or one that was paused before
+            // it made any. Where none is wanted, nothing can fail to start.
+            _ if self.is_missing(&subject.now.uses) && told.total > 0 => held_back,
+            _ if held_back => self.is_missing(&subject.now.uses) && subject.now.paused,
             "InSync" => !outdated,
             _ if !outdated => false,
             "Suspended" => policy.suspend,

@@ -22,11 +22,15 @@ pub(in crate::core::plan) fn key_missing(facts: &ManagedFacts<'_>) -> Option<Ans
 }
 
 /// Pods are never rolled into a state in which they can't start. What is missing may
-/// be in the middle of an edit, so it needs somebody only where it outlasts `settle`.
+/// be in the middle of an edit, so it needs somebody only where it outlasts `settle`. Where no Pod
+/// is wanted and none is left, nothing can start and nothing is held.
 fn missing(
     facts: &ManagedFacts<'_>,
     name: impl Fn(&TrackKey, &Missing) -> Option<String>,
 ) -> Option<Answer> {
+    if facts.pods.is_empty() && facts.view.workload.replicas == 0 {
+        return None;
+    }
     let mut tracks = facts.record.tracks.iter();
     let (what, track) =
         tracks.find_map(|(key, track)| Some((name(key, track.missing.as_ref()?)?, track)))?;

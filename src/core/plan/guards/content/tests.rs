@@ -35,6 +35,19 @@ fn what_is_missing_is_announced_once_it_outlasts_settle() {
 }
 
 #[test]
+fn where_no_pod_is_wanted_and_none_is_left_nothing_is_held_for_what_is_missing() {
+    let mut case = Case::new().with(source_gone);
+    case.now = seconds(102);
+    case.pods.clear();
+    case.workload.replicas = 1;
+    assert_eq!(case.decide().reason, Reason::SourceMissing);
+    case.workload.replicas = 0;
+    let decision = case.decide();
+    assert_eq!(decision.reason, Reason::InSync);
+    assert_eq!(decision.message, "There are no Pods.");
+}
+
+#[test]
 fn in_sync_says_how_sure_it_is() {
     for (pods, message) in [
         (0, "There are no Pods."),
