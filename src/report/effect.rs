@@ -134,6 +134,7 @@ fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
             references: &object.references,
             pods: Vec::new(),
             observed: true,
+            absent: None,
         },
         record: &Record::new(object.uid.clone()),
         pods: &[pod],

@@ -294,3 +294,39 @@ async fn a_change_beside_what_is_missing_is_kept_until_it_is_back() -> Result {
     env.rolled_out(&web).await?;
     env.assert_started_after(&web, &back).await
 }
+
+/// A policy that leaves a source out leaves out its content; no Pod starts without it all the same.
+#[tokio::test]
+async fn an_absent_source_that_the_policy_leaves_out_holds() -> Result {
+    let env = Env::new().await?;
+    let (app, tls) = (
+        config_map("app").data("a", "1"),
+        secret("tls").data("a", "1"),
+    );
+    let web = deployment("web").uses(app.volume()).uses(tls.env("A", "a"));
+    // Wants no Pods, so nothing of it can fail to start.
+    let off = deployment("off").replicas(0).uses(secret("none").volume());
+    let leaves_out = policy("fast")
+        .fast()
+        .with("sources", serde_json::json!({"exclude": [{"name": "tls"}]}));
+    env.create_all(&[&leaves_out, &app, &tls, &web, &off])
+        .await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+    operator.decided(&off, "InSync").await?;
+
+    let gone = env.delete(&tls).await?;
+    let edit = env.set(&app, "a", "2").await?;
+    operator.acted(&[&gone, &edit]).await?;
+    operator.decided(&web, "SourceMissing").await?;
+    env.reported(&web, Some(State::Held), |s| s.summary.state)
+        .await?;
+    env.assert_only(&[]).await?;
+
+    let back = env.create(&tls).await?;
+    operator.acted(&[&back]).await?;
+    operator.decided(&web, "InSync").await?;
+    env.assert_only(&[(&web, 1)]).await?;
+    env.rolled_out(&web).await
+}

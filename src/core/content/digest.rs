@@ -201,7 +201,7 @@ fn look_up(content: &SourceContent, place: Place, key: &str) -> Option<KeyDigest
 
 fn missing(reference: &Reference, content: &SourceContent) -> Option<Missing> {
     let absent = matches!(content, SourceContent::Absent);
-    if absent && reference.uses.iter().any(|use_| !use_.optional) {
+    if absent && reference.requires_source() {
         return Some(Missing::Source);
     }
     let required = reference.uses.iter().flat_map(|use_| {

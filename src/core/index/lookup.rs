@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::core::index::owned::Owned;
-use crate::core::index::space::Space;
-use crate::core::index::{Edges, Index, WorkloadName};
+use crate::core::index::space::{Node, Space};
+use crate::core::index::{Edges, Index, SourceName, WorkloadName};
 use crate::core::object::pod::Pod;
 use crate::core::object::source::Source;
 use crate::core::object::workload::Workload;
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::project::reference::Reference;
-use crate::core::time::ServerTime;
-use crate::kinds::{Pods, SourceId, SourceKind, WorkloadId, WorkloadKind};
+use crate::core::time::{Mono, ServerTime};
+use crate::kinds::{Pods, Scope, SourceId, SourceKind, WorkloadId, WorkloadKind};
 
 /// A workload as a plan sees it.
 #[derive(Debug)]
@@ -27,6 +27,9 @@ pub struct View<'a> {
     pub pods: Vec<(&'a Pod, bool)>,
     /// Whether its controller has observed the current template.
     pub observed: bool,
+    /// A source that its policy leaves out, that no Pod starts without, and that doesn't exist;
+    /// and when the operator learned that.
+    pub absent: Option<(&'a SourceName, Mono)>,
 }
 
 impl View<'_> {
@@ -88,6 +91,22 @@ impl Index {
                 .map(|(pod, is_current)| (pod, is_current && observed))
                 .collect(),
             observed: observed && current,
+            absent: self.absent(space, node),
+        })
+    }
+
+    /// The first of a workload's required sources, though left out by its policy, that doesn't
+    /// exist.
+    fn absent<'a>(&'a self, space: &'a Space, node: &'a Node) -> Option<(&'a SourceName, Mono)> {
+        node.required.iter().find_map(|name| {
+            let source = match name.0.api.scope {
+                Scope::Namespace => space.sources.get(name),
+                Scope::Cluster => self.cluster.get(name),
+            };
+            match source {
+                Some(source) if source.meta.is_some() => None,
+                source => Some((name, source.and_then(|it| it.gone).unwrap_or_default())),
+            }
         })
     }
 
@@ -197,8 +216,9 @@ impl Index {
             let workload_id =
                 |name: &WorkloadName| WorkloadId::new(name.0, namespace.clone(), name.1.clone());
             for (name, node) in &space.workloads {
-                for reference in node.references.iter() {
-                    forward.insert((workload_id(name), reference.source_id(namespace)));
+                for (kind, source) in node.sources() {
+                    let id = SourceId::new(*kind, namespace.clone(), source.clone());
+                    forward.insert((workload_id(name), id));
                 }
             }
             for ((kind, name), users) in space.sources.used() {

@@ -191,7 +191,7 @@ impl Index {
         if let Some(space) = self.spaces.get_mut(&id.namespace) {
             let name = (id.kind, id.name.clone());
             if let Some(node) = space.workloads.remove(&name) {
-                space.unlink(id, &name, node.references.iter(), &mut self.cluster);
+                space.unlink(id, &name, node.sources(), &mut self.cluster);
                 affected.workloads.insert(id.clone());
             }
         }

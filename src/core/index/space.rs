@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::core::index::affected::{Affected, WorkloadName};
+use crate::core::index::affected::{Affected, SourceName, WorkloadName};
 use crate::core::index::catalog::Catalog;
 use crate::core::index::owned::Owned;
 use crate::core::object::pod::{Owner, Pod};
@@ -31,6 +31,16 @@ pub(super) struct Node {
     pub(super) selected: Selected,
     /// The references that the policy lets us act on; none while not managed.
     pub(super) references: Arc<[Reference]>,
+    /// The sources that the policy leaves out, and without which no Pod starts all the same.
+    pub(super) required: Arc<[SourceName]>,
+}
+
+impl Node {
+    /// The sources whose events concern the workload.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceName> {
+        let references = self.references.iter().map(|reference| &reference.source);
+        references.chain(self.required.iter())
+    }
 }
 
 // === impl Space ===
@@ -109,36 +119,21 @@ impl Space {
         cluster: &mut Catalog<WorkloadId>,
         affected: &mut Affected,
     ) {
-        let references: Arc<[Reference]> = match &selected {
-            Selected::Managed(policy) => {
-                let acted_on = |reference: &&Reference| {
-                    policy
-                        .sources
-                        .admits(reference.source.0, &reference.source.1)
-                };
-                if workload
-                    .references
-                    .iter()
-                    .all(|reference| acted_on(&reference))
-                {
-                    workload.references.clone()
-                } else {
-                    workload
-                        .references
-                        .iter()
-                        .filter(acted_on)
-                        .cloned()
-                        .collect()
-                }
-            }
-            Selected::NotManaged { .. } => Arc::new([]),
-        };
+        let (references, required) = acted_on(&workload, &selected);
         let before = self.workloads.remove(&name);
-        for reference in references.iter() {
-            match reference.source.0.api.scope {
-                Scope::Namespace => self.sources.link(&reference.source, name.clone()),
-                Scope::Cluster => cluster.link(&reference.source, id.clone()),
+        let node = Node {
+            workload,
+            selected,
+            references,
+            required,
+        };
+        for source in node.sources() {
+            match source.0.api.scope {
+                Scope::Namespace => self.sources.link(source, name.clone()),
+                Scope::Cluster => cluster.link(source, id.clone()),
             }
+        }
+        for reference in node.references.iter() {
             let known = before
                 .as_ref()
                 .is_some_and(|node| node.references.contains(reference));
@@ -147,27 +142,20 @@ impl Space {
             }
         }
         if let Some(before) = &before {
-            let gone = |old: &&Reference| references.iter().all(|new| new.source != old.source);
-            self.unlink(id, &name, before.references.iter().filter(gone), cluster);
+            let gone = |old: &&SourceName| node.sources().all(|new| new != *old);
+            self.unlink(id, &name, before.sources().filter(gone), cluster);
         }
-        self.workloads.insert(
-            name,
-            Node {
-                workload,
-                selected,
-                references,
-            },
-        );
+        self.workloads.insert(name, node);
     }
 
     pub(super) fn unlink<'a>(
         &mut self,
         id: &WorkloadId,
         name: &WorkloadName,
-        references: impl IntoIterator<Item = &'a Reference>,
+        sources: impl IntoIterator<Item = &'a SourceName>,
         cluster: &mut Catalog<WorkloadId>,
     ) {
-        for Reference { source, .. } in references {
+        for source in sources {
             match source.0.api.scope {
                 Scope::Namespace => self.sources.unlink(source, name),
                 Scope::Cluster => cluster.unlink(source, id),
@@ -250,4 +238,23 @@ impl Space {
             .max_by_key(|revision| revision.revision)
             .map(|revision| &revision.hash)
     }
+}
+
+/// The references that are acted on, and the required sources among the others.
+fn acted_on(workload: &Workload, selected: &Selected) -> (Arc<[Reference]>, Arc<[SourceName]>) {
+    let Selected::Managed(policy) = selected else {
+        return (Arc::new([]), Arc::new([]));
+    };
+    let admits = |reference: &Reference| {
+        let (kind, name) = &reference.source;
+        policy.sources.admits(*kind, name)
+    };
+    let all = &workload.references;
+    if all.iter().all(admits) {
+        return (all.clone(), Arc::new([]));
+    }
+    let (admitted, others): (Vec<_>, Vec<_>) = all.iter().cloned().partition(admits);
+    let required = others.into_iter().filter(Reference::requires_source);
+    let required = required.map(|reference| reference.source);
+    (admitted.into(), required.collect())
 }

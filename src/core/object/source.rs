@@ -38,6 +38,8 @@ pub struct Source {
     pub events: Vec<SourceEvent>,
     /// Whether something may have happened that was not seen.
     pub gap: bool,
+    /// When the operator learned that it doesn't exist any more.
+    pub gone: Option<Mono>,
 }
 
 /// Something that happened to a source, as its watch has shown it.
@@ -99,6 +101,7 @@ impl Source {
             self.edited = meta.rv;
         }
         self.meta = Some(meta);
+        self.gone = None;
         true
     }
 
@@ -115,6 +118,7 @@ impl Source {
         self.meta = None;
         self.edited = None;
         self.created = None;
+        self.gone = Some(now);
         true
     }
 

@@ -137,6 +137,12 @@ impl Reference {
         }
     }
 
+    /// Whether no Pod starts without the source.
+    #[must_use]
+    pub fn requires_source(&self) -> bool {
+        self.uses.iter().any(|use_| !use_.optional)
+    }
+
     /// The source, for a workload in this namespace.
     #[must_use]
     pub fn source_id(&self, namespace: &Arc<str>) -> SourceId {

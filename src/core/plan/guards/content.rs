@@ -2,39 +2,54 @@
 
 use crate::core::content::digest::Missing;
 use crate::core::history::record::{Track, TrackKey};
+use crate::core::index::SourceName;
 use crate::core::plan::decision::{Answer, Verdict};
 use crate::core::plan::facts::ManagedFacts;
 use crate::core::plan::words::count_pods;
 use crate::core::time::Mono;
 
+/// The sources that the policy leaves out are required as well: their content doesn't matter, but
+/// no Pod starts without them.
 pub(in crate::core::plan) fn source_missing(facts: &ManagedFacts<'_>) -> Option<Answer> {
-    missing(facts, |key, missing| match missing {
-        Missing::Source => Some(format!("{}/{}", key.source.0, key.source.1)),
+    let of = |(kind, name): &SourceName| format!("{kind}/{name}");
+    let own = missing(facts, |key, missing| match missing {
+        Missing::Source => Some(of(&key.source)),
         Missing::Key(_) => None,
-    })
+    });
+    let left_out = || {
+        let (name, since) = facts.view.absent?;
+        Some((of(name), since))
+    };
+    hold_back(facts, own.or_else(left_out)?)
 }
 
 pub(in crate::core::plan) fn key_missing(facts: &ManagedFacts<'_>) -> Option<Answer> {
-    missing(facts, |key, missing| match missing {
+    let own = missing(facts, |key, missing| match missing {
         Missing::Source => None,
         Missing::Key(name) => Some(format!("Key {name} of {}/{}", key.source.0, key.source.1)),
-    })
+    });
+    hold_back(facts, own?)
+}
+
+/// What is missing, and since when we know.
+fn missing(
+    facts: &ManagedFacts<'_>,
+    name: impl Fn(&TrackKey, &Missing) -> Option<String>,
+) -> Option<(String, Mono)> {
+    let mut tracks = facts.record.tracks.iter();
+    let (what, track) =
+        tracks.find_map(|(key, track)| Some((name(key, track.missing.as_ref()?)?, track)))?;
+    Some((what, missing_since(track)?))
 }
 
 /// Pods are never rolled into a state in which they can't start. What is missing may
 /// be in the middle of an edit, so it needs somebody only where it outlasts `settle`. Where no Pod
 /// is wanted and none is left, nothing can start and nothing is held.
-fn missing(
-    facts: &ManagedFacts<'_>,
-    name: impl Fn(&TrackKey, &Missing) -> Option<String>,
-) -> Option<Answer> {
+fn hold_back(facts: &ManagedFacts<'_>, (what, since): (String, Mono)) -> Option<Answer> {
     if facts.pods.is_empty() && facts.view.workload.replicas == 0 {
         return None;
     }
-    let mut tracks = facts.record.tracks.iter();
-    let (what, track) =
-        tracks.find_map(|(key, track)| Some((name(key, track.missing.as_ref()?)?, track)))?;
-    let announced = missing_since(track)? + facts.policy.rules.settle.get();
+    let announced = since + facts.policy.rules.settle.get();
     let verdict = match facts.now.mono < announced {
         true => Verdict::Wait(Some(announced)),
         false => Verdict::Hold,

@@ -30,6 +30,7 @@ pub(super) struct Case {
     pub(super) record: Record,
     pub(super) pods: Vec<PodFacts>,
     pub(super) unread: Option<SourceName>,
+    pub(super) absent: Option<(SourceName, Mono)>,
     pub(super) now: Mono,
 }
 
@@ -114,6 +115,7 @@ impl Case {
             record,
             pods: vec![pod("web-0", true, true), pod("web-1", true, true)],
             unread: None,
+            absent: None,
             now: seconds(1000),
         }
     }
@@ -152,6 +154,7 @@ impl Case {
             references: &references,
             pods: Vec::new(),
             observed: self.observed,
+            absent: self.absent.as_ref().map(|(name, since)| (name, *since)),
         };
         decide(&Facts {
             synced: self.synced,

@@ -4,6 +4,7 @@ use crate::api::reasons::Reason;
 use crate::core::content::digest::Missing;
 use crate::core::plan::Verdict;
 use crate::core::plan::guards::tests::{Case, all_fresh, key, observation, seconds, source_gone};
+use crate::kinds::SourceKind;
 
 #[test]
 fn what_is_missing_is_announced_once_it_outlasts_settle() {
@@ -45,6 +46,19 @@ fn where_no_pod_is_wanted_and_none_is_left_nothing_is_held_for_what_is_missing()
     let decision = case.decide();
     assert_eq!(decision.reason, Reason::InSync);
     assert_eq!(decision.message, "There are no Pods.");
+}
+
+#[test]
+fn what_the_policy_leaves_out_is_required_all_the_same() {
+    let mut case = Case::new();
+    assert_eq!(case.decide().reason, Reason::ContentChanged);
+    case.absent = Some(((SourceKind::SECRET, "tls".into()), seconds(999)));
+    let decision = case.decide();
+    assert_eq!(decision.reason, Reason::SourceMissing);
+    assert_eq!(decision.verdict, Verdict::Wait(Some(seconds(1001))));
+    assert!(decision.message.starts_with("Secret/tls is required"));
+    case.now = seconds(1001);
+    assert_eq!(case.decide().verdict, Verdict::Hold);
 }
 
 #[test]
