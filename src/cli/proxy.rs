@@ -19,7 +19,7 @@ pub enum ProxyError {
         /// Where it is from.
         from: &'static str,
     },
-    /// Its scheme is none of [`SCHEMES`].
+    /// Its scheme is none of those that are tunnelled through.
     #[error("{from} has the scheme {scheme:?}; use http, https or socks5")]
     Scheme {
         /// Where it is from.
