@@ -26,6 +26,7 @@ fields! {
     /// `PodStatus`.
     PodStatus {
         phase: Shared,
+        start_time: Time,
         conditions: Vec<Condition>,
         container_statuses: Vec<ContainerStatus>,
         init_container_statuses: Vec<ContainerStatus>,
@@ -85,8 +86,9 @@ const BROKEN: [&str; 7] = [
 // === impl PodFields ===
 
 impl PodFields {
-    /// The containers as far as it is known whether and when they started.
-    fn containers(&self) -> Vec<Container> {
+    /// The containers as far as it is known whether and when they started, of a Pod that
+    /// was created then.
+    fn containers(&self, created: ServerTime) -> Vec<Container> {
         let names = |containers: &[crate::core::project::pod_spec::Container]| {
             containers
                 .iter()
@@ -94,13 +96,14 @@ impl PodFields {
                 .collect::<Vec<_>>()
         };
         let status = &self.status;
+        let ahead = status.clock_ahead(created);
         names(&self.spec.init_containers)
             .into_iter()
-            .map(|name| status.container(name, &status.init_container_statuses, true))
+            .map(|name| status.container(name, &status.init_container_statuses, true, ahead))
             .chain(
                 names(&self.spec.containers)
                     .into_iter()
-                    .map(|name| status.container(name, &status.container_statuses, false)),
+                    .map(|name| status.container(name, &status.container_statuses, false, ahead)),
             )
             .flatten()
             .collect()
@@ -110,12 +113,27 @@ impl PodFields {
 // === impl PodStatus ===
 
 impl PodStatus {
+    /// By how many seconds the node's clock may be ahead of the API server's: by that clock
+    /// the kubelet took the Pod up at `startTime`, which can't have been before the Pod was
+    /// created. Fractions of a second are cut off both.
+    fn clock_ahead(&self, created: ServerTime) -> u8 {
+        let Some(taken_up) = self.start_time.0 else {
+            return ContainerStart::CLOCK_MARGIN;
+        };
+        let seconds = taken_up.as_second().saturating_sub(created.as_second());
+        let seconds = seconds.max(0).saturating_add(1);
+        u8::try_from(seconds)
+            .unwrap_or(u8::MAX)
+            .min(ContainerStart::CLOCK_MARGIN)
+    }
+
     /// A container, or `None` where nothing tells whether it started.
     fn container(
         &self,
         name: Arc<str>,
         statuses: &[ContainerStatus],
         init: bool,
+        ahead: u8,
     ) -> Option<Container> {
         let status = statuses
             .iter()
@@ -130,7 +148,11 @@ impl PodStatus {
         };
         Some(Container {
             name,
-            started: started.map(|at| ContainerStart { at, shown: None }),
+            started: started.map(|at| ContainerStart {
+                at,
+                shown: None,
+                ahead,
+            }),
             ready,
             was_ready: ready,
             restarts: u32::try_from(restarts).unwrap_or(0),
@@ -221,7 +243,7 @@ impl Slim for v1::Pod {
 fn pod(mut fields: PodFields) -> Result<Pod, Bad> {
     let created = fields.metadata.created()?;
     let owner = fields.metadata.controller();
-    let containers = fields.containers();
+    let containers = fields.containers(created);
     let status = fields.status;
     let metadata = fields.metadata;
     let terminating = metadata.deletion_timestamp.0.is_some();

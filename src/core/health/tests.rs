@@ -110,6 +110,7 @@ fn crashes(pod: &mut Pod) {
     container.started = Some(ContainerStart {
         at: started + SignedDuration::from_secs(3),
         shown: None,
+        ahead: 0,
     });
 }
 

@@ -91,6 +91,13 @@ pub struct ContainerStart {
     /// The resourceVersion of the event that first showed this start; `None`
     /// where the Pod was listed with it.
     pub shown: Option<Rv>,
+    /// By how many seconds the node's clock may have been ahead.
+    pub ahead: u8,
+}
+
+impl ContainerStart {
+    /// How far apart a node's clock and the API server's may be.
+    pub const CLOCK_MARGIN: u8 = 10;
 }
 
 impl Owner {

@@ -29,7 +29,8 @@ pub struct PodFacts {
     pub outdated: Vec<(TrackKey, usize)>,
     /// The references of which it can't be told.
     pub unknown: Vec<TrackKey>,
-    /// Those of them whose source was immutable and was made again.
+    /// The references whose source was immutable and was deleted or made again: a node
+    /// may go on giving what it was.
     pub doubtful: Vec<TrackKey>,
     /// `projsync.dev/revision` that it carries.
     pub revision: Option<Arc<str>>,
@@ -145,8 +146,14 @@ impl PodFacts {
                 Standing::Outdated { lacks } => {
                     let newest = timeline.newest();
                     let refreshed = newest.received + by.lag;
+                    // Nor is a copy refreshed that its node keeps of an immutable object.
+                    let kept = track.is_doubtful();
+                    if kept {
+                        self.doubtful.push(key.clone());
+                    }
+                    let refreshes = reference.class == Class::Live && !kept;
                     // What is missing the kubelet can't put in place of what was there.
-                    if reference.class == Class::Live && by.observe && !newest.missing {
+                    if refreshes && by.observe && !newest.missing {
                         if by.now >= refreshed {
                             self.refreshed = true;
                             continue;
@@ -154,7 +161,7 @@ impl PodFacts {
                         self.until =
                             Some(self.until.map_or(refreshed, |until| until.max(refreshed)));
                     }
-                    frozen |= reference.class == Class::Frozen;
+                    frozen |= !refreshes;
                     self.outdated.push((key, lacks));
                 }
             }

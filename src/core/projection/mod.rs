@@ -162,6 +162,9 @@ fn why_not_fresh(pod: &PodFacts) -> String {
     cut(match pod.state {
         PodState::Fresh => String::new(),
         PodState::Refreshing => format!("The kubelet refreshes {outdated} in its files."),
+        PodState::Stale if !pod.doubtful.is_empty() => format!(
+            "It started before {outdated} changed. {doubtful} was immutable and was made again: its node may keep the old content."
+        ),
         PodState::Stale => format!("It started before {outdated} changed."),
         PodState::Unknown if !pod.doubtful.is_empty() => format!(
             "{doubtful} was immutable and was made again: its node may have given it the old content."

@@ -306,6 +306,7 @@ impl World {
                 started: Some(ContainerStart {
                     at: self.time(),
                     shown: Some(rv),
+                    ahead: 0,
                 }),
                 ready: true,
                 was_ready: true,

@@ -265,6 +265,7 @@ impl PodObject {
         let status = match self.started {
             Some(at) => json!({
                 "phase": "Running",
+                "startTime": time(self.identity.created),
                 "conditions": [{"type": "Ready", "status": "True"}],
                 "containerStatuses": [
                     {"name": "app", "state": {"running": {"startedAt": time(at)}}},

@@ -36,6 +36,8 @@ async fn report(env: &Env, workload: &Workload, started: Timestamp, again: Times
     };
     let patch = json!({"status": {
         "phase": "Running",
+        // Its clock is right.
+        "startTime": pod["metadata"]["creationTimestamp"],
         "conditions": [{"type": "Ready", "status": "True"}],
         "initContainerStatuses": statuses("initContainers"),
         "containerStatuses": statuses("containers"),

@@ -273,3 +273,23 @@ fn the_pods_of_a_set_carry_its_revision() {
     let pod = kept::<Pod>(with(pod(), "/metadata/labels", labels));
     assert_eq!(pod.revision_hash.as_deref(), Some("db-6c5d9f"));
 }
+
+/// The kubelet writes `startTime` by its node's clock when it takes the Pod up.
+#[test]
+fn how_far_the_nodes_clock_may_be_ahead() {
+    let ahead = |taken_up: Value| {
+        let mut object = pod();
+        object["metadata"]["creationTimestamp"] = json!("2025-11-24T10:00:00Z");
+        object["status"]["startTime"] = taken_up;
+        let starts = kept::<Pod>(object).containers.into_iter();
+        let ahead: Vec<u8> = starts.filter_map(|one| Some(one.started?.ahead)).collect();
+        assert!(!ahead.is_empty() && ahead.iter().all(|one| *one == ahead[0]));
+        ahead[0]
+    };
+    assert_eq!(ahead(json!("2025-11-24T10:00:00Z")), 1);
+    assert_eq!(ahead(json!("2025-11-24T10:00:05Z")), 6);
+    // It waited long for a node, or nothing tells; a clock that is behind is not ahead.
+    assert_eq!(ahead(json!("2025-11-24T11:00:00Z")), 10);
+    assert_eq!(ahead(Value::Null), 10);
+    assert_eq!(ahead(json!("2025-11-24T09:59:00Z")), 1);
+}

@@ -268,6 +268,7 @@ fn rule_07_a_deployment_that_starts_before_its_config_map() {
     pod.containers[0].started = Some(crate::core::object::pod::ContainerStart {
         at: world.time(),
         shown: Some(waiting),
+        ahead: 0,
     });
     world.put_pod(pod);
     assert_eq!(world.finish(), 0);
@@ -419,6 +420,7 @@ fn container(world: &mut World, started: bool) {
     let start = ContainerStart {
         at: world.time(),
         shown: pod.start.rv.map(|rv| Rv(rv.0 + 10)),
+        ahead: 0,
     };
     pod.containers[0].started = started.then_some(start);
     world.put_pod(pod);
@@ -951,6 +953,36 @@ fn what_pods_have_of_an_immutable_source_that_was_made_again_is_unknown() {
     world.write("app", &[("a", "1"), ("b", "1")]);
     assert_eq!(world.finish(), 1);
     assert_eq!(states(&world), "Fresh Fresh");
+}
+
+/// Nor are files of running Pods refreshed: see tests/kubelet, `Node`.
+#[test]
+fn files_of_an_immutable_source_that_was_made_again_are_never_refreshed() {
+    for optional in [false, true] {
+        let mut world = World::new([reference("app", Class::Live, optional)]);
+        world.policy(json!({"strategy": "Observe"}));
+        world.write("app", &[("a", "1")]);
+        world.freeze("app");
+        world.wait_secs(10);
+        world.pod("web-1");
+        assert_eq!(world.finish(), 0);
+        assert_eq!(states(&world), "Fresh");
+        world.delete("app");
+        world.step();
+        world.wait_secs(300);
+        world.step();
+        assert_ne!(states(&world), "Fresh", "optional: {optional}");
+        world.write("app", &[("a", "2")]);
+        for _ in 0..2 {
+            world.step();
+            world.wait_secs(300);
+            world.step();
+            assert_eq!(states(&world), "Stale", "optional: {optional}");
+            let said = world.stored.as_ref().unwrap()["pods"]["notFresh"].to_string();
+            assert!(said.contains("may keep the old content"), "{said}");
+            restart(&mut world);
+        }
+    }
 }
 
 #[test]

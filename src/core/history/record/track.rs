@@ -211,14 +211,15 @@ impl Track {
     }
 
     /// Whether a Pod that started while the newest content was in force may have an older
-    /// one, from an immutable object that was replaced.
+    /// one, from an immutable object that was deleted or replaced. Files of a running Pod
+    /// stay as that was.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
         let (Some(copy), Some(timeline)) = (&self.node_copy, &self.timeline) else {
             return false;
         };
         let uid = self.read.as_ref().and_then(|read| read.uid.as_ref());
-        uid.is_some_and(|uid| *uid != copy.uid)
+        uid.is_none_or(|uid| *uid != copy.uid)
             && timeline.newest().content != Content::Known(copy.digest)
     }
 

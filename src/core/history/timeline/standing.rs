@@ -8,10 +8,6 @@ use crate::core::object::pod::{Container, ContainerStart, Start};
 use crate::core::project::reference::Reference;
 use crate::core::time::ServerTime;
 
-/// How far apart a node's clock and the API server's may be where nothing but their
-/// times can order a container's start.
-const CLOCK_MARGIN: Duration = Duration::from_secs(10);
-
 /// What a Pod has of a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -66,7 +62,9 @@ impl Entry {
             // Up to the end of that second all was seen.
             _ if self.content == Content::Unsure => self.since.time < start.at,
             (Some(event), Some(content)) if self.since.exact && event <= content => false,
-            (Some(_), _) => earliest <= start.at,
+            // The node's clock may be behind.
+            (Some(_), _) => seconds_between(start.at, earliest)
+                .is_none_or(|seconds| seconds <= ContainerStart::CLOCK_MARGIN.into()),
             (None, _) => self.since.time < start.at,
         }
     }
@@ -107,17 +105,19 @@ impl Since {
     }
 
     /// Whether a container started after this. Its `startedAt` is a node's
-    /// clock: it counts only where the event that first showed it came after the
-    /// content, or, for a listed Pod, beyond a margin. `lag` is what the kubelet
-    /// may take to bring new content to the files that the container starts with.
+    /// clock: it counts only beyond what that may be ahead, and where the event that
+    /// first showed it came after the content, or, for a listed Pod, beyond a margin.
+    /// `lag` is what the kubelet may take to bring new content to the files that the
+    /// container starts with.
     #[must_use]
     fn precedes_container(&self, start: &ContainerStart, lag: Duration) -> bool {
         let margin = match (start.shown, self.rv) {
             (Some(event), Some(content)) if event <= content => return false,
-            (Some(_), _) => lag,
-            (None, _) => lag.saturating_add(CLOCK_MARGIN),
+            (Some(_), _) => start.ahead.min(ContainerStart::CLOCK_MARGIN),
+            (None, _) => ContainerStart::CLOCK_MARGIN,
         };
-        seconds_between(self.time, start.at).is_some_and(|seconds| seconds > margin.as_secs())
+        let least = lag.as_secs().saturating_add(margin.into());
+        seconds_between(self.time, start.at).is_some_and(|seconds| seconds > least)
     }
 
     /// Whether a container certainly started before this: the event that first showed
@@ -129,7 +129,7 @@ impl Since {
         match (start.shown, self.rv) {
             (Some(event), Some(content)) if self.exact && event <= content => true,
             _ => seconds_between(start.at, self.time)
-                .is_some_and(|seconds| seconds > CLOCK_MARGIN.as_secs()),
+                .is_some_and(|seconds| seconds > ContainerStart::CLOCK_MARGIN.into()),
         }
     }
 }

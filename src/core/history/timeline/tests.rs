@@ -128,6 +128,7 @@ fn container(name: &str, started: Option<(u64, Option<u64>)>) -> Container {
         started: started.map(|(second, shown)| ContainerStart {
             at: at(second),
             shown: shown.map(Rv),
+            ahead: 0,
         }),
         ready: true,
         was_ready: true,
@@ -253,6 +254,36 @@ fn rule_02_a_restart_resolves_frozen_uses_anew() {
     // From a list: beyond a margin of ten seconds.
     assert_eq!(restarted(30, None), lacks(1));
     assert_eq!(restarted(31, None), Standing::Current);
+}
+
+#[test]
+fn rule_02_a_nodes_clock_may_be_ahead_or_behind() {
+    let line = timeline(&[(A, 10), (B, 20)]);
+    let restarted = |line: &Timeline, second, ahead| {
+        let mut containers = [container("app", Some((second, Some(26))))];
+        containers[0].started.as_mut().unwrap().ahead = ahead;
+        standing_of(line, live(15, 15), &containers)
+    };
+    // It ended and started again by second 19, five seconds ahead of us, and an event in 26
+    // tells of it.
+    assert_eq!(restarted(&line, 24, 5), lacks(1));
+    assert_eq!(restarted(&line, 25, 5), lacks(1));
+    // What is later than that by more than the clock is off counts at once.
+    assert_eq!(restarted(&line, 26, 5), Standing::Current);
+    assert_eq!(restarted(&line, 22, 1), Standing::Current);
+    // A clock that can't be told is off by no more than ten seconds.
+    assert_eq!(restarted(&line, 30, 255), lacks(1));
+    assert_eq!(restarted(&line, 31, 255), Standing::Current);
+
+    // It started in B, which went by, on a node whose clock is behind.
+    let line = timeline(&[(A, 10), (B, 20), (A, 25)]);
+    assert_eq!(restarted(&line, 12, 1), lacks(2));
+    // Not if an event showed it before.
+    let containers = [container("app", Some((12, Some(19))))];
+    assert_eq!(
+        standing_of(&line, live(11, 11), &containers),
+        Standing::Current
+    );
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn is_told_current(case: &Case, second: u64) -> bool {
         started: Some(ContainerStart {
             at: at(second),
             shown: Some(Rv(second)),
+            ahead: 0,
         }),
         ready: true,
         was_ready: true,
