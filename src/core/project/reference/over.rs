@@ -1,5 +1,6 @@
 //! What may take the place of what a use gives.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::place::Place;
@@ -21,8 +22,14 @@ pub enum Layer {
     },
     /// Paths that something else always gives.
     Given(Box<[Arc<str>]>),
-    /// A literal value that refers to these variables: it sees what is below it.
-    Reads(Box<[Arc<str>]>),
+    /// A literal value of `env` that refers to variables: it sees what is below it. Entries
+    /// of `env` come after all others.
+    Reads {
+        /// Its own variable, which it replaces.
+        variable: Arc<str>,
+        /// To which it refers.
+        names: Box<[Arc<str>]>,
+    },
 }
 
 /// Tells whether a source has a key now, as a place sees it.
@@ -49,21 +56,57 @@ impl Over {
         }
     }
 
-    /// Whether a name of the use is given by a layer, and read by nobody below that.
+    /// Whether a name of the use is given by a layer, and read below that by nothing that
+    /// is seen.
     pub(super) fn covers(&self, name: &str, has: &Has<'_>) -> bool {
-        let is_name = |one: &Arc<str>| **one == *name;
-        for layer in &self.layers[self.from..] {
-            match layer {
-                Layer::Reads(names) if names.iter().any(is_name) => return false,
-                Layer::Given(names) if names.iter().any(is_name) => return true,
-                Layer::Source {
-                    source,
-                    place,
-                    selection,
-                } if selection.gives(name, |key| has(source, *place, key)) => return true,
-                _ => {}
-            }
-        }
-        false
+        let above = &self.layers[self.from..];
+        let is_read = |layer: &Layer| matches!(layer, Layer::Reads { .. });
+        let read = above.iter().position(is_read).unwrap_or(above.len());
+        let (before, env) = above.split_at(read);
+        before.iter().any(|layer| layer.gives(name, has)) || !is_seen(name, env, has)
     }
+}
+
+// === impl Layer ===
+
+impl Layer {
+    fn gives(&self, name: &str, has: &Has<'_>) -> bool {
+        match self {
+            Self::Source {
+                source,
+                place,
+                selection,
+            } => selection.gives(name, |key| has(source, *place, key)),
+            Self::Given(names) => names.iter().any(|one| **one == *name),
+            Self::Reads { .. } => false,
+        }
+    }
+}
+
+/// Whether the process sees anything of the value that a variable has before these entries
+/// of `env`.
+fn is_seen(name: &str, env: &[Layer], has: &Has<'_>) -> bool {
+    // From the last to the first, of each variable: whether its value up to there is seen.
+    let mut seen = BTreeMap::<&str, bool>::new();
+    let is_seen = |seen: &BTreeMap<&str, bool>, name: &str| seen.get(name).copied().unwrap_or(true);
+    for layer in env.iter().rev() {
+        match layer {
+            Layer::Reads { variable, names } => {
+                let used = is_seen(&seen, variable);
+                seen.insert(variable, false);
+                if used {
+                    seen.extend(names.iter().map(|name| (&**name, true)));
+                }
+            }
+            Layer::Source {
+                selection: Selection::Keys(selected),
+                ..
+            } => {
+                let given = selected.iter().filter(|(name, _)| layer.gives(name, has));
+                seen.extend(given.map(|(name, _)| (&**name, false)));
+            }
+            Layer::Source { .. } | Layer::Given(_) => {}
+        }
+    }
+    is_seen(&seen, name)
 }

@@ -102,11 +102,14 @@ fn layers(container: &Container, seen: &[bool]) -> Arc<[Layer]> {
                     Arc::clone(&reference.key),
                 )]),
             },
-            None => Layer::Reads(variable.value.0.clone()),
+            None => Layer::Reads {
+                variable: Arc::clone(&variable.name),
+                names: variable.value.0.clone(),
+            },
         }
     });
     let mut layers: Vec<_> = whole.chain(single).collect();
-    while let Some(Layer::Reads(_)) = layers.last() {
+    while let Some(Layer::Reads { .. }) = layers.last() {
         layers.pop();
     }
     layers.into()

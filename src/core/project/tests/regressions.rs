@@ -136,6 +136,71 @@ fn what_a_later_source_gives_hides_that_of_an_earlier_one() {
 }
 
 #[test]
+fn what_is_read_by_a_value_that_is_replaced_is_not_seen() {
+    let key = json!({"configMapKeyRef": {"name": "d", "key": "k", "optional": true}});
+    let given = |name: &str| json!({"name": name, "valueFrom": key});
+    let reads = |name: &str, value: &str| json!({"name": name, "value": value});
+    let cases = [
+        (
+            "by itself",
+            json!([reads("k", "$(k)-x"), given("k")]),
+            NOTHING,
+        ),
+        (
+            "by another",
+            json!([reads("A", "$(k)"), given("A"), given("k")]),
+            NOTHING,
+        ),
+        (
+            "by one that another reads",
+            json!([
+                reads("A", "$(k)"),
+                reads("B", "$(A)"),
+                given("A"),
+                given("k")
+            ]),
+            FROZEN,
+        ),
+        (
+            "by one that only itself reads",
+            json!([
+                reads("A", "$(k)"),
+                reads("A", "$(A)"),
+                given("A"),
+                given("k")
+            ]),
+            NOTHING,
+        ),
+        (
+            "by itself and another",
+            json!([reads("A", "$(k)"), reads("k", "$(k)-x"), given("k")]),
+            FROZEN,
+        ),
+    ];
+    let sources = |value, given: &[(&'static str, &'static str)]| {
+        config_maps(&[("c", &[("k", value)]), ("d", given)])
+    };
+    let (there, absent) = (&[("k", "1")][..], &[][..]);
+    for (what, env, seen) in cases {
+        let spec = env_from(env);
+        agreed(
+            what,
+            &spec,
+            &sources("1", there),
+            &sources("2", there),
+            seen,
+        );
+        agreed(
+            what,
+            &spec,
+            &sources("1", absent),
+            &sources("2", absent),
+            FROZEN,
+        );
+    }
+}
+
+#[test]
 fn binary_data_hides_no_variable() {
     let spec = json!({
         "containers": [{
