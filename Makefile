@@ -62,6 +62,7 @@ BINDIR ?= $(HOME)/.local/bin
 install-plugin: ## Install the command as the kubectl plugin `kubectl projsync` (into BINDIR, ~/.local/bin).
 	$(CARGO) build --locked --release
 	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/projsync" "$(BINDIR)/kubectl-projsync"
+	ln -sf kubectl-projsync "$(BINDIR)/kubectl_complete-projsync"
 	@case ":$$PATH:" in *":$(BINDIR):"*) ;; *) echo "$(BINDIR) is not in the PATH: kubectl won't find the plugin" >&2 ;; esac
 
 .PHONY: fmt

@@ -1,18 +1,25 @@
 //! `projsync completions`: scripts that complete the command line.
 
-use clap::Command;
-use clap_complete::{Shell, generate};
+use anyhow::Context as _;
+use clap_complete::Shell;
+use clap_complete::env::Shells;
 
 use super::exit::Exit;
 use super::output::print;
 
+/// The variable by which the scripts ask for candidates.
+const VARIABLE: &str = "COMPLETE";
+
 /// For its help.
 pub(super) const LONG_ABOUT: &str = "\
-Print a script that completes the command line.
+Print a script that completes the command line, with the names of workloads, sources and namespaces.
 
   bash: source <(projsync completions bash)
-  zsh:  projsync completions zsh > \"${fpath[1]}/_projsync\"
-  fish: projsync completions fish | source";
+  zsh:  source <(projsync completions zsh)
+  fish: projsync completions fish | source
+
+`kubectl projsync` needs no script: kubectl completes it where `kubectl_complete-projsync` in the PATH is a link to \
+`kubectl-projsync`.";
 
 /// Flags of `projsync completions`.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,31 +33,34 @@ pub struct CompletionsArgs {
 ///
 /// # Errors
 /// When it can't be written.
-pub fn run(args: &CompletionsArgs, mut command: Command, name: &str) -> anyhow::Result<Exit> {
-    let mut script = Vec::new();
-    generate(args.shell, &mut command, name, &mut script);
-    print(&String::from_utf8_lossy(&script))?;
+pub fn run(args: &CompletionsArgs, name: &str) -> anyhow::Result<Exit> {
+    print(&script(args.shell, name)?)?;
     Ok(Exit::Success)
+}
+
+fn script(shell: Shell, name: &str) -> anyhow::Result<String> {
+    let shells = Shells::builtins();
+    let shell = shell.to_string();
+    let completer = shells
+        .completer(&shell)
+        .context("this shell is not known")?;
+    let mut script = Vec::new();
+    completer.write_registration(VARIABLE, name, name, name, &mut script)?;
+    Ok(String::from_utf8_lossy(&script).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
-    fn each_shell_completes_each_command() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let mut script = Vec::new();
-            generate(
-                shell,
-                &mut super::super::command("projsync"),
-                "projsync",
-                &mut script,
-            );
-            let script = String::from_utf8(script).unwrap();
-            for command in ["status", "tree", "explain"] {
-                assert!(script.contains(command), "{shell} {command}");
-            }
+    fn each_shell_has_a_script() {
+        for shell in Shell::value_variants() {
+            let script = script(*shell, "projsync").unwrap();
+            assert!(script.contains("projsync"), "{shell}: {script}");
+            assert!(script.contains(VARIABLE), "{shell}: {script}");
         }
     }
 }

@@ -59,7 +59,7 @@ fn cli(command: Command) -> String {
     let mut text = format!(
         "{HEADER}# The command line\n\n\
         `projsync` is also a kubectl plugin: installed as `kubectl-projsync` in the PATH it becomes `kubectl projsync` \
-        (`make install-plugin` does this). `status`, `tree` and `explain` use your kubeconfig and your rights. They \
+        (`make install-plugin` does this, and lets kubectl complete it). `status`, `tree` and `explain` use your kubeconfig and your rights. They \
         need to read Projections, workloads, ReplicaSets, ControllerRevisions and Pods; they leave out what you may \
         not read, with a note.\n\n\
         They reach the cluster as kubectl does: files of a list in `KUBECONFIG` that are missing are left out, and \

@@ -3,6 +3,7 @@
 //! A command connects, reads objects ([`fetch`]), makes a [report](crate::report) and prints it
 //! ([`output`]).
 
+pub mod complete;
 pub mod completions;
 pub mod connect;
 pub mod crds;
@@ -79,11 +80,14 @@ pub fn command(program: &str) -> clap::Command {
 /// The name by which the program was called, as users type it.
 #[must_use]
 pub fn program(called: Option<&OsString>) -> &'static str {
-    let file = called.and_then(|called| Path::new(called).file_stem());
-    match file.and_then(|file| file.to_str()) {
-        Some(PLUGIN_FILE | "kubectl_projsync") => PLUGIN,
+    match file_stem(called) {
+        Some(PLUGIN_FILE | "kubectl_projsync" | complete::COMPLETER_FILE) => PLUGIN,
         _ => "projsync",
     }
+}
+
+fn file_stem(called: Option<&OsString>) -> Option<&str> {
+    Path::new(called?).file_stem()?.to_str()
 }
 
 /// Parses the command line and runs the command. Exits the process if the command line is invalid
@@ -91,6 +95,11 @@ pub fn program(called: Option<&OsString>) -> &'static str {
 pub fn main(arguments: Vec<OsString>) -> Exit {
     let program = program(arguments.first());
     let mut command = command(program);
+    match answer_completion(&arguments, &command) {
+        Ok(false) => {}
+        Ok(true) => return Exit::Success,
+        Err(error) => return failed(&error),
+    }
     let parsed = command
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
@@ -100,11 +109,22 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     };
     match execute(cli.command, program) {
         Ok(exit) => exit,
-        Err(error) => {
-            output::print_error_line(&format!("error: {}", chain(&error)));
-            Exit::Error
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Completes a line for a shell or for kubectl, if that is what the process was started for.
+fn answer_completion(arguments: &[OsString], command: &clap::Command) -> anyhow::Result<bool> {
+    if file_stem(arguments.first()) == Some(complete::COMPLETER_FILE) {
+        complete::answer_kubectl(arguments.to_vec(), command.clone())?;
+        return Ok(true);
+    }
+    Ok(complete::answer_shell(arguments, command)?)
+}
+
+fn failed(error: &anyhow::Error) -> Exit {
+    output::print_error_line(&format!("error: {}", chain(error)));
+    Exit::Error
 }
 
 fn execute(command: Command, program: &str) -> anyhow::Result<Exit> {
@@ -120,7 +140,7 @@ fn execute(command: Command, program: &str) -> anyhow::Result<Exit> {
             } else {
                 program
             };
-            completions::run(&args, self::command(name), name)
+            completions::run(&args, name)
         }
         Command::Docs(args) => docs::run(&args, self::command("projsync")),
     }

@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
 use thiserror::Error;
 
+use crate::kinds::{ApiType, SourceKind, WorkloadKind};
 use crate::report::name::{NameError, Root, WorkloadName};
 
 /// Id of the argument.
@@ -20,6 +21,9 @@ pub trait Named: FromStr<Err = NameError> + Clone {
     const ONE: &'static str;
     /// Its help where several may be named.
     const MANY: &'static str;
+
+    /// The kinds of object that it may be.
+    fn apis() -> Vec<&'static ApiType>;
 }
 
 /// One name.
@@ -45,12 +49,21 @@ impl Named for WorkloadName {
     const VALUE: &'static str = "WORKLOAD";
     const ONE: &'static str = "The workload: deployment/web or deployment web, sts/db, ds/agent";
     const MANY: &'static str = "Only these workloads, as KIND/NAME each or as KIND NAME ...";
+
+    fn apis() -> Vec<&'static ApiType> {
+        WorkloadKind::all().map(WorkloadKind::api).collect()
+    }
 }
 
 impl Named for Root {
     const VALUE: &'static str = "SOURCE|WORKLOAD";
     const ONE: &'static str = "A source (configmap/app or configmap app, secret/db) or a workload (deployment/web, sts/db, ds/agent)";
     const MANY: &'static str = "Sources or workloads, as KIND/NAME each or as KIND NAME ...";
+
+    fn apis() -> Vec<&'static ApiType> {
+        let sources = SourceKind::all().map(SourceKind::api);
+        sources.chain(WorkloadName::apis()).collect()
+    }
 }
 
 /// The names in these words.

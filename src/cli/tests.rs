@@ -18,6 +18,7 @@ fn the_plugin_is_called_as_users_type_it() {
     let cases = [
         ("/usr/local/bin/kubectl-projsync", PLUGIN),
         ("kubectl_projsync", PLUGIN),
+        ("/usr/local/bin/kubectl_complete-projsync", PLUGIN),
         ("target/debug/projsync", "projsync"),
         ("other", "projsync"),
     ];

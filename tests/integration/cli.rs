@@ -10,6 +10,7 @@ use testkit::{Result, Source, Workload, config_map, deployment, object, policy};
 
 use crate::env::{Env, Told as _};
 
+mod completion;
 mod reach;
 
 /// What reading takes: no ConfigMap, no Secret.
