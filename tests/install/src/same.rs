@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::render::{Objects, helm, kustomize, objects, root, succeeded, template};
+use crate::render::{Objects, helm, kustomize, objects, plane, root, succeeded, template};
 
 /// Both have the same objects, and each is the same in both.
 fn ensure_same(chart: &Objects, config: &Objects) -> Result<()> {
@@ -198,6 +198,26 @@ fn two_releases_share_no_object_but_the_definitions() -> Result<()> {
     );
     let binding = &one["ValidatingAdmissionPolicyBinding /one-projsync-workloads"];
     assert_eq!(binding["spec"]["policyName"], "one-projsync-workloads");
+    Ok(())
+}
+
+#[test]
+fn the_notes_say_what_an_uninstall_leaves() -> Result<()> {
+    let chart = root().join("charts/projsync");
+    let mut helm = helm()?;
+    helm.env("KUBECONFIG", plane().kubeconfig());
+    // Another test installs the definitions there, as `make install` does.
+    let options = ["--dry-run=client", "--take-ownership", "--namespace=ours"];
+    helm.args(["install", "projsync"]).args(options);
+    let said = succeeded(helm.arg(chart).output()?)?;
+    let (_, notes) = said.split_once("NOTES:").unwrap_or_default();
+    for left in [
+        "kubectl delete secret/projsync-digest-key lease/projsync -n ours",
+        "kubectl delete crds ",
+        "projsync.dev/revision",
+    ] {
+        ensure!(notes.contains(left), "{notes} lacks {left}");
+    }
     Ok(())
 }
 
