@@ -10,6 +10,7 @@
 mod compiled;
 mod effective;
 mod error;
+mod glob;
 mod id;
 mod level;
 mod selector;

@@ -1,8 +1,7 @@
 //! The sources that a policy lets count.
 
-use globset::{GlobBuilder, GlobMatcher};
-
 use super::error::PolicyError;
+use super::glob::Pattern;
 use crate::api::policy::{SourceRule, Sources};
 use crate::kinds::SourceKind;
 
@@ -18,9 +17,6 @@ struct CompiledRule {
     kind: Option<SourceKind>,
     name: Option<Pattern>,
 }
-
-#[derive(Clone, Debug)]
-struct Pattern(GlobMatcher);
 
 // === impl SourceFilter ===
 
@@ -56,15 +52,11 @@ impl CompiledRule {
             .name
             .as_ref()
             .map(|pattern| {
-                // Names hold no separators, so `*` stands for any text.
-                GlobBuilder::new(pattern)
-                    .build()
-                    .map(|glob| Pattern(glob.compile_matcher()))
-                    .map_err(|error| PolicyError::Pattern {
-                        field: format!("spec.sources.{list}[{at}].name"),
-                        pattern: pattern.clone(),
-                        problem: error.kind().to_string(),
-                    })
+                Pattern::new(pattern).map_err(|problem| PolicyError::Pattern {
+                    field: format!("spec.sources.{list}[{at}].name"),
+                    pattern: pattern.clone(),
+                    problem,
+                })
             })
             .transpose()?;
         Ok(Self {
@@ -78,14 +70,6 @@ impl CompiledRule {
             && self
                 .name
                 .as_ref()
-                .is_none_or(|pattern| pattern.0.is_match(name))
-    }
-}
-
-// === impl Pattern ===
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.glob() == other.0.glob()
+                .is_none_or(|pattern| pattern.matches(name))
     }
 }
