@@ -64,7 +64,11 @@ pub(super) struct Annotations {
     pub(super) revision: Shared,
 }
 
-/// All labels.
+/// The most labels that are kept of an object: far more than anybody selects by, while the API server
+/// sets no limit.
+const MAX_LABELS: usize = 256;
+
+/// All labels; of very many the first by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AllLabels(pub(super) Labels);
 
@@ -164,6 +168,9 @@ impl Lenient for AllLabels {
         let mut labels = Labels::new();
         while let Some((name, Text(value))) = entries.next_entry::<String, Text>()? {
             labels.insert(name, value);
+            if labels.len() > MAX_LABELS {
+                labels.pop_last();
+            }
         }
         Ok(Self(labels))
     }

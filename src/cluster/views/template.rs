@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Bad;
+use super::intern::intern;
 use crate::api::names::REVISION_ANNOTATION;
 use crate::core::lenient::Lenient;
 use crate::core::object::workload::Template;
@@ -44,7 +45,7 @@ impl TemplateJson {
         bytes.copy_from_slice(&hash.finalize()[..16]);
         Ok(Template {
             hash: bytes,
-            revision: revision.as_ref().and_then(Value::as_str).map(Arc::from),
+            revision: revision.as_ref().and_then(Value::as_str).map(intern),
         })
     }
 
@@ -150,6 +151,19 @@ mod tests {
         let rolled = identity(rolled);
         assert_eq!(rolled.revision.as_deref(), Some("v1.0a.ff"));
         assert_eq!(rolled.hash, identity(template()).hash);
+    }
+
+    /// The API server takes 256 KiB. What is too long is no revision of ours, and still another one.
+    #[test]
+    fn a_long_annotation_in_our_name_is_cut() {
+        let of = |revision: &str| {
+            let mut template = template();
+            template["metadata"]["annotations"] = json!({"projsync.dev/revision": revision});
+            identity(template)
+        };
+        let (long, short) = (of(&"v".repeat(256 << 10)), of("v"));
+        assert!(long.revision.as_ref().is_some_and(|cut| cut.len() <= 256));
+        assert_ne!(long, short);
     }
 
     #[test]

@@ -306,3 +306,16 @@ fn a_controller_revision_tells_its_template() {
         None
     );
 }
+
+/// The API server takes as many as an object has room for.
+#[test]
+fn of_very_many_labels_the_first_are_kept() {
+    let labels: serde_json::Map<_, _> = (0..20_000)
+        .map(|number| (format!("l{number:05}"), json!("x")))
+        .collect();
+    let mut object = deployment();
+    object["metadata"]["labels"] = labels.into();
+    let kept = workload(WorkloadKind::DEPLOYMENT, object).labels;
+    assert_eq!(kept.len(), 256);
+    assert_eq!(kept.keys().next_back().map(String::as_str), Some("l00255"));
+}
