@@ -4,6 +4,7 @@ pub mod count;
 pub mod error;
 pub(super) mod exchange;
 mod hold;
+mod lists;
 mod pace;
 pub mod pulse;
 mod rate_limit;
@@ -20,6 +21,7 @@ use tower::util::option_layer;
 use self::count::CountLayer;
 use self::error::describe;
 use self::hold::HoldLayer;
+use self::lists::ListLayer;
 use self::pace::PaceLayer;
 use self::pulse::PulseLayer;
 use self::rate_limit::RateLimit;
@@ -110,6 +112,7 @@ impl Clients {
                 .with_layer(&HoldLayer::default())
                 .with_layer(pulses)
                 .with_layer(&PaceLayer::default())
+                .with_layer(&ListLayer::default())
                 .build(),
             requests: builder(config.clone())?
                 .with_layer(&count)

@@ -91,7 +91,8 @@ impl Default for WatchOptions {
     fn default() -> Self {
         Self {
             idle_timeout: Duration::from_secs(120),
-            page_size: 500,
+            // Of objects that users write as large as they may be.
+            page_size: 50,
             streaming_lists: false,
             optional: false,
         }
