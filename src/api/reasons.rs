@@ -113,7 +113,7 @@ reasons! {
         "Lower spec.updateStrategy.rollingUpdate.partition of the StatefulSet when its lower ordinals may be replaced too.";
     Blocked [Warning]
         "The workload's rollout does not go on: it waits for a Pod that does not become ready, or its controller reports no progress."
-        "Look at what the message names, and correct what keeps the Pod from becoming ready. Of a StatefulSet also delete that Pod, since its controller waits for it.";
+        "Look at what the message names, and correct what keeps the Pod from becoming ready; if that is a new value, set it back. Of a StatefulSet also delete that Pod, since its controller waits for it.";
     Stopped [Warning]
         "A ClusterSyncPolicy with spec.stop selects the workload: the cluster's administrators have stopped all rolls."
         "Ask the cluster's administrators. Once spec.stop of the ClusterSyncPolicy that the message names is false, or it is deleted, everything outdated is rolled.";

@@ -114,14 +114,14 @@ fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
     };
     let pod = PodFacts {
         name: Arc::default(),
+        uid: Arc::default(),
         current: true,
         state: PodState::Stale,
         outdated: vec![(key, 0)],
         unknown: Vec::new(),
         doubtful: Vec::new(),
         revision: None,
-        ready: true,
-        broken: None,
+        unready: None,
         until: None,
         refreshed: false,
     };

@@ -7,6 +7,7 @@ use super::Report;
 use super::age::{ago, until};
 use super::leader::Leader;
 use super::name::WorkloadName;
+use super::not_ready::NotReady;
 use super::objects::{Objects, PodLine, Workload};
 use super::output::{Line, Page, Table, Tone};
 use super::projected::Projected;
@@ -35,6 +36,9 @@ pub struct Explanation {
     /// Where things stand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Pods that are in sync, but not ready since the last roll.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_ready: Option<NotReady>,
     /// The last decision and its reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionRecord>,
@@ -79,6 +83,7 @@ impl Explanation {
             }),
             leader: leader.clone(),
             state: status.summary.state,
+            not_ready: NotReady::of(&status),
             advice: reason(&status).map(Reason::advice),
             projects: Projected::of(workload, &[]),
             self_refreshing: workload.self_refreshing.clone(),
@@ -170,6 +175,8 @@ impl Explanation {
             state.beside(Tone::Faint, since),
             Line::plain(&decision.message),
         ];
+        let not_ready = self.not_ready.iter();
+        lines.extend(not_ready.map(|one| Line::of(Tone::Bad, one.words(now))));
         if let Some(time) = &decision.until {
             let next = format!("Next: {} ({})", until(time, now), time.0);
             lines.push(Line::plain(next));

@@ -16,6 +16,7 @@ pub mod effect;
 pub mod explain;
 pub mod leader;
 pub mod name;
+pub mod not_ready;
 pub mod objects;
 pub mod output;
 pub mod projected;

@@ -11,6 +11,7 @@ use super::Report;
 use super::age::{ago, until};
 use super::leader::Leader;
 use super::name::{SourceName, WorkloadName};
+use super::not_ready::NotReady;
 use super::output::{Line, Page, Table, Tone};
 use super::words;
 use crate::api::projection::{Outcome, RollState, State};
@@ -74,6 +75,9 @@ pub struct Row {
     /// The ClusterSyncPolicy that stops all rolls of the workload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<String>,
+    /// Pods that are in sync, but not ready since the last roll.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_ready: Option<NotReady>,
     /// A source whose newest version the operator has not yet reported, if that was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unseen: Option<SourceName>,
@@ -88,6 +92,7 @@ impl From<&Projection> for Row {
             namespace: projection.metadata.namespace.clone().unwrap_or_default(),
             workload: WorkloadName::new(workload.kind, &*workload.name),
             state: status.summary.state,
+            not_ready: NotReady::of(&status),
             sources: status.summary.sources,
             pods: Tally::from(&status.pods),
             decision: decision.map(|decision| decision.outcome),
@@ -112,6 +117,7 @@ impl Row {
             Some(State::Waiting) => 4,
             Some(State::Rolling) => 3,
             None => 2,
+            Some(State::InSync) if self.not_ready.is_some() => 2,
             Some(State::Unknown) => 1,
             Some(State::NotManaged) => 1,
             Some(State::InSync) => 0,
@@ -130,8 +136,12 @@ impl Row {
         self.state != Some(State::NotManaged)
     }
 
-    /// Returns whether some Pod may have old content, as far as Projsync looks at it.
+    /// Returns whether some Pod may have old content, as far as Projsync looks at it, or doesn't
+    /// get ready with the new one.
     fn is_out_of_sync(&self) -> bool {
+        if self.not_ready.is_some() {
+            return true;
+        }
         let known = [State::InSync, State::Unknown, State::NotManaged];
         !self.state.is_some_and(|state| known.contains(&state))
     }
@@ -166,6 +176,10 @@ impl Status {
                 row.workload
             )
         }));
+        let not_ready = items
+            .iter()
+            .filter_map(|row| Some((&row.workload, row.not_ready.as_ref()?)));
+        notes.extend(not_ready.map(|(workload, one)| format!("{workload}: {}", one.words(now))));
         let overdue = items.iter().filter(|row| row.is_overdue(now)).count();
         if overdue > 0 {
             notes.push(format!(

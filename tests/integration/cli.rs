@@ -281,6 +281,59 @@ async fn nothing_is_a_success_unless_a_leader_has_seen_the_sources_as_they_are()
     Ok(())
 }
 
+/// A bad value whose Pods have no readiness probe: the rollout completes, and they crash.
+#[tokio::test]
+async fn pods_that_do_not_get_ready_after_a_roll_are_told_and_no_success() -> Result {
+    let (env, app) = (Env::new().await?, config_map("common").data("WORKERS", "2"));
+    let web = deployment("web").replicas(1).ready_after("24h");
+    let web = web.uses(app.env("WORKERS", "WORKERS"));
+    env.create_all(&[&policy("fast").fast(), &app, &web])
+        .await?;
+    let recreate = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+    env.merge(&web, recreate).await?;
+    env.gets_ready(&web).await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+    let user = User::new(&env).await?;
+    let wait = ["status", "--wait", "--stable-for", "0s", "--timeout", "30s"];
+    user.prints(0, &wait).await?;
+
+    env.set(&app, "WORKERS", "many").await?;
+    env.rolls(&web, 1).await?;
+    operator.decided(&web, "InSync").await?;
+    env.reported(&web, 1, |status| status.pods.not_ready)
+        .await?;
+    for line in [
+        &["status", "--exit-code"][..],
+        &["status", "--wait", "--stable-for", "0s", "--timeout", "3s"],
+    ] {
+        let output = user.run(line).await?;
+        let notes = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(3), "{line:?}: {notes}");
+        ensure!(
+            notes.contains("In sync, but 1 of 1 Pod is not ready since the roll"),
+            "{notes}"
+        );
+        ensure!(notes.contains("(ConfigMap/common: WORKERS)"), "{notes}");
+    }
+    for line in [
+        &["explain", "deployment/web"][..],
+        &["tree", "deployment/web"],
+        &["tree", "cm/common"],
+    ] {
+        let said = user.prints(0, line).await?;
+        ensure!(
+            said.contains("1 of 1 Pod is not ready since the roll"),
+            "{line:?}: {said}"
+        );
+    }
+
+    env.gets_ready(&web).await?;
+    user.prints(0, &wait).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_one_may_not_see_is_said() -> Result {
     let env = Env::new().await?;

@@ -327,6 +327,25 @@ impl Env {
             .map(str::to_owned))
     }
 
+    /// Has a Pod of a workload get ready, whatever its `ready_after` says.
+    pub(crate) async fn gets_ready(&self, workload: &Workload) -> Result {
+        eventually("a Pod", async || {
+            let pods = self.pods(workload).await?;
+            let name = pods.into_iter().find_map(|pod| pod.metadata.name);
+            let Some(name) = name else { return Ok(None) };
+            let ready = json!({"status": {"phase": "Running",
+                "conditions": [{"type": "Ready", "status": "True",
+                    "lastTransitionTime": "2020-01-01T00:00:00Z"}],
+                "containerStatuses": [{"name": "main", "image": "app:1", "imageID": "",
+                    "ready": true, "restartCount": 0, "started": true,
+                    "state": {"running": {"startedAt": "2020-01-01T00:00:00Z"}}}]}});
+            self.merge_status(&object("v1", "Pod", &name), ready)
+                .await?;
+            Ok(Some(()))
+        })
+        .await
+    }
+
     /// How often each workload was patched so far, by `<kind> <namespace>/<name>`.
     /// As the operator patches nothing but the revision, these are its rolls.
     pub(crate) fn roll_counts(&self) -> Result<BTreeMap<String, usize>> {

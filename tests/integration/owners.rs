@@ -6,7 +6,7 @@ use projsync::api::names::REVISION_ANNOTATION;
 use projsync::api::projection::State;
 use serde_json::json;
 use testkit::{
-    Object, Operator, Result, Source, Workload, config_map, deployment, eventually, object, policy,
+    Object, Operator, Result, Source, Workload, config_map, deployment, eventually, policy,
     stateful_set,
 };
 
@@ -50,20 +50,7 @@ async fn a_workload_whose_revision_keeps_going_is_contested() -> Result {
     let web = deployment("web").ready_after("24h").uses(app.volume());
     env.create_all(&[&policy("fast").fast(), &app, &web])
         .await?;
-    eventually("a Pod", async || {
-        let pods = env.pods(&web).await?;
-        let name = pods.into_iter().find_map(|pod| pod.metadata.name);
-        let Some(name) = name else { return Ok(None) };
-        let ready = json!({"status": {"phase": "Running",
-            "conditions": [{"type": "Ready", "status": "True",
-                "lastTransitionTime": "2020-01-01T00:00:00Z"}],
-            "containerStatuses": [{"name": "main", "image": "app:1", "imageID": "",
-                "ready": true, "restartCount": 0, "started": true,
-                "state": {"running": {"startedAt": "2020-01-01T00:00:00Z"}}}]}});
-        env.merge_status(&object("v1", "Pod", &name), ready).await?;
-        Ok(Some(()))
-    })
-    .await?;
+    env.gets_ready(&web).await?;
     env.rolled_out(&web).await?;
     let mut operator = env.operator(&[]).await?;
     operator.decided(&web, "InSync").await?;

@@ -30,6 +30,10 @@ pub struct Pods {
     #[serde(default)]
     #[schemars(schema_with = "schema::count")]
     pub unknown: u32,
+    /// Pods that are in sync and have not been ready since Projsync's last roll.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::count")]
+    pub not_ready: u32,
     /// The first ten Pods that are not Fresh.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_NOT_FRESH))]

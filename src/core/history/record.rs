@@ -149,6 +149,13 @@ impl Record {
         start
     }
 
+    /// Our last roll, if it made this template.
+    #[must_use]
+    pub fn roll_of(&self, template: &Template) -> Option<&Roll> {
+        let newest = self.rolls.last();
+        newest.filter(|roll| template.revision.as_ref() == Some(&roll.revision))
+    }
+
     /// Notes a roll that the API server accepted.
     pub fn rolled(&mut self, roll: Roll, base: &str, now: Mono) {
         self.written = roll.rv;

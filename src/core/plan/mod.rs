@@ -10,6 +10,7 @@ mod decision;
 mod facts;
 mod guards;
 mod pods;
+mod unready;
 mod words;
 
 use std::time::Duration;
@@ -20,7 +21,8 @@ pub use decision::{Decision, Verdict};
 use facts::ManagedFacts;
 pub use facts::{Facts, Unlisted};
 use guards::{content, older, pace, seen, wishes};
-pub use pods::{PodFacts, Tally, assess};
+pub use pods::{PodFacts, Tally, assess, not_ready};
+pub use unready::Unready;
 pub use words::count_pods;
 use words::outdated;
 

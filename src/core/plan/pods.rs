@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::api::projection::{PodState, Pods};
 use crate::api::rules::Strategy;
-use crate::core::history::record::{Record, TrackKey};
+use crate::core::history::record::{Record, Roll, TrackKey};
 use crate::core::history::timeline::Standing;
 use crate::core::index::View;
 use crate::core::object::pod::Pod;
+use crate::core::plan::unready::Unready;
 use crate::core::policy::Selected;
-use crate::core::time::Mono;
+use crate::core::time::{Moment, Mono};
 use crate::kinds::Class;
 
 /// What is known of one Pod that counts.
@@ -20,6 +21,8 @@ use crate::kinds::Class;
 pub struct PodFacts {
     /// `metadata.name`.
     pub name: Arc<str>,
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
     /// Whether it is of the workload's current template.
     pub current: bool,
     /// What it has.
@@ -34,10 +37,8 @@ pub struct PodFacts {
     pub doubtful: Vec<TrackKey>,
     /// `projsync.dev/revision` that it carries.
     pub revision: Option<Arc<str>>,
-    /// Condition `Ready`.
-    pub ready: bool,
-    /// Why a container cannot run.
-    pub broken: Option<Arc<str>>,
+    /// If it is not ready, since when and why.
+    pub unready: Option<Unready>,
     /// When its state changes by itself (`Refreshing` to `Fresh` under Observe).
     pub until: Option<Mono>,
     /// Whether it started with other files than the newest, which the kubelet has
@@ -61,9 +62,15 @@ pub struct Tally {
 }
 
 /// What each Pod of a workload has; terminating and finished ones don't count.
-/// `lag` is the kubelet's refresh bound.
+/// `lag` is the kubelet's refresh bound. `before` is what was known of its Pods before.
 #[must_use]
-pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec<PodFacts> {
+pub fn assess(
+    view: &View<'_>,
+    record: &Record,
+    lag: Duration,
+    now: Moment,
+    before: &[PodFacts],
+) -> Vec<PodFacts> {
     let observe = matches!(
         view.selected,
         Selected::Managed(policy) if policy.rules.strategy == Strategy::Observe
@@ -77,10 +84,11 @@ pub fn assess(view: &View<'_>, record: &Record, lag: Duration, now: Mono) -> Vec
     let mut pods = Vec::with_capacity(active.clone().count());
     pods.extend(active.map(|(pod, current)| {
         let mut facts = PodFacts::of(pod, *current);
+        facts.unready = Unready::of(pod, facts.unready_in(before), now);
         let by = Judge {
             lag,
             observe,
-            now,
+            now: now.mono,
             alike: &alike,
         };
         facts.judge(view, record, pod, by);
@@ -105,17 +113,37 @@ impl PodFacts {
     fn of(pod: &Pod, current: bool) -> Self {
         Self {
             name: pod.name.clone(),
+            uid: pod.uid.clone(),
             current,
             state: PodState::Fresh,
             outdated: Vec::new(),
             unknown: Vec::new(),
             doubtful: Vec::new(),
             revision: pod.revision.clone(),
-            ready: pod.ready,
-            broken: pod.broken.clone(),
+            unready: None,
             until: None,
             refreshed: false,
         }
+    }
+
+    /// What was known of the same Pod in `before`, which is sorted by name.
+    fn unready_in<'a>(&self, before: &'a [Self]) -> Option<&'a Unready> {
+        let at = before.binary_search_by(|pod| pod.name.cmp(&self.name));
+        let same = before.get(at.ok()?).filter(|pod| pod.uid == self.uid);
+        same?.unready.as_ref()
+    }
+
+    /// Whether it carries the revision of a roll.
+    #[must_use]
+    pub fn is_of(&self, roll: &Roll) -> bool {
+        self.revision.as_ref() == Some(&roll.revision)
+    }
+
+    /// When what is known of it changes by itself.
+    #[must_use]
+    pub fn next(&self, now: Mono) -> Option<Mono> {
+        let unready = self.unready.as_ref().and_then(|one| one.next(now));
+        self.until.into_iter().chain(unready).min()
     }
 
     /// Whether the content now differs from the content at its start.
@@ -190,6 +218,17 @@ impl From<&Pods> for Tally {
             unknown: pods.unknown,
         }
     }
+}
+
+/// The Pods of our last roll that are not ready; none if another has changed the template since.
+pub fn not_ready<'a>(
+    view: &View<'_>,
+    record: &'a Record,
+    pods: &'a [PodFacts],
+) -> impl Iterator<Item = &'a PodFacts> {
+    let roll = record.roll_of(&view.workload.template);
+    pods.iter()
+        .filter(move |pod| pod.unready.is_some() && roll.is_some_and(|roll| pod.is_of(roll)))
 }
 
 impl Tally {

@@ -88,6 +88,88 @@ fn the_fix_of_a_bad_value_does_not_wait_for_its_rollout() {
     assert!(matches!(world.plan().verdict, Verdict::Act(_)));
 }
 
+/// Between two crashes nothing tells that a Pod can't run, and one without a readiness probe is ready
+/// until it crashes again.
+#[test]
+fn a_rollout_that_waits_for_a_crashing_pod_stays_blocked_until_that_is_ready() {
+    let mut world = running(Class::Frozen);
+    world.write("app", &[("a", "bad")]);
+    world.read();
+    world.wait_secs(2);
+    let Verdict::Act(Act::Roll(plan)) = world.plan().verdict else {
+        panic!("no roll");
+    };
+    world.patch(&plan);
+    world.pod("web-4");
+    let state = |world: &mut World, ready: bool, broken: Option<&str>| {
+        let mut pod = world.pods["web-4"].clone();
+        pod.ready = ready;
+        pod.broken = broken.map(Into::into);
+        world.put_pod(pod);
+        world.plan()
+    };
+    let decision = state(&mut world, false, Some("CrashLoopBackOff"));
+    assert_eq!(decision.reason, Reason::Blocked);
+    assert!(
+        decision
+            .message
+            .contains("ConfigMap/app: a: if the new value is bad, set it back."),
+        "{}",
+        decision.message
+    );
+    for _ in 0..3 {
+        // It shows `Error`, runs, and crashes.
+        for ready in [false, true] {
+            world.wait_secs(5);
+            assert_eq!(state(&mut world, ready, None).reason, Reason::Blocked);
+        }
+        world.wait_secs(5);
+        let decision = state(&mut world, false, Some("CrashLoopBackOff"));
+        assert_eq!(decision.reason, Reason::Blocked);
+    }
+    assert_eq!(state(&mut world, true, None).reason, Reason::Blocked);
+    world.wait_secs(10);
+    assert_eq!(world.plan().reason, Reason::BeingReplaced);
+}
+
+#[test]
+fn pods_that_crash_with_the_new_content_are_told_though_they_are_in_sync() {
+    let mut world = running(Class::Frozen);
+    world.write("app", &[("a", "bad")]);
+    world.finish();
+    assert_eq!(world.rolls.len(), 1);
+    let names: Vec<_> = world.pods.keys().cloned().collect();
+    let set = |world: &mut World, ready: bool, broken: Option<&str>| {
+        for name in &names {
+            let mut pod = world.pods[name].clone();
+            pod.ready = ready;
+            pod.broken = broken.map(Into::into);
+            world.put_pod(pod);
+        }
+        let decision = world.plan();
+        assert_eq!(decision.reason, Reason::InSync);
+        decision.message
+    };
+    assert_eq!(set(&mut world, true, None), "No Pod is outdated.");
+    let said = "No Pod is outdated. But 3 of 3 Pods are not ready since the roll for ConfigMap/app: a: if the new value is bad, set it back.";
+    assert_eq!(set(&mut world, false, Some("CrashLoopBackOff")), said);
+    // Without a readiness probe it is ready until it crashes again.
+    world.wait_secs(5);
+    assert_eq!(set(&mut world, true, None), said);
+    world.wait_secs(10);
+    assert_eq!(set(&mut world, true, None), "No Pod is outdated.");
+    // Others' templates are others' affair.
+    world.change_template(2, None);
+    world.replace_pods();
+    let names: Vec<_> = world.pods.keys().cloned().collect();
+    for name in names {
+        let mut pod = world.pods[&name].clone();
+        pod.ready = false;
+        world.put_pod(pod);
+    }
+    assert_eq!(world.plan().message, "No Pod is outdated.");
+}
+
 #[test]
 fn set_back_within_settle() {
     let mut world = running(Class::Frozen);

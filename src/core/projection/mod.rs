@@ -12,7 +12,7 @@ use crate::api::projection::{
 use crate::api::reasons::{Quality, Reason};
 use crate::core::history::record::{Record, TrackKey};
 use crate::core::index::View;
-use crate::core::plan::{Decision, PodFacts, Tally, Verdict, count_pods};
+use crate::core::plan::{Decision, PodFacts, Tally, Verdict, count_pods, not_ready};
 use crate::core::policy::{Effective, Selected};
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::WorkloadId;
@@ -136,6 +136,13 @@ fn pods(input: &Input<'_>, tally: &Tally) -> Pods {
         stale: tally.stale,
         refreshing: tally.refreshing,
         unknown: tally.unknown,
+        not_ready: match input.decision.reason {
+            Reason::InSync => {
+                let not_ready = not_ready(input.view, input.record, input.pods).count();
+                u32::try_from(not_ready).unwrap_or(u32::MAX)
+            }
+            _ => 0,
+        },
         not_fresh: not_fresh
             .take(MAX_NOT_FRESH)
             .map(|pod| PodRecord {

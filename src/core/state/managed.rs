@@ -172,7 +172,7 @@ impl Managed {
             }
             // What changes by itself is told, whatever else holds.
             Verdict::Nothing | Verdict::Hold | Verdict::Wait(None) => {
-                let changes = self.changes_by_itself();
+                let changes = self.changes_by_itself(now);
                 changes.map_or(WorkloadStep::Rest, WorkloadStep::At)
             }
             Verdict::Wait(Some(until)) => {
@@ -188,8 +188,8 @@ impl Managed {
     }
 
     /// When a Pod's state or the health of the last roll may next change by itself.
-    fn changes_by_itself(&self) -> Option<Mono> {
-        let pods = self.pods.iter().filter_map(|pod| pod.until);
+    fn changes_by_itself(&self, now: Mono) -> Option<Mono> {
+        let pods = self.pods.iter().filter_map(|pod| pod.next(now));
         pods.chain(self.judged_again).min()
     }
 

@@ -38,7 +38,8 @@ impl State {
             &view,
             &managed.record,
             self.settings.refresh_bound,
-            now.mono,
+            now,
+            &managed.pods,
         );
         managed.judge(&Seen {
             view: &view,

@@ -399,7 +399,11 @@ impl World {
 
     pub(crate) fn assess(&self) -> Vec<PodFacts> {
         let view = self.state.index.view(&Self::id()).unwrap();
-        assess(&view, self.record(), REFRESH_BOUND, self.now())
+        let now = Moment {
+            mono: self.now(),
+            server: self.time(),
+        };
+        assess(&view, self.record(), REFRESH_BOUND, now, &[])
     }
 
     /// Plans, as the operator does after each event, and writes what is to be told.

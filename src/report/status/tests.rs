@@ -68,6 +68,31 @@ fn a_workload_of_which_nothing_is_decided_is_not_in_sync() {
     assert_eq!(report(vec![Row::from(&projection)]).out_of_sync(), 1);
 }
 
+/// All have the new content, and crash with it.
+#[test]
+fn pods_that_are_not_ready_since_a_roll_are_told_and_no_success() {
+    let row = row(
+        "shop",
+        "web",
+        json!({
+            "pods": {"total": 2, "fresh": 2, "notReady": 2},
+            "rolls": [{
+                "time": "2026-01-02T11:59:10Z", "revision": "v1.a.b",
+                "causes": ["ConfigMap/common: WORKERS"],
+            }],
+        }),
+    );
+    let report = report(vec![row, in_state("fine", "InSync", 0)]);
+    assert_eq!(report.items[0].workload.name, "web");
+    assert_eq!(report.out_of_sync(), 1);
+    assert_eq!(
+        report.notes,
+        [
+            "deployment/web: In sync, but 2 of 2 Pods are not ready since the roll 50s ago (ConfigMap/common: WORKERS)"
+        ]
+    );
+}
+
 #[test]
 fn a_table_for_people() {
     let waiting = json!({

@@ -10,6 +10,7 @@ use crate::api::projection::State;
 use crate::kinds::Class;
 use crate::report::effect::Effect;
 use crate::report::name::SourceName;
+use crate::report::not_ready::NotReady;
 use crate::report::objects::{Objects, Pod, PodLine, Workload};
 use crate::report::output::{Line, Page, Tone};
 use crate::report::uses::{OneUse, Uses, keys_in_words};
@@ -67,6 +68,9 @@ pub struct Consumer {
     /// Where things stand, if it is managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Pods that are in sync, but not ready since the last roll.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_ready: Option<NotReady>,
     /// The uses in detail.
     pub uses: Vec<OneUse>,
     /// Effect of a change of the source.
@@ -159,6 +163,7 @@ impl Consumer {
             is_workload: true,
             managed: workload.projection.is_some(),
             state: workload.status().and_then(|status| status.summary.state),
+            not_ready: workload.status().and_then(NotReady::of),
             uses: Vec::new(),
             effect,
             held: held.map(|reason| reason.as_str()),
@@ -179,6 +184,7 @@ impl Consumer {
             is_workload: false,
             managed: false,
             state: None,
+            not_ready: None,
             uses: Vec::new(),
             effect: Effect::on_pod(pod, uses.class),
             held: None,
@@ -209,7 +215,7 @@ impl Consumer {
 // === impl Report ===
 
 impl Report for SourceTree {
-    fn page(&self, wide: bool, _now: Timestamp) -> Page {
+    fn page(&self, wide: bool, now: Timestamp) -> Page {
         let mut line = Line::of(Tone::Strong, &self.source)
             .then(Tone::Faint, format!(" in namespace {}", self.namespace));
         match self.keys.as_slice() {
@@ -221,7 +227,7 @@ impl Report for SourceTree {
             line = line.beside_line(projected::missing());
         }
         let uses = self.uses.iter();
-        let below: Vec<Node> = uses.map(|one| self.use_node(one, wide)).collect();
+        let below: Vec<Node> = uses.map(|one| self.use_node(one, wide, now)).collect();
         let nobody = below.is_empty();
         let mut page = Node { line, below }.page();
         if nobody {
@@ -257,7 +263,7 @@ impl SourceTree {
         lines.collect()
     }
 
-    fn use_node(&self, node: &UseNode, wide: bool) -> Node {
+    fn use_node(&self, node: &UseNode, wide: bool, now: Timestamp) -> Node {
         let keys = node.keys.as_ref();
         let keys = keys.map(|keys| keys.iter().map(String::as_str));
         let effects = wide || !self.keys.is_empty();
@@ -266,13 +272,13 @@ impl SourceTree {
             line: Line::plain(node.class.as_str())
                 .beside(Tone::Plain, &node.place)
                 .beside(Tone::Plain, keys_in_words(keys)),
-            below: consumers.map(|one| one.node(effects, wide)).collect(),
+            below: consumers.map(|one| one.node(effects, wide, now)).collect(),
         }
     }
 }
 
 impl Consumer {
-    fn node(&self, effects: bool, containers: bool) -> Node {
+    fn node(&self, effects: bool, containers: bool, now: Timestamp) -> Node {
         let mut line = Line::of(Tone::Strong, &self.name);
         if self.managed {
             line = line.beside_line(words::state(self.state));
@@ -300,9 +306,11 @@ impl Consumer {
         for pod in itself {
             line = line.beside(Tone::Faint, &pod.reason);
         }
+        let not_ready = self.not_ready.iter();
+        let not_ready = not_ready.map(|one| Node::leaf(Line::of(Tone::Bad, one.words(now))));
         Node {
             line,
-            below: pods.into_iter().map(super::pod).collect(),
+            below: not_ready.chain(pods.into_iter().map(super::pod)).collect(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::Node;
 use crate::api::projection::State;
 use crate::report::Report;
 use crate::report::name::WorkloadName;
+use crate::report::not_ready::NotReady;
 use crate::report::objects::{Objects, PodLine, Workload};
 use crate::report::output::{Line, Page, Tone};
 use crate::report::projected::Projected;
@@ -26,6 +27,9 @@ pub struct WorkloadTree {
     /// Where things stand, if it is managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Pods that are in sync, but not ready since the last roll.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_ready: Option<NotReady>,
     /// Keys that the report is limited to; every key if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
@@ -48,6 +52,7 @@ impl WorkloadTree {
             namespace: objects.namespace.to_string(),
             managed: workload.projection.is_some(),
             state: workload.status().and_then(|status| status.summary.state),
+            not_ready: workload.status().and_then(NotReady::of),
             sources: Projected::of(workload, &keys),
             keys,
             self_refreshing: workload.self_refreshing.clone(),
@@ -96,7 +101,7 @@ fn refreshing(one: &SelfRefreshing) -> Node {
 }
 
 impl Report for WorkloadTree {
-    fn page(&self, _wide: bool, _now: Timestamp) -> Page {
+    fn page(&self, _wide: bool, now: Timestamp) -> Page {
         let state = match self.managed {
             true => words::state(self.state),
             false => Line::of(Tone::Faint, "not managed"),
@@ -104,8 +109,12 @@ impl Report for WorkloadTree {
         let line = Line::of(Tone::Strong, &self.workload)
             .then(Tone::Faint, format!(" in namespace {}", self.namespace))
             .beside_line(state);
-        let mut below = self.source_nodes();
-        if below.is_empty() {
+        let not_ready = self.not_ready.iter();
+        let mut below: Vec<Node> = not_ready
+            .map(|one| Node::leaf(Line::of(Tone::Bad, one.words(now))))
+            .collect();
+        below.extend(self.source_nodes());
+        if self.sources.is_empty() {
             below.push(Node::leaf(Line::plain(match self.keys.is_empty() {
                 true => "It projects no ConfigMap and no Secret.",
                 false => "It sees none of these keys.",

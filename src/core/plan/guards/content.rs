@@ -5,6 +5,7 @@ use crate::core::history::record::{Track, TrackKey};
 use crate::core::index::SourceName;
 use crate::core::plan::decision::{Answer, Verdict};
 use crate::core::plan::facts::ManagedFacts;
+use crate::core::plan::pods::not_ready;
 use crate::core::plan::words::count_pods;
 use crate::core::time::Mono;
 
@@ -74,7 +75,7 @@ pub(in crate::core::plan) fn in_sync(facts: &ManagedFacts<'_>) -> Option<Answer>
         return None;
     }
     let unknown = facts.pods.iter().filter(|pod| !pod.unknown.is_empty());
-    let message = match (facts.pods.len(), unknown.count()) {
+    let mut message = match (facts.pods.len(), unknown.count()) {
         (0, _) => "There are no Pods.".to_owned(),
         (_, 0) => "No Pod is outdated.".to_owned(),
         (_, unknown) => format!(
@@ -82,6 +83,20 @@ pub(in crate::core::plan) fn in_sync(facts: &ManagedFacts<'_>) -> Option<Answer>
             count_pods(unknown)
         ),
     };
+    let not_ready = not_ready(facts.view, facts.record, facts.pods).count();
+    if let (1.., Some(roll)) = (
+        not_ready,
+        facts.record.roll_of(&facts.view.workload.template),
+    ) {
+        message.push_str(&format!(
+            " But {not_ready} of {} not ready since the roll for {}: if the new value is bad, set it back.",
+            match facts.pods.len() {
+                1 => "1 Pod is".to_owned(),
+                all => format!("{all} Pods are"),
+            },
+            roll.causes.join("; ")
+        ));
+    }
     Some(Answer::nothing(message))
 }
 

@@ -4,6 +4,7 @@
 use crate::core::object::workload::Update;
 use crate::core::plan::decision::Answer;
 use crate::core::plan::facts::ManagedFacts;
+use crate::core::plan::pods::PodFacts;
 use crate::core::plan::words::outdated;
 
 /// The condition of all guards in here.
@@ -30,27 +31,70 @@ pub(in crate::core::plan) fn awaiting_deletion(facts: &ManagedFacts<'_>) -> Opti
     })
 }
 
-/// The rollout waits for a Pod that can't run, or its controller says that it is stuck.
+/// The rollout waits for a Pod that can't run or doesn't get ready, or its controller says that it
+/// is stuck.
 pub(in crate::core::plan) fn blocked(facts: &ManagedFacts<'_>) -> Option<Answer> {
     if !left_to_controller(facts) {
         return None;
     }
-    let workload = facts.view.workload;
-    // One that replaces Pods in order waits for a broken Pod of an older template too.
-    let ordered = matches!(workload.update, Update::Ordinal { ordered: true, .. });
-    let broken = facts.pods.iter().find_map(|pod| {
-        let waited_for = (pod.current || ordered) && !pod.ready;
-        let why = pod.broken.as_ref().filter(|_| waited_for)?;
-        Some(format!(
-            "the rollout waits for Pod {}, which is in {why}.",
-            pod.name
-        ))
-    });
-    let why = broken.or_else(|| {
-        let stuck = workload.stuck.as_ref()?;
+    let why = broken(facts).or_else(|| slow(facts)).or_else(|| {
+        let stuck = facts.view.workload.stuck.as_ref()?;
         Some(format!("the rollout does not go on: {stuck}"))
     })?;
     Some(Answer::hold(facts, why))
+}
+
+/// A Pod that can't run and that the rollout waits for.
+fn broken(facts: &ManagedFacts<'_>) -> Option<String> {
+    // One that replaces Pods in order waits for a broken Pod of an older template too.
+    let update = facts.view.workload.update;
+    let ordered = matches!(update, Update::Ordinal { ordered: true, .. });
+    let mut waited_for = facts.pods.iter().filter(|pod| pod.current || ordered);
+    waited_for.find_map(|pod| {
+        let why = pod.unready.as_ref()?.reason(facts.now.mono)?;
+        Some(format!(
+            "the rollout waits for Pod {}, which is in {why}.{}",
+            pod.name,
+            came_with_roll(facts, pod)
+        ))
+    })
+}
+
+/// The Pod that is not ready for longest, if each that the rollout may wait for takes too long: while
+/// it goes on there are younger ones. A StatefulSet counts Pods of any revision as unavailable, also
+/// where it replaces them in parallel (Kubernetes 1.35 and later).
+fn slow(facts: &ManagedFacts<'_>) -> Option<String> {
+    let ordinal = matches!(facts.view.workload.update, Update::Ordinal { .. });
+    let unready = facts.pods.iter().filter_map(|pod| {
+        let unready = pod.unready.as_ref().filter(|_| pod.current || ordinal)?;
+        Some((unready, pod))
+    });
+    if !unready
+        .clone()
+        .all(|(one, _)| one.is_lasting(facts.now.mono))
+    {
+        return None;
+    }
+    let (longest, pod) = unready.min_by_key(|(one, _)| one.since.mono)?;
+    Some(format!(
+        "the rollout waits for Pod {}, which has not been ready since {}.{}",
+        pod.name,
+        longest.since.server,
+        came_with_roll(facts, pod)
+    ))
+}
+
+/// What to do about a Pod that came with our last roll.
+fn came_with_roll(facts: &ManagedFacts<'_>, pod: &PodFacts) -> String {
+    let roll = facts.record.roll_of(&facts.view.workload.template);
+    match roll.filter(|roll| pod.is_of(roll)) {
+        Some(roll) => format!(
+            " It came with the roll at {} for {}: if the new value is bad, set it back.",
+            roll.time,
+            roll.causes.join("; ")
+        ),
+        None => String::new(),
+    }
 }
 
 pub(in crate::core::plan) fn held_by_partition(facts: &ManagedFacts<'_>) -> Option<Answer> {

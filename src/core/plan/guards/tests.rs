@@ -78,14 +78,14 @@ pub(super) fn observation(content: u8, second: u64) -> Observation<'static> {
 pub(super) fn pod(name: &str, current: bool, outdated: bool) -> PodFacts {
     PodFacts {
         name: name.into(),
+        uid: name.into(),
         current,
         state: crate::api::projection::PodState::Fresh,
         outdated: if outdated { vec![(key(), 1)] } else { vec![] },
         unknown: Vec::new(),
         doubtful: Vec::new(),
         revision: None,
-        ready: true,
-        broken: None,
+        unready: None,
         until: None,
         refreshed: false,
     }
