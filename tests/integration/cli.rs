@@ -60,7 +60,8 @@ impl User {
             .await?;
         let account = format!("--serviceaccount={}:default", env.namespace);
         let binding = ["create", "rolebinding", "reader", "--role=reader"];
-        env.kubectl(&[&binding[..], &[&account, &operator]].concat())
+        let group = "--group=developers";
+        env.kubectl(&[&binding[..], &[&account, group, &operator]].concat())
             .await?;
         let token = env.kubectl(&["create", "token", "default"]).await?;
         let plane = env.cluster.plane();

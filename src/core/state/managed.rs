@@ -193,6 +193,15 @@ impl Managed {
         pods.chain(self.judged_again).min()
     }
 
+    /// Whether nothing is awaited but how the last roll turns out.
+    pub(super) fn only_judges(&self) -> bool {
+        let in_sync = |decision: &Decision| decision.reason == Reason::InSync;
+        self.judged_again.is_some()
+            && self.decision.as_ref().is_some_and(in_sync)
+            && !self.must_cover_newest_pod()
+            && self.pods.iter().all(|pod| pod.until.is_none())
+    }
+
     /// When we learned of the newest content that an outdated Pod lacks.
     fn newest_change(&self) -> Option<Mono> {
         let outdated = self.pods.iter().flat_map(|pod| &pod.outdated);

@@ -89,6 +89,7 @@ impl State {
                     "outdated": managed.pods.iter().filter(|pod| pod.is_outdated()).count(),
                     "unknown": Tally::of(&managed.pods).unknown,
                     "retired": managed.retired.is_some(),
+                    "onlyJudges": managed.only_judges(),
                 });
                 (id.to_string(), value)
             })

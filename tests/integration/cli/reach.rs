@@ -82,6 +82,7 @@ async fn status(env: &Env, variables: &[(&str, &str)], arguments: &[&str]) -> Re
     }
     command
         .args(["status", "-n", &env.namespace])
+        .args(["--operator-namespace", &env.home.namespace])
         .args(arguments)
         .envs(variables.iter().copied());
     Ok(tokio::task::spawn_blocking(move || command.output()).await??)
@@ -96,6 +97,7 @@ fn succeeded(output: &Output) -> Result {
 #[tokio::test]
 async fn a_proxy_leads_to_the_api_server() -> Result {
     let env = Env::new().await?;
+    let _operator = env.operator(&[]).await?;
     let plane = env.cluster.plane();
     let server = plane.server().trim_start_matches("https://");
     let (host, _) = server.rsplit_once(':').context("no port")?;
@@ -150,6 +152,7 @@ async fn a_proxy_leads_to_the_api_server() -> Result {
 #[tokio::test]
 async fn a_list_of_kubeconfigs_may_name_files_that_are_missing() -> Result {
     let env = Env::new().await?;
+    let _operator = env.operator(&[]).await?;
     let folder = tempfile::tempdir()?;
     let missing = folder.path().join("missing");
     let paths = [&*missing, env.cluster.plane().kubeconfig(), Path::new("")];
@@ -161,6 +164,7 @@ async fn a_list_of_kubeconfigs_may_name_files_that_are_missing() -> Result {
 #[tokio::test]
 async fn one_may_act_as_somebody_else() -> Result {
     let env = Env::new().await?;
+    let _operator = env.operator(&[]).await?;
     let user = User::new(&env).await?;
     let namespace = env.namespace.as_str();
     let api = "rbac.authorization.k8s.io/v1";

@@ -5,6 +5,7 @@ use testkit::{Result, config_map, deployment, policy};
 
 use super::{all_started, assert_unknown, counts, next_second};
 use crate::env::Env;
+use crate::policies::change;
 
 /// What Helm does at each upgrade: it applies all of a ConfigMap as the manager that owns its
 /// data, with another label, or with another key that nobody uses here. The operator runs all the
@@ -36,8 +37,8 @@ async fn upgrades_before_a_workload_is_managed_roll_nothing() -> Result {
     env.create(&policy("look").fast().observe()).await?;
     counts(&env, &operator, &web, (2, 0, 2)).await?;
     assert_unknown(&env, &web, 2).await?;
-    let edit = env.apply(&policy("look").fast()).await?;
-    operator.caught_up(&[&edit]).await?;
+    let look = policy("look");
+    change(&env, &operator, &look, json!({"strategy": "Rollout"})).await?;
     operator.decided(&web, "InSync").await?;
     // Another upgrade that changes nothing of what is used.
     let edit = env.apply(&chart("1", "3", "3")).await?;
@@ -45,15 +46,11 @@ async fn upgrades_before_a_workload_is_managed_roll_nothing() -> Result {
     env.assert_only(&[]).await?;
 
     // A source that was left out, and is no more.
-    let exclude = json!({"exclude": [{"name": "app"}]});
-    let edit = env
-        .apply(&policy("look").fast().with("sources", exclude))
-        .await?;
-    operator.caught_up(&[&edit]).await?;
+    let exclude = json!({"sources": {"exclude": [{"name": "app"}]}});
+    change(&env, &operator, &look, exclude).await?;
     let edit = env.apply(&chart("1", "4", "4")).await?;
     operator.caught_up(&[&edit]).await?;
-    let edit = env.apply(&policy("look").fast()).await?;
-    operator.caught_up(&[&edit]).await?;
+    change(&env, &operator, &look, json!({"sources": null})).await?;
     counts(&env, &operator, &web, (2, 0, 2)).await?;
     env.assert_only(&[]).await?;
 

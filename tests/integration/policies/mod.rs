@@ -40,7 +40,7 @@ async fn says<T: std::fmt::Debug + PartialEq>(
 }
 
 /// Changes a policy, and waits until that has been taken in.
-async fn change(env: &Env, operator: &Operator, policy: &Policy, spec: Value) -> Result {
+pub(crate) async fn change(env: &Env, operator: &Operator, policy: &Policy, spec: Value) -> Result {
     env.merge(policy, json!({"spec": spec})).await?;
     env.policy_status(policy).await?;
     operator.acted(&[]).await

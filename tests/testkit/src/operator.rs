@@ -85,6 +85,8 @@ pub struct WorkloadView {
     pub unknown: u64,
     /// Whether it is gone and its Projection to be deleted.
     pub retired: bool,
+    /// Whether only how its last roll turns out is awaited.
+    pub only_judges: bool,
 }
 
 /// What may still be put off where all that is due is done.
@@ -366,10 +368,16 @@ impl Operator {
             let workload = index.workloads.get(key);
             workload.is_some_and(|view| view.reason.as_deref() == Some("InSync"))
         };
+        // That a roll turned out well is known a minute later, and changes nothing here.
+        let only_judges = |item: &serde_json::Value| {
+            let key = item["key"].as_str().unwrap_or_default();
+            let workload = index.workloads.get(key);
+            workload.is_some_and(|view| view.only_judges)
+        };
         let waits = |queue: &Queue| match put_off {
             PutOff::Anything => false,
             PutOff::InSync => !queue.items.iter().all(in_sync),
-            PutOff::Nothing => queue.delayed > 0,
+            PutOff::Nothing => !queue.items.iter().all(only_judges),
         };
         let works = queues.values().filter(|queue| queue.name != "reports");
         let busy = works.filter(|queue| !queue.idle || waits(queue));
