@@ -10,6 +10,7 @@ mod downtime;
 mod endpoints;
 mod env;
 mod faults;
+mod injected;
 mod limits;
 mod lost_key;
 mod missing;

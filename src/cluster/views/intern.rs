@@ -1,29 +1,35 @@
-//! One copy of each text that many objects repeat.
+//! One copy of each text that many objects repeat, and of what many Pods project.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 
 use crate::cluster::client::error::truncate;
 use crate::core::lenient::Lenient;
+use crate::core::project::reference::Reference;
 
 /// How many texts are kept before those that nobody uses any more are dropped.
 const SWEEP_AT: usize = 4096;
+
+/// The same for references, which may be large.
+const SWEEP_REFERENCES_AT: usize = 64;
 
 /// The most bytes of a text. What is longer is no name, uid or revision (253 at most);
 /// cut, it is none either, and nobody can fill the memory with annotations.
 const LONGEST: usize = 256;
 
-static TEXTS: LazyLock<Mutex<Texts>> = LazyLock::new(|| {
-    Mutex::new(Texts {
-        kept: HashSet::new(),
-        sweep_at: SWEEP_AT,
-    })
-});
+static TEXTS: LazyLock<Mutex<Kept<str>>> = LazyLock::new(|| Mutex::new(Kept::new(SWEEP_AT)));
 
-struct Texts {
-    kept: HashSet<Arc<str>>,
+static REFERENCES: LazyLock<Mutex<Kept<[Reference]>>> =
+    LazyLock::new(|| Mutex::new(Kept::new(SWEEP_REFERENCES_AT)));
+
+/// One copy of each value.
+struct Kept<T: ?Sized> {
+    kept: HashSet<Arc<T>>,
+    /// The fewest at which they are swept.
+    floor: usize,
     sweep_at: usize,
 }
 
@@ -33,25 +39,43 @@ pub fn intern(text: &str) -> Arc<str> {
     TEXTS.lock().intern(truncate(text, LONGEST))
 }
 
+/// The one copy of what a Pod or Pod template projects: Pods of one template project the same.
+#[must_use]
+pub(super) fn intern_references(references: &[Reference]) -> Arc<[Reference]> {
+    REFERENCES.lock().intern(references)
+}
+
 /// A text that many objects repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Shared(Option<Arc<str>>);
 
-// === impl Texts ===
+// === impl Kept ===
 
-impl Texts {
-    fn intern(&mut self, text: &str) -> Arc<str> {
-        if let Some(kept) = self.kept.get(text) {
+impl<T> Kept<T>
+where
+    T: ?Sized + Eq + Hash,
+    Arc<T>: for<'a> From<&'a T>,
+{
+    fn new(floor: usize) -> Self {
+        Self {
+            kept: HashSet::new(),
+            floor,
+            sweep_at: floor,
+        }
+    }
+
+    fn intern(&mut self, value: &T) -> Arc<T> {
+        if let Some(kept) = self.kept.get(value) {
             return kept.clone();
         }
         if self.kept.len() >= self.sweep_at {
-            self.kept.retain(|text| Arc::strong_count(text) > 1);
+            self.kept.retain(|value| Arc::strong_count(value) > 1);
             // Sweeping again pays only once as many again have come.
-            self.sweep_at = SWEEP_AT.max(2 * self.kept.len());
+            self.sweep_at = self.floor.max(2 * self.kept.len());
         }
-        let text: Arc<str> = text.into();
-        self.kept.insert(text.clone());
-        text
+        let value: Arc<T> = value.into();
+        self.kept.insert(value.clone());
+        value
     }
 }
 
@@ -95,10 +119,7 @@ mod tests {
 
     #[test]
     fn texts_that_nobody_uses_are_dropped() {
-        let mut texts = Texts {
-            kept: HashSet::new(),
-            sweep_at: SWEEP_AT,
-        };
+        let mut texts = Kept::<str>::new(SWEEP_AT);
         let used = texts.intern("used");
         for number in 0..3 * SWEEP_AT {
             texts.intern(&number.to_string());

@@ -7,11 +7,12 @@ use k8s_openapi::api::core::v1;
 
 use serde::Deserializer;
 
-use super::intern::{Shared, intern};
+use super::intern::{Shared, intern, intern_references};
 use super::metadata::{Identity, Metadata, RevisionLabel, Time};
 use super::{Bad, Slim, View, fields};
 use crate::core::object::pod::{Container, ContainerStart, End, Pod, Start};
 use crate::core::project::pod_spec::PodSpec;
+use crate::core::project::reference::{Reference, references};
 use crate::core::time::ServerTime;
 use crate::kinds::{ApiType, POD};
 
@@ -240,10 +241,22 @@ impl Slim for v1::Pod {
     }
 }
 
+/// What the Pod's own spec projects; `None` if it has no containers, or projects too much.
+///
+/// Every Pod gets a volume with its token and the cluster's root certificates. The kubelet keeps
+/// it fresh, and clients of the API server read it again; if it counted, a new certificate would
+/// roll the whole cluster. It counts where a template has it.
+fn own_references(spec: &mut PodSpec) -> Option<Arc<[Reference]>> {
+    spec.volumes.retain(|volume| !volume.is_default_token());
+    let own = references(spec).ok()?;
+    (!spec.containers.is_empty()).then(|| intern_references(&own))
+}
+
 fn pod(mut fields: PodFields) -> Result<Pod, Bad> {
     let created = fields.metadata.created()?;
     let owner = fields.metadata.controller();
     let containers = fields.containers(created);
+    let own = own_references(&mut fields.spec);
     let status = fields.status;
     let metadata = fields.metadata;
     let terminating = metadata.deletion_timestamp.0.is_some();
@@ -253,6 +266,7 @@ fn pod(mut fields: PodFields) -> Result<Pod, Bad> {
         broken: status.broken(),
         owner,
         containers,
+        own,
         start: Start {
             rv: None,
             at_least: None,

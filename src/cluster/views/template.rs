@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Bad;
-use super::intern::intern;
+use super::intern::{intern, intern_references};
 use crate::api::names::REVISION_ANNOTATION;
 use crate::core::lenient::Lenient;
 use crate::core::object::workload::Template;
@@ -53,7 +53,7 @@ impl TemplateJson {
     pub(super) fn references(&self) -> Result<Arc<[Reference]>, TooMany> {
         // Leniently read fields take every shape, so this does not fail.
         let template = PodTemplate::deserialize(&self.0).unwrap_or_default();
-        references(&template.spec).map(Arc::from)
+        references(&template.spec).map(|found| intern_references(&found))
     }
 }
 

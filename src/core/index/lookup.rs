@@ -12,7 +12,7 @@ use crate::core::object::workload::Workload;
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::project::reference::Reference;
 use crate::core::time::{Mono, ServerTime};
-use crate::kinds::{Pods, Scope, SourceId, SourceKind, WorkloadId, WorkloadKind};
+use crate::kinds::{Scope, SourceId, SourceKind, WorkloadId, WorkloadKind};
 
 /// A workload as a plan sees it.
 #[derive(Debug)]
@@ -72,25 +72,13 @@ impl Index {
         let space = self.spaces.get(&id.namespace)?;
         let node = space.workloads.get(&(id.kind, id.name.clone()))?;
         let workload = &node.workload;
-        let observed = workload.observed_generation >= workload.generation;
-        let (pods, current) = match id.kind.pods {
-            Pods::ReplicaSets => {
-                let (pods, known) = space.pods_of_deployment(workload);
-                // While it is paused its controller makes no ReplicaSet.
-                (pods, known || workload.paused)
-            }
-            Pods::UpdateRevision => space.pods_of_set(workload, workload.update_revision.as_ref()),
-            Pods::NewestRevision => space.pods_of_set(workload, space.revision_of(workload)),
-        };
+        let (pods, observed) = space.pods_of(id.kind, workload);
         Some(View {
             workload,
             selected: &node.selected,
             references: &node.references,
-            pods: pods
-                .into_iter()
-                .map(|(pod, is_current)| (pod, is_current && observed))
-                .collect(),
-            observed: observed && current,
+            pods,
+            observed,
             absent: self.absent(space, node),
         })
     }

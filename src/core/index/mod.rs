@@ -18,6 +18,7 @@ use crate::kinds::{Rv, SourceId, WorkloadId};
 
 mod affected;
 mod catalog;
+mod injected;
 mod lookup;
 mod owned;
 mod space;
@@ -210,11 +211,16 @@ impl Index {
         if before == Some(&pod) {
             return affected;
         }
+        let same_uses =
+            before.is_some_and(|before| before.own == pod.own && before.active == pod.active);
         let owners = before.and_then(Child::owner).into_iter().chain(pod.owner());
         for owner in owners {
             space.affect_owner_of_pod(namespace, owner, &mut affected);
         }
         space.pods.put(pod.name.clone(), pod);
+        if !same_uses {
+            self.follow_pods(&mut affected);
+        }
         affected
     }
 
@@ -225,6 +231,7 @@ impl Index {
             && let Some(owner) = space.pods.remove(name).and_then(|pod| pod.owner)
         {
             space.affect_owner_of_pod(&namespace.into(), &owner, &mut affected);
+            self.follow_pods(&mut affected);
         }
         self.tidy(namespace);
         affected
@@ -244,6 +251,7 @@ impl Index {
             space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
             space.affect_owner_of(namespace, Some(&replica_set.owner), &mut affected);
             space.replica_sets.put(name.clone(), replica_set);
+            self.follow_pods(&mut affected);
         }
         affected
     }
@@ -269,6 +277,7 @@ impl Index {
             space.affect_owner_of(namespace, before.and_then(Child::owner), &mut affected);
             space.affect_owner_of(namespace, Some(&revision.owner), &mut affected);
             space.revisions.put(name.clone(), revision);
+            self.follow_pods(&mut affected);
         }
         affected
     }
@@ -302,9 +311,22 @@ impl Index {
         if let Some(space) = self.spaces.get_mut(namespace) {
             let owner = remove(space);
             space.affect_owner_of(&namespace.into(), owner.as_ref(), &mut affected);
+            self.follow_pods(&mut affected);
         }
         self.tidy(namespace);
         affected
+    }
+
+    /// Follows what the Pods of affected workloads project beyond their templates.
+    fn follow_pods(&mut self, affected: &mut Affected) {
+        let of_pods = affected.of_pods.keys().cloned();
+        let workloads: Vec<WorkloadId> =
+            affected.workloads.iter().cloned().chain(of_pods).collect();
+        for id in workloads {
+            if let Some(space) = self.spaces.get_mut(&id.namespace) {
+                space.follow_pods(&id, &mut self.cluster, affected);
+            }
+        }
     }
 
     /// Drops a namespace that holds nothing.

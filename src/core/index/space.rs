@@ -8,9 +8,9 @@ use crate::core::index::catalog::Catalog;
 use crate::core::index::owned::Owned;
 use crate::core::object::pod::{Owner, Pod};
 use crate::core::object::workload::{ControllerRevision, ReplicaSet, Workload};
-use crate::core::policy::{Candidate, Labels, Policies, Selected};
-use crate::core::project::reference::Reference;
-use crate::kinds::{REPLICA_SET, Scope, WorkloadId, WorkloadKind};
+use crate::core::policy::{Candidate, Effective, Labels, Policies, Selected};
+use crate::core::project::reference::{Reference, merged};
+use crate::kinds::{Pods, REPLICA_SET, Scope, WorkloadId, WorkloadKind};
 
 /// One namespace.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub(super) struct Space {
 pub(super) struct Node {
     pub(super) workload: Arc<Workload>,
     pub(super) selected: Selected,
+    /// What its Pods project beyond its template; none while not managed.
+    pub(super) injected: Arc<[Reference]>,
     /// The references that the policy lets us act on; none while not managed.
     pub(super) references: Arc<[Reference]>,
     /// The sources that the policy leaves out, and without which no Pod starts all the same.
@@ -119,11 +121,23 @@ impl Space {
         cluster: &mut Catalog<WorkloadId>,
         affected: &mut Affected,
     ) {
-        let (references, required) = acted_on(&workload, &selected);
         let before = self.workloads.remove(&name);
+        let known = before.as_ref().map(|node| &node.injected);
+        let (injected, (references, required)) = match &selected {
+            Selected::Managed(policy) => {
+                let injected = self.injected(id.kind, &workload, known);
+                let all = match &*injected {
+                    [] => workload.references.clone(),
+                    injected => merged(workload.references.iter().chain(injected)).into(),
+                };
+                (injected, acted_on(&all, policy))
+            }
+            Selected::NotManaged { .. } => Default::default(),
+        };
         let node = Node {
             workload,
             selected,
+            injected,
             references,
             required,
         };
@@ -203,10 +217,33 @@ impl Space {
         is_known.then(|| WorkloadId::new(kind, namespace.clone(), name.1))
     }
 
+    /// A workload's Pods, each with whether it is of the current template, and whether its
+    /// controller has observed that.
+    pub(super) fn pods_of(
+        &self,
+        kind: WorkloadKind,
+        workload: &Workload,
+    ) -> (Vec<(&Pod, bool)>, bool) {
+        let (mut pods, known) = match kind.pods {
+            Pods::ReplicaSets => {
+                let (pods, known) = self.pods_of_deployment(workload);
+                // While it is paused its controller makes no ReplicaSet.
+                (pods, known || workload.paused)
+            }
+            Pods::UpdateRevision => self.pods_of_set(workload, workload.update_revision.as_ref()),
+            Pods::NewestRevision => self.pods_of_set(workload, self.revision_of(workload)),
+        };
+        let observed = workload.observed_generation >= workload.generation;
+        for (_, is_current) in &mut pods {
+            *is_current &= observed;
+        }
+        (pods, observed && known)
+    }
+
     /// A Deployment's Pods, and whether the ReplicaSet of its template exists.
     /// The Pods of the current template are those of the ReplicaSet whose
     /// template equals the Deployment's.
-    pub(super) fn pods_of_deployment(&self, deployment: &Workload) -> (Vec<(&Pod, bool)>, bool) {
+    fn pods_of_deployment(&self, deployment: &Workload) -> (Vec<(&Pod, bool)>, bool) {
         let mut pods = Vec::new();
         let mut current = false;
         for set in self.replica_sets.of(&deployment.uid) {
@@ -218,11 +255,7 @@ impl Space {
     }
 
     /// A StatefulSet's or DaemonSet's Pods, and whether its newest revision is known.
-    pub(super) fn pods_of_set(
-        &self,
-        set: &Workload,
-        newest: Option<&Arc<str>>,
-    ) -> (Vec<(&Pod, bool)>, bool) {
+    fn pods_of_set(&self, set: &Workload, newest: Option<&Arc<str>>) -> (Vec<(&Pod, bool)>, bool) {
         let is_current = |pod: &Pod| newest.is_some() && pod.revision_hash.as_ref() == newest;
         let pods = self.pods.of(&set.uid).map(|pod| (pod, is_current(pod)));
         (pods.collect(), newest.is_some())
@@ -230,7 +263,7 @@ impl Space {
 
     /// The hash of a DaemonSet's newest ControllerRevision of its own template: that
     /// of the template of now may not have come yet.
-    pub(super) fn revision_of(&self, set: &Workload) -> Option<&Arc<str>> {
+    fn revision_of(&self, set: &Workload) -> Option<&Arc<str>> {
         let same =
             |revision: &&ControllerRevision| revision.template.as_ref() == Some(&set.template);
         let revisions = self.revisions.of(&set.uid).filter(same);
@@ -241,15 +274,11 @@ impl Space {
 }
 
 /// The references that are acted on, and the required sources among the others.
-fn acted_on(workload: &Workload, selected: &Selected) -> (Arc<[Reference]>, Arc<[SourceName]>) {
-    let Selected::Managed(policy) = selected else {
-        return (Arc::new([]), Arc::new([]));
-    };
+fn acted_on(all: &Arc<[Reference]>, policy: &Effective) -> (Arc<[Reference]>, Arc<[SourceName]>) {
     let admits = |reference: &Reference| {
         let (kind, name) = &reference.source;
         policy.sources.admits(*kind, name)
     };
-    let all = &workload.references;
     if all.iter().all(admits) {
         return (all.clone(), Arc::new([]));
     }

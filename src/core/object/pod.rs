@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::core::project::reference::Reference;
 use crate::core::time::ServerTime;
 use crate::kinds::{ApiType, Rv};
 
@@ -19,6 +20,9 @@ pub struct Pod {
     pub start: Start,
     /// Its containers and init containers, as far as their status is reported.
     pub containers: Vec<Container>,
+    /// What its own spec projects, in which admission webhooks may have a part; `None` where it
+    /// isn't known, and counts as what its template does. Pods that project the same share it.
+    pub own: Option<Arc<[Reference]>>,
     /// Neither terminating nor finished: such a Pod is not counted.
     pub active: bool,
     /// Condition `Ready`.
@@ -109,6 +113,15 @@ impl Owner {
 }
 
 impl Pod {
+    /// A reference of its workload as the Pod has it; `None` if its spec has no such use.
+    #[must_use]
+    pub fn own_use_of<'a>(&'a self, reference: &'a Reference) -> Option<&'a Reference> {
+        match &self.own {
+            Some(own) => own.iter().find(|own| own.is_same(reference)),
+            None => Some(reference),
+        }
+    }
+
     /// Takes over from `earlier`, an older view of the same Pod, what only the
     /// event that first showed it could tell.
     pub fn inherit(&mut self, earlier: &Self) {

@@ -163,7 +163,10 @@ impl PodFacts {
             let Some(timeline) = &track.timeline else {
                 continue;
             };
-            let standing = timeline.standing(&start, &pod.containers, reference, by.lag, *alike);
+            let Some(own) = pod.own_use_of(reference) else {
+                continue;
+            };
+            let standing = timeline.standing(&start, &pod.containers, own, by.lag, *alike);
             match standing {
                 Standing::Current if track.is_doubtful() => {
                     self.unknown.push(key.clone());

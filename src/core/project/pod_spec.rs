@@ -262,5 +262,20 @@ impl EnvVar {
     }
 }
 
+// === impl Volume ===
+
+impl Volume {
+    /// Whether the API server has added it to a Pod: the token of its service account, beside the
+    /// root certificates of the cluster.
+    #[must_use]
+    pub fn is_default_token(&self) -> bool {
+        self.name.starts_with("kube-api-access-")
+            && self.projected.iter().any(|projected| {
+                let mut sources = projected.sources.iter();
+                sources.any(|source| source.service_account_token.is_some())
+            })
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Pod spec → uses → references: what a workload projects, key by key.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub use selection::Selection;
 pub use volume::{SelfRefreshed, SelfRefreshedKind, self_refreshing};
 
 /// All uses of one source and one class by one workload: the unit of digests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
     /// What is projected (the namespace is the workload's).
     pub source: (SourceKind, Arc<str>),
@@ -109,6 +110,25 @@ fn count(spec: &PodSpec, mounted: &[Mounted<'_>]) -> usize {
     variables.chain(volumes).sum()
 }
 
+/// One reference for all of the same source and class, sorted as [`references`] has them.
+#[must_use]
+pub fn merged<'a>(references: impl IntoIterator<Item = &'a Reference>) -> Vec<Reference> {
+    let mut found = BTreeMap::<_, Reference>::new();
+    for reference in references {
+        let key = (&reference.source, reference.class);
+        match found.entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(reference.clone());
+            }
+            Entry::Occupied(mut occupied) => {
+                let both = occupied.get().with(reference);
+                occupied.insert(both);
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
 // === impl Reference ===
 
 impl Reference {
@@ -141,6 +161,38 @@ impl Reference {
     #[must_use]
     pub fn requires_source(&self) -> bool {
         self.uses.iter().any(|use_| !use_.optional)
+    }
+
+    /// Whether it is of the same source and class.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.source == other.source && self.class == other.class
+    }
+
+    /// Whether it has all uses and containers of another.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        let uses = &other.uses;
+        let (containers, mounting) = (&other.containers, &other.mounting);
+        self.is_same(other)
+            && uses.iter().all(|one| self.uses.contains(one))
+            && containers.iter().all(|one| self.containers.contains(one))
+            && mounting.iter().all(|one| self.mounting.contains(one))
+    }
+
+    /// The reference with another's uses and containers beside its own.
+    fn with(&self, other: &Self) -> Self {
+        fn both<T: Clone + Ord>(one: &[T], other: &[T]) -> Box<[T]> {
+            let all: BTreeSet<&T> = one.iter().chain(other).collect();
+            all.into_iter().cloned().collect()
+        }
+        Self {
+            source: self.source.clone(),
+            class: self.class,
+            uses: both(&self.uses, &other.uses),
+            containers: both(&self.containers, &other.containers),
+            mounting: both(&self.mounting, &other.mounting),
+        }
     }
 
     /// The source, for a workload in this namespace.

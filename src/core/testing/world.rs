@@ -19,7 +19,7 @@ use crate::core::object::source::SourceMeta;
 use crate::core::object::workload::{Counts, ReplicaSet, Template, Update, Workload};
 use crate::core::plan::{Act, Decision, Plan, PodFacts, REFRESH_BOUND, Verdict, assess};
 use crate::core::policy::{CompiledPolicy, PolicyId};
-use crate::core::project::reference::Reference;
+use crate::core::project::reference::{Reference, merged};
 use crate::core::projection::spec;
 use crate::core::state::{
     Pace, Planned, ProjectionStep, ProjectionWrite, Settings, SourceStep, State,
@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) workload: Workload,
     sets: BTreeMap<Arc<str>, ReplicaSet>,
     pub(crate) pods: BTreeMap<Arc<str>, Pod>,
+    /// What a webhook puts into each Pod that is created.
+    pub(crate) injected: Vec<Reference>,
     pub(crate) rolls: Vec<Plan>,
     /// The status of the Projection, as JSON.
     pub(crate) stored: Option<Value>,
@@ -104,6 +106,7 @@ impl World {
             workload,
             sets: BTreeMap::new(),
             pods: BTreeMap::new(),
+            injected: Vec::new(),
             rolls: Vec::new(),
             stored: None,
             projection: None,
@@ -313,6 +316,7 @@ impl World {
                 restarts: 0,
                 end: None,
             }],
+            own: Some(merged(self.workload.references.iter().chain(&self.injected)).into()),
             active: true,
             ready: true,
             revision: template.revision.clone(),

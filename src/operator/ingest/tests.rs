@@ -117,6 +117,7 @@ fn state_is_managed(context: &Context, id: &WorkloadId) -> bool {
 
 fn pod(number: usize, ready: bool) -> Pod {
     Pod {
+        own: None,
         uid: format!("pod-{number}").into(),
         name: format!("web-{number}").into(),
         owner: Some(owner("StatefulSet", "web", "web-uid")),

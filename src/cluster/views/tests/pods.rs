@@ -293,3 +293,42 @@ fn how_far_the_nodes_clock_may_be_ahead() {
     assert_eq!(ahead(Value::Null), 10);
     assert_eq!(ahead(json!("2025-11-24T09:59:00Z")), 1);
 }
+
+/// The volume that the API server adds to each Pod.
+fn default_token() -> Value {
+    json!({"name": "kube-api-access-x7k2p", "projected": {"sources": [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [
+            {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]}})
+}
+
+#[test]
+fn what_its_own_spec_projects_is_shared_with_its_template() {
+    let mut deployment = workloads::deployment();
+    let mut pod = pod();
+    deployment["spec"]["template"]["spec"] = pod["spec"].clone();
+    let template = kept::<AnyWorkload>(deployment)
+        .of(WorkloadKind::DEPLOYMENT)
+        .references;
+    let mount = json!({"name": "kube-api-access-x7k2p", "readOnly": true,
+        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"});
+    pod["spec"]["volumes"] = json!([default_token()]);
+    pod["spec"]["containers"][0]["volumeMounts"] = json!([mount]);
+    let own = kept::<Pod>(pod.clone()).own.unwrap();
+    assert!(Arc::ptr_eq(&own, &template));
+
+    // What a webhook adds is its own.
+    pod["spec"]["containers"][0]["env"] = json!([{"name": "TOKEN", "valueFrom":
+        {"secretKeyRef": {"name": "mesh", "key": "token"}}}]);
+    let own = kept::<Pod>(pod).own.unwrap();
+    let names: Vec<&str> = own.iter().map(|one| &*one.source.1).collect();
+    assert_eq!(names, ["web", "mesh"]);
+}
+
+#[test]
+fn without_a_spec_a_pod_has_what_its_template_has() {
+    let pod = with(pod(), "/spec", json!(null));
+    assert_eq!(kept::<Pod>(pod).own, None);
+}
