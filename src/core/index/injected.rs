@@ -61,6 +61,7 @@ impl Space {
         }
         let (workload, selected) = (node.workload.clone(), node.selected.clone());
         self.put(id, name, workload, selected, cluster, affected);
+        affected.workloads.insert(id.clone());
     }
 }
 
