@@ -89,14 +89,9 @@ impl Record {
     ///
     /// A reference that came with another template is one of a known workload:
     /// Pods older than the last edit of its source are outdated. One that came
-    /// without (first sight, a policy, a newer operator) tells nothing of them. `edited`
-    /// is the edit of a source that a watch has shown last.
-    pub fn align(
-        &mut self,
-        workload: &Workload,
-        references: &[Reference],
-        edited: impl Fn(&SourceName) -> Option<Rv>,
-    ) {
+    /// without (first sight, a policy, a newer operator), or while the workload was not
+    /// managed, so that it is `resumed` now, tells nothing of them.
+    pub fn align(&mut self, workload: &Workload, references: &[Reference], resumed: bool) {
         if self.uid != workload.uid {
             // Timelines outlive a workload that is orphaned and recreated.
             self.uid = workload.uid.clone();
@@ -117,6 +112,7 @@ impl Record {
             }
             self.template = Some(workload.template.clone());
         }
+        let first_sight = same_template || resumed;
         let keys: BTreeMap<TrackKey, &Reference> = references
             .iter()
             .map(|reference| (TrackKey::of(reference), reference))
@@ -126,12 +122,9 @@ impl Record {
                 .is_some_and(|reference| reference.fingerprint() == track.fingerprint)
         });
         for (key, reference) in keys {
-            self.tracks.entry(key).or_insert_with_key(|key| {
-                Box::new(Track {
-                    edited_before: edited(&key.source),
-                    ..Track::new(reference.fingerprint(), same_template)
-                })
-            });
+            self.tracks
+                .entry(key)
+                .or_insert_with(|| Box::new(Track::new(reference.fingerprint(), first_sight)));
         }
     }
 
@@ -203,7 +196,6 @@ impl Record {
     /// Stops following the sources. What happens until the workload is managed again stays
     /// unseen.
     pub fn pause(&mut self) {
-        self.tracks.retain(|_, track| track.timeline.is_some());
         for track in self.tracks.values_mut() {
             if track.origin == Origin::Followed {
                 track.origin = Origin::Stored;

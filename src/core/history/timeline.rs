@@ -37,7 +37,7 @@ pub struct Timeline {
 impl Timeline {
     /// Starts the timeline of a new reference. `first_sight` says that the
     /// workload itself is new to us, so that older Pods can't be told: the last edit
-    /// before may have been of something else than what is projected.
+    /// may have been of something else than what is projected.
     ///
     /// Where the watch saw the object appear, what started before either has its absence
     /// or, where that leaves something required missing, could not start before.
@@ -56,7 +56,7 @@ impl Timeline {
             }),
             (Some(created), edited) => Since {
                 rv: seen.version(),
-                exact: edited.is_some() && (seen.followed || !first_sight),
+                exact: edited.is_some() && !first_sight,
                 time: first_time(created, seen),
             },
         };

@@ -151,7 +151,6 @@ fn restored_track(
             })
         }),
         open: true,
-        edited_before: None,
         origin: if foreign {
             Origin::Foreign
         } else {

@@ -7,13 +7,13 @@ use crate::api::reasons::Reason;
 use crate::api::rules::Floors;
 use crate::core::content::digest::DigestKey;
 use crate::core::history::record::Record;
-use crate::core::index::{Affected, Index, SourceName};
+use crate::core::index::{Affected, Index};
 use crate::core::policy::{PolicyId, Selected};
 use crate::core::state::gaps::Gaps;
 use crate::core::state::managed::Managed;
 use crate::core::state::policy_status::PolicyMeta;
 use crate::core::time::Mono;
-use crate::kinds::{SourceId, WorkloadId};
+use crate::kinds::WorkloadId;
 
 /// Settings of the operator, fixed while it runs.
 #[derive(Clone, Debug)]
@@ -135,12 +135,8 @@ impl State {
                     let record = Record::new(view.workload.uid.clone());
                     Box::new(Managed::new(record))
                 });
-                managed.retired = None;
-                let edited = |(kind, name): &SourceName| {
-                    let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
-                    self.index.source(&id).and_then(|source| source.edited)
-                };
-                (managed.record).align(view.workload, view.references, edited);
+                let resumed = managed.retired.take().is_some();
+                (managed.record).align(view.workload, view.references, resumed);
             }
             None => {
                 if let Some(managed) = self.managed.get_mut(id) {

@@ -403,15 +403,19 @@ fn rule_07_what_was_edited_before_it_was_followed_is_unknown() {
 }
 
 #[test]
-fn rule_07_an_edit_after_it_was_followed_counts_though_nothing_was_read() {
-    for how in [Begins::Annotation, Begins::Policy, Begins::Included] {
-        let mut world = not_followed(how);
-        world.write("app", &[("a", "1"), ("b", "2")]);
-        follow(&mut world, how);
-        world.write("app", &[("a", "2"), ("b", "2")]);
-        assert_eq!(world.finish(), 1, "{how:?}");
-        assert_eq!(states(&world), "Fresh", "{how:?}");
-    }
+fn rule_07_a_template_that_came_while_the_workload_was_not_managed_tells_nothing() {
+    let mut world = running();
+    world.write("more", &[("a", "1"), ("b", "1")]);
+    world.workload.sync = None;
+    world.workload.references = [variable("more", "a", false)].into();
+    world.change_template(2, None);
+    world.replace_pods();
+    world.wait_secs(10);
+    world.write("more", &[("a", "1"), ("b", "2")]);
+    world.workload.sync = Some("true".into());
+    world.put_workload();
+    assert_eq!(world.finish(), 0);
+    assert_eq!(states(&world), "Unknown Unknown");
 }
 
 /// Puts `web-1` in a state in which its container has, or has not, started.

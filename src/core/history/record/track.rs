@@ -35,8 +35,6 @@ pub struct Track {
     /// Whether older Pods can't be told, rather than being outdated, when the
     /// timeline starts.
     pub open: bool,
-    /// The last edit of its source that had been seen when it began to be followed.
-    pub edited_before: Option<Rv>,
     /// How far to trust `timeline`.
     pub origin: Origin,
     /// The content that nodes may still have of an object that was immutable.
@@ -168,7 +166,6 @@ impl Track {
             missing: None,
             seen_until: ServerTime::MIN,
             open,
-            edited_before: None,
             origin: Origin::Followed,
             node_copy: None,
         }
@@ -289,7 +286,6 @@ impl Track {
             after: self.read.as_ref().and_then(|read| read.rv),
             rv: rv.filter(|_| answer.comparable),
             edited,
-            followed: edited != self.edited_before,
             born: created.is_some() && created == edited,
             required: reference.uses.iter().all(|one| !one.optional) && reading.is_some(),
             created: reading.map(|reading| reading.created),

@@ -29,8 +29,6 @@ pub struct Observation<'a> {
     /// The version that last changed the data, where the watch saw it live and
     /// had reached `rv`: the content is in force since then.
     pub edited: Option<Rv>,
-    /// Whether that came after the reference began to be followed.
-    pub followed: bool,
     /// Whether the watch saw the object appear in that version: before, it was absent.
     pub born: bool,
     /// Whether no container can start without it.

@@ -167,7 +167,7 @@ impl Timeline {
                 };
                 self.positions_of_container(base, status, lag)
             })
-            .map(|position| self.standing_at(position, start, alike))
+            .map(|position| self.standing_at(position, alike))
             .reduce(Standing::worse)
             .unwrap_or(Standing::NotStarted)
     }
@@ -287,11 +287,9 @@ impl Timeline {
         content == self.newest().content || index >= alike && matches!(content, Content::Known(_))
     }
 
-    fn standing_at(&self, position: Position, start: &Start, alike: usize) -> Standing {
-        // Seen live to be older than an edit that was seen live while it was followed.
-        let surely_older = start.rv.is_some() && self.entries[0].since.exact;
+    fn standing_at(&self, position: Position, alike: usize) -> Standing {
         match position {
-            Position::Before if !self.open || surely_older => Standing::Outdated { lacks: 0 },
+            Position::Before if !self.open => Standing::Outdated { lacks: 0 },
             Position::Before if self.is_newest(0, alike) => Standing::Unknown,
             Position::Before => self.outdated(self.entries[0].content, 0),
             Position::At(index) if self.is_newest(index, alike) => Standing::Current,

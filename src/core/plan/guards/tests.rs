@@ -62,7 +62,6 @@ pub(super) fn observation(content: u8, second: u64) -> Observation<'static> {
         after: None,
         rv: Some(Rv(second)),
         edited: Some(Rv(second)),
-        followed: false,
         born: false,
         required: true,
         created: Some(at(1)),
