@@ -142,7 +142,14 @@ impl Model {
             false => *started.start(),
         };
         let span = from.min(*started.start())..=*started.end();
-        self.views(&subject.now.uses, group, span)
+        match pod.has.get(group) {
+            Some(has) if from == *started.start() => vec![has.clone()],
+            has => {
+                let mut views = self.views(&subject.now.uses, group, span);
+                views.extend(has.cloned());
+                views
+            }
+        }
     }
 
     /// What a Pod may count as having, given what can be known of its start;
@@ -157,6 +164,9 @@ impl Model {
         let mut may_have = Vec::new();
         let unread = self.unread(subject, group, &span);
         may_have.extend(unread.into_iter().map(Some));
+        if self.is_older_than_an_added_use(subject, pod, group) {
+            may_have.push(None);
+        }
         // What ran at first sight without what it requires has something unknown.
         let of_group = |one: &&Use| one.source == group.0 && one.frozen == group.1;
         let first_sight = |gap: &&Gap| *gap.seconds.start() == Second::MIN;
@@ -256,6 +266,28 @@ impl Model {
             may.insert(Standing::Unknown);
         }
         may
+    }
+
+    /// Whether the template added this use of a source, and the source was edited after the
+    /// Pod started but before it was read for the first time. What was edited nobody can
+    /// know, and a change is not to be missed: the Pod counts as outdated.
+    fn is_older_than_an_added_use(&self, subject: &Subject, pod: &Pod, group: &Group) -> bool {
+        let versions = self.sources.get(&group.0).map_or(&[][..], Vec::as_slice);
+        let unwatched = || subject.gaps.iter().filter(|gap| gap.source.is_none());
+        let mut added = subject.gaps_of(group).filter(|gap| gap.source.is_some());
+        added.any(|gap| {
+            let mut read_by = *gap.seconds.end();
+            for span in unwatched().map(|gap| &gap.seconds).chain(&self.failed) {
+                if span.contains(&read_by) {
+                    read_by = *span.end();
+                }
+            }
+            let span = pod.second - 1..=read_by + READ_WITHIN;
+            *gap.seconds.start() == Second::MIN
+                && versions
+                    .iter()
+                    .any(|version| span.contains(&version.second))
+        })
     }
 
     /// What was found after each span in which nobody watched and a Pod started, where

@@ -121,6 +121,8 @@ struct Pod {
     /// Between which two versions its containers last read what they project.
     started: Option<RangeInclusive<Rv>>,
     started_second: Second,
+    /// What they read then, where somebody looked.
+    has: BTreeMap<Group, View>,
 }
 
 /// What happened so far.
@@ -260,6 +262,7 @@ impl Model {
             second,
             started: None,
             started_second: second,
+            has: BTreeMap::new(),
         };
         self.pods.insert(uid.to_owned(), pod);
     }
@@ -270,6 +273,14 @@ impl Model {
         if let Some(pod) = self.pods.get_mut(uid) {
             pod.started = Some(within);
             pod.started_second = second;
+        }
+    }
+
+    /// What a Pod's containers read of each group when they started. It may be older than
+    /// what there was.
+    pub(crate) fn pod_has(&mut self, uid: &str, has: BTreeMap<Group, View>) {
+        if let Some(pod) = self.pods.get_mut(uid) {
+            pod.has = has;
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) enum Action {
     Control(String),
     /// The kubelet starts a Pod.
     Start(String),
+    /// The kubelet writes the volumes of a Pod anew.
+    Refresh(String),
     /// A terminating Pod is gone.
     Remove(String),
     /// A replica takes the lease.

@@ -1,13 +1,8 @@
-//! The workloads' controllers and the kubelet.
-
-use std::time::Duration;
+//! The workloads' controllers.
 
 use super::cluster::{Action, Cluster};
 use super::objects::Kind;
 use super::workloads::{PodObject, Revision, Work, WorkKind};
-
-/// How long a kubelet waits before it tries again to start a Pod.
-const RETRY: Duration = Duration::from_millis(1500);
 
 // === Controllers ===
 
@@ -173,6 +168,7 @@ impl Cluster {
             started: None,
             waits: false,
             terminating: false,
+            node: revision.template.on_node(),
         };
         let rv = self.commit(Kind::Pod, &name, Some(pod.json(work)));
         self.pods.insert(identity.uid.clone(), pod);
@@ -210,48 +206,9 @@ impl Cluster {
         }
     }
 
-    fn put_pod(&mut self, uid: &str) -> u64 {
+    pub(super) fn put_pod(&mut self, uid: &str) -> u64 {
         let pod = self.pods[uid].clone();
         let work = self.works[&pod.work].clone();
         self.commit(Kind::Pod, &pod.identity.name, Some(pod.json(&work)))
-    }
-
-    /// The kubelet starts a Pod's container, for the first time or again, if what
-    /// it requires is there.
-    pub(super) fn start_pod(&mut self, uid: &str) {
-        let Some(pod) = self.pods.get(uid).filter(|pod| !pod.terminating) else {
-            return;
-        };
-        let uses = pod.revision.template.uses();
-        let startable = uses.iter().all(|one| {
-            let Some(source) = self.sources.get(&one.source) else {
-                return one.optional;
-            };
-            let mut keys = one.keys.iter().flatten();
-            one.optional || keys.all(|key| source.data.contains_key(key))
-        });
-        let (first, now) = (!pod.waits, self.second());
-        let (name, work) = (pod.identity.name.clone(), pod.work.clone());
-        if !startable && pod.started.is_some() {
-            return;
-        }
-        if !startable {
-            if first {
-                self.pods.get_mut(uid).unwrap().waits = true;
-                self.put_pod(uid);
-                self.note(format!("Pod {name} can't start"));
-            }
-            self.after(RETRY, Action::Start(uid.to_owned()));
-            return;
-        }
-        let before = self.rv;
-        let pod = self.pods.get_mut(uid).unwrap();
-        pod.started = Some(now);
-        pod.waits = false;
-        self.put_pod(uid);
-        self.note(format!("Pod {name} starts"));
-        self.model.pod_started(uid, before..=before, now);
-        let delay = self.millis(2, 100);
-        self.after(delay, Action::Control(work));
     }
 }

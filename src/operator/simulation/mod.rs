@@ -2,7 +2,7 @@
 //! the reference model.
 //!
 //! ```text
-//! history ─▶ cluster: store, watches, controllers, kubelet ─▶ model ─▶ is each promise kept?
+//! history ─▶ cluster: store, watches, controllers, kubelets ─▶ model ─▶ is each promise kept?
 //!               ▲ requests (server, faults)      │ events
 //!               └──────── replica(s): the real loops, queues and State
 //! ```
@@ -17,6 +17,7 @@ mod faults;
 mod history;
 #[path = "../../../tests/model/mod.rs"]
 mod model;
+mod nodes;
 mod objects;
 mod operations;
 mod regressions;
@@ -128,6 +129,7 @@ impl Simulation {
         match action {
             Action::Control(name) => cluster.control(&name),
             Action::Start(uid) => cluster.start_pod(&uid),
+            Action::Refresh(uid) => cluster.refresh_pod(&uid),
             Action::Remove(uid) => cluster.remove_pod(&uid),
             Action::Deliver(feed, event) => {
                 let current = cluster.is_current(feed);

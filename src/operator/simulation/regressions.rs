@@ -234,3 +234,26 @@ fn what_is_unknown_counts_as_having_what_was_read_first() {
     ];
     holds(WorkKind::Deployment, 4, 1, &ops);
 }
+
+/// A container starts again while the kubelet has not written its volume anew.
+#[test]
+fn a_container_that_has_bound_an_old_file_is_not_said_to_be_fresh() {
+    let policy = |suspend| Op::Policy {
+        observe: false,
+        suspend,
+        quick: false,
+    };
+    let crash = |pod| Op::Crash { work: 0, pod };
+    // Pods of which all is known.
+    let restart = Op::Restart { work: 0 };
+    let ops = [
+        (3000, restart),
+        (9000, policy(true)),
+        (3000, set(0, 1)),
+        (5000, crash(0)),
+        (0, crash(1)),
+        (0, Op::Rest),
+        (0, policy(false)),
+    ];
+    holds(WorkKind::Deployment, 6, 1, &ops);
+}

@@ -1,8 +1,12 @@
 //! Workloads, their revisions and their Pods, and how the API serves them.
 
+use std::collections::BTreeMap;
+
+use kubelet::{Given, Pod, PodSpec};
 use serde_json::{Value, json};
 
-use super::model::{Second, Use};
+use super::KEYS;
+use super::model::{Group, Second, Use, View};
 use super::objects::{Identity, Kind, time};
 use crate::api::names::{REVISION_ANNOTATION, SYNC_ANNOTATION};
 
@@ -17,7 +21,7 @@ pub(super) struct Template {
 }
 
 /// How many ways of projecting there are.
-pub(super) const SHAPES: usize = 7;
+pub(super) const SHAPES: usize = 8;
 
 fn one(source: &str, key: Option<&str>, optional: bool, frozen: bool) -> Use {
     Use {
@@ -49,9 +53,16 @@ pub(super) fn uses(shape: usize) -> Vec<Use> {
             one("ConfigMap/c0", None, false, true),
             one("ConfigMap/c0", None, false, false),
         ],
+        SUB_PATHS => vec![
+            one("ConfigMap/c0", Some("a"), true, true),
+            one("Secret/s0", Some("b"), true, true),
+        ],
         _ => Vec::new(),
     }
 }
+
+/// The shape that has each key by a `subPath`.
+const SUB_PATHS: usize = 6;
 
 impl Template {
     pub(super) fn uses(&self) -> Vec<Use> {
@@ -80,11 +91,9 @@ impl Template {
         for (at, one) in self.uses().iter().enumerate() {
             let (kind, name) = one.source.split_once('/').unwrap();
             let secret = kind == "Secret";
-            let items = one.keys.as_ref().map(|keys| {
-                let items = keys.iter().map(|key| json!({"key": key, "path": key}));
-                Value::from_iter(items)
-            });
-            match (one.frozen, &one.keys) {
+            let keys = one.keys.iter().flatten();
+            let items = Value::from_iter(keys.map(|key| json!({"key": key, "path": key})));
+            match (one.frozen && self.shape != SUB_PATHS, &one.keys) {
                 (true, Some(keys)) => {
                     let field = if secret {
                         "secretKeyRef"
@@ -106,7 +115,12 @@ impl Template {
                     };
                     let source = json!({named: name, "optional": one.optional, "items": items});
                     volumes.push(json!({"name": volume, field: source}));
-                    mounts.push(json!({"name": volume, "mountPath": format!("/{at}")}));
+                    let (mut path, mut sub_path) = (format!("/{at}"), "");
+                    if let Some(key) = one.keys.iter().flatten().next().filter(|_| one.frozen) {
+                        path = format!("{path}/{key}");
+                        sub_path = key;
+                    }
+                    mounts.push(json!({"name": volume, "mountPath": path, "subPath": sub_path}));
                 }
             }
         }
@@ -117,6 +131,38 @@ impl Template {
             }],
             "volumes": volumes,
         })
+    }
+}
+
+impl Template {
+    /// A Pod of it on a node.
+    pub(super) fn on_node(&self) -> Pod {
+        Pod::new(PodSpec::from_json(&self.spec()).unwrap(), Given::default())
+    }
+
+    /// What its container sees of each group of uses.
+    pub(super) fn seen(&self, pod: &Pod) -> BTreeMap<Group, View> {
+        let seen = pod.seen("app").unwrap();
+        let mut views = BTreeMap::<Group, View>::new();
+        for (at, one) in self.uses().iter().enumerate() {
+            let variable = |key: &str| match &one.keys {
+                Some(_) => seen.variables.get(&format!("V{at}")),
+                None => seen.variables.get(key),
+            };
+            let value = |key: &str| {
+                let file = seen.files.get(&format!("/{at}/{key}"));
+                file.or_else(|| variable(key)).cloned()
+            };
+            let view = views.entry((one.source.clone(), one.frozen)).or_default();
+            match &one.keys {
+                Some(keys) => view.extend(keys.iter().map(|key| (key.clone(), value(key)))),
+                None => {
+                    let there = KEYS.iter().map(|key| ((*key).to_owned(), value(key)));
+                    view.extend(there.filter(|(_, value)| value.is_some()));
+                }
+            }
+        }
+        views
     }
 }
 
@@ -241,6 +287,8 @@ pub(super) struct PodObject {
     pub(super) started: Option<Second>,
     pub(super) waits: bool,
     pub(super) terminating: bool,
+    /// As its kubelet has it.
+    pub(super) node: Pod,
 }
 
 impl PodObject {
