@@ -14,7 +14,8 @@ pub(super) const LONG_ABOUT: &str = "\
 Show what projects a ConfigMap or Secret, or what a workload projects.
 
 For a source the tree shows its uses (Live: the kubelet refreshes the files of running containers; Frozen: fixed \
-when a container starts), the workloads, Jobs and Pods with these uses, and which content each Pod has. For Pods \
+when a container starts), the workloads, Jobs and Pods with these uses, and which content each Pod has. A Pod is \
+shown by what its own spec says, so also one of an older template, or one that a webhook has changed. For Pods \
 that are not managed this is known only if a managed workload projects the same keys. With --keys it shows who \
 uses these keys, and what happens to each when they change.
 

@@ -22,6 +22,8 @@ use crate::kinds::Class;
 pub enum Effect {
     /// Nothing happens: it has ended or is being deleted.
     None,
+    /// Only Pods of an older template see it, which go with that.
+    Replaced,
     /// The kubelet refreshes its files.
     Refreshed,
     /// The kubelet refreshes its files, and Projsync rolls it too.
@@ -76,6 +78,7 @@ impl Effect {
     pub fn describe(self, reason: Option<&str>) -> String {
         let text = match self {
             Self::None => "has ended, or is about to",
+            Self::Replaced => "keeps what it has until Pods of an older template are replaced",
             Self::Refreshed => "sees it without a restart, within about a minute",
             Self::RefreshedAndRolled => "sees it without a restart, and is rolled by Projsync too",
             Self::Rolled => "is rolled by Projsync",

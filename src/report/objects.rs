@@ -1,5 +1,6 @@
 //! The objects of a namespace, and the workloads that own its Pods.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -81,6 +82,9 @@ pub struct PodLine {
     pub state: Option<PodState>,
     /// Whether it counts.
     pub life: Life,
+    /// Whether it is of an older template than its workload's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub older: bool,
     /// Reason why it is not Fresh.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -203,14 +207,16 @@ impl Objects {
             Some(pods) => {
                 let names = self.names_of(workload).into_iter();
                 names
-                    .filter_map(|name| Some(workload.pod(&name, pods.get(&name)?.life)))
+                    .filter_map(|(name, older)| {
+                        Some(workload.pod(&name, pods.get(&name)?.life, older))
+                    })
                     .collect()
             }
             None => {
                 let named = workload.status().into_iter();
                 named
                     .flat_map(|status| &status.pods.not_fresh)
-                    .map(|pod| workload.pod(&pod.name, Life::Active))
+                    .map(|pod| workload.pod(&pod.name, Life::Active, false))
                     .collect()
             }
         }
@@ -221,20 +227,32 @@ impl Objects {
         let owned: BTreeSet<_> = self
             .workloads
             .iter()
-            .flat_map(|workload| self.names_of(workload))
+            .flat_map(|workload| self.names_of(workload).into_keys())
             .collect();
         let pods = self.pods.iter().flatten();
         pods.filter(move |(name, _)| !owned.contains(*name))
             .map(|(_, pod)| pod)
     }
 
-    fn names_of(&self, workload: &Workload) -> BTreeSet<Arc<str>> {
+    /// The names of a workload's Pods, each with whether it is known to be of an older template.
+    fn names_of(&self, workload: &Workload) -> BTreeMap<Arc<str>, bool> {
         let WorkloadName { kind, name } = &workload.name;
         let id = WorkloadId::new(*kind, self.namespace.clone(), &**name);
-        let view = self.index.view(&id).into_iter();
-        view.flat_map(|view| view.pods)
-            .map(|(pod, _)| pod.name.clone())
+        let Some(view) = self.index.view(&id) else {
+            return BTreeMap::new();
+        };
+        let pods = view.pods.into_iter();
+        pods.map(|(pod, is_current)| (pod.name.clone(), view.observed && !is_current))
             .collect()
+    }
+
+    /// What a Pod of a workload projects: what its own spec says, where that is known.
+    #[must_use]
+    pub fn uses_of<'a>(&'a self, pod: &PodLine, workload: &'a Workload) -> &'a [Uses] {
+        let pods = self.pods.as_ref();
+        let pod = pods.and_then(|pods| pods.get(pod.name.as_str()));
+        let own = pod.filter(|pod| pod.object.own.is_some());
+        own.map_or(&workload.uses, |pod| &pod.uses)
     }
 }
 
@@ -247,18 +265,28 @@ impl Workload {
         self.projection.as_ref()?.status.as_ref()
     }
 
+    /// The uses in its template, and what Projsync has found beyond it in its Pods.
+    pub(super) fn all_uses(&self) -> impl Iterator<Item = Cow<'_, Uses>> {
+        let records = self.status().into_iter().flat_map(|it| &it.references);
+        let is_known = |record: &&ReferenceRecord| {
+            let mut uses = self.uses.iter();
+            uses.any(|uses| uses.is_of(record))
+        };
+        let beyond = records
+            .filter(move |record| !is_known(record))
+            .map(|record| Cow::Owned(Uses::from(record)));
+        self.uses.iter().map(Cow::Borrowed).chain(beyond)
+    }
+
     /// Projsync's record of these uses; `None` if they don't count.
     #[must_use]
     pub fn record(&self, uses: &Uses) -> Option<&ReferenceRecord> {
-        self.status()?.references.iter().find(|record| {
-            record.kind == uses.source.kind
-                && record.name == uses.source.name
-                && record.class == uses.class
-        })
+        let mut records = self.status()?.references.iter();
+        records.find(|record| uses.is_of(record))
     }
 
     /// A Pod of this workload, with its state from the Projection.
-    fn pod(&self, name: &str, life: Life) -> PodLine {
+    fn pod(&self, name: &str, life: Life, older: bool) -> PodLine {
         let pods = self.status().map(|status| &status.pods);
         let named = pods.and_then(|pods| pods.not_fresh.iter().find(|pod| pod.name == name));
         let all_named = pods.is_some_and(|pods| {
@@ -273,6 +301,7 @@ impl Workload {
             name: name.to_owned(),
             state,
             life,
+            older,
             reason,
         }
     }

@@ -39,7 +39,8 @@ impl Projected {
     #[must_use]
     pub fn of(workload: &Workload, keys: &[String]) -> Vec<Self> {
         let managed = workload.status().is_some();
-        let projected = workload.uses.iter().map(|uses| {
+        let projected = workload.all_uses().map(|uses| {
+            let uses = &*uses;
             let record = workload.record(uses);
             let newest = record.and_then(|record| record.timeline.last());
             Self {

@@ -1,5 +1,7 @@
 //! Objects for the tests of reports.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -9,7 +11,7 @@ use crate::cluster::views::{Shown, Slim};
 use crate::kinds::WorkloadKind;
 
 /// Namespace `shop`, filled step by step.
-pub(super) struct Shop(pub(super) Objects);
+pub(super) struct Shop(pub(super) Objects, BTreeMap<String, Value>);
 
 /// The time at which the tests look.
 pub(super) fn now() -> Timestamp {
@@ -76,7 +78,7 @@ fn owned_by(kind: &str, name: &str, uid: &str) -> Value {
 impl Shop {
     /// The namespace without anything, nor the right to see Pods.
     pub(super) fn new() -> Self {
-        Self(Objects::new("shop"))
+        Self(Objects::new("shop"), BTreeMap::new())
     }
 
     /// A workload whose template has this PodSpec.
@@ -100,6 +102,7 @@ impl Shop {
         template: Value,
         projection: Option<Projection>,
     ) -> Self {
+        self.1.insert(name.to_owned(), template.clone());
         let object = json!({
             "metadata": {"name": name, "uid": format!("uid-{name}"), "annotations": annotations},
             "spec": {"template": template},
@@ -147,13 +150,31 @@ impl Shop {
         self
     }
 
-    /// A Pod of a Deployment, and the ReplicaSet between them.
+    /// A Pod of a Deployment's template, and the ReplicaSet between them.
     pub(super) fn pod_of(self, deployment: &str, name: &str) -> Self {
-        let set = format!("{deployment}-5d4f");
-        let uid = format!("uid-{set}");
-        let owners = owned_by("ReplicaSet", &set, &uid);
-        self.replica_set(deployment, &set, "1", json!({"spec": {}}))
-            .pod(name, owners, json!({}), json!({"phase": "Running"}))
+        let template = self.1.get(deployment).cloned();
+        let template = template.unwrap_or_else(|| json!({"spec": {}}));
+        let spec = template["spec"].clone();
+        self.pod_with(deployment, "5d4f", name, template, spec)
+    }
+
+    /// A Pod with this spec, of a Deployment's ReplicaSet with this template.
+    pub(super) fn pod_with(
+        self,
+        deployment: &str,
+        hash: &str,
+        name: &str,
+        template: Value,
+        spec: Value,
+    ) -> Self {
+        let set = format!("{deployment}-{hash}");
+        let owners = owned_by("ReplicaSet", &set, &format!("uid-{set}"));
+        self.replica_set(deployment, &set, "1", template).pod(
+            name,
+            owners,
+            spec,
+            json!({"phase": "Running"}),
+        )
     }
 
     /// A Pod that no workload owns, or that an owner of this kind and name does.

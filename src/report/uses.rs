@@ -69,6 +69,14 @@ pub struct SelfRefreshing {
 // === impl Uses ===
 
 impl Uses {
+    /// Whether Projsync's record is of these uses.
+    #[must_use]
+    pub fn is_of(&self, record: &ReferenceRecord) -> bool {
+        record.kind == self.source.kind
+            && record.name == self.source.name
+            && record.class == self.class
+    }
+
     /// The uses in a Pod or Pod template, by source and class.
     #[must_use]
     pub fn of(spec: &PodSpec) -> Vec<Self> {

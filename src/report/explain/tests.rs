@@ -50,6 +50,7 @@ fn suspended() -> Value {
 #[test]
 fn everything_about_a_workload() {
     let shop = web(suspended())
+        .replica_set("web", "web-old", "1", json!({"spec": {}}))
         .pod_of("web", "web-1")
         .pod_of("web", "web-2")
         .replica_set("web", "web-new", "4", json!({"spec": rich_spec()}));

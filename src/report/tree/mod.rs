@@ -19,6 +19,7 @@ fn pod(pod: &PodLine) -> Node {
     Node::leaf(
         Line::plain(format!("pod/{}", pod.name))
             .beside_line(words::pod_state(pod))
+            .beside(Tone::Faint, if pod.older { "older template" } else { "" })
             .beside(Tone::Faint, &pod.reason),
     )
 }

@@ -92,11 +92,19 @@ impl SourceTree {
         let mut found = Found::new();
         let mut missing = false;
         for workload in &objects.workloads {
-            for uses in workload.uses.iter().filter(|uses| uses.source == source) {
+            let sees = |uses: &&Uses| uses.source == source;
+            for uses in workload.uses.iter().filter(sees) {
                 let record = workload.record(uses);
                 missing |= record.is_some_and(|record| record.missing);
-                let consumer = Consumer::workload(workload, uses, objects);
+                let consumer = Consumer::workload(workload, uses);
                 add(&mut found, uses, &keys, &consumer);
+            }
+            // What a webhook put into a Pod, or its older template said, is in its own spec.
+            for pod in objects.pods_of(workload) {
+                for uses in objects.uses_of(&pod, workload).iter().filter(sees) {
+                    let consumer = Consumer::with_pod(workload, uses, &pod);
+                    add(&mut found, uses, &keys, &consumer);
+                }
             }
         }
         for pod in objects.other_pods() {
@@ -155,7 +163,18 @@ fn add(found: &mut Found, uses: &Uses, keys: &[String], consumer: &Consumer) {
 // === impl Consumer ===
 
 impl Consumer {
-    fn workload(workload: &Workload, uses: &Uses, objects: &Objects) -> Self {
+    /// The workload with a Pod of its that sees the source.
+    fn with_pod(workload: &Workload, uses: &Uses, pod: &PodLine) -> Self {
+        let mut consumer = Self::workload(workload, uses);
+        consumer.pods.push(pod.clone());
+        if pod.older {
+            consumer.effect = Effect::Replaced;
+            consumer.held = None;
+        }
+        consumer
+    }
+
+    fn workload(workload: &Workload, uses: &Uses) -> Self {
         let (effect, held) = Effect::on_workload(workload, uses);
         Self {
             name: workload.name.to_string(),
@@ -167,7 +186,7 @@ impl Consumer {
             uses: Vec::new(),
             effect,
             held: held.map(|reason| reason.as_str()),
-            pods: objects.pods_of(workload),
+            pods: Vec::new(),
         }
     }
 
@@ -192,6 +211,7 @@ impl Consumer {
                 name: pod.object.name.to_string(),
                 state,
                 life: pod.life,
+                older: false,
                 reason: reason.unwrap_or_default(),
             }],
         }
@@ -205,7 +225,10 @@ impl Consumer {
                 self.pods.push(pod.clone());
             }
         }
-        self.effect = self.effect.max(other.effect);
+        if self.effect < other.effect {
+            self.effect = other.effect;
+            self.held = other.held;
+        }
         if !self.uses.contains(&one) {
             self.uses.push(one);
         }

@@ -126,6 +126,69 @@ configmap/app in namespace shop
     );
 }
 
+/// A Deployment that went from ConfigMap `app-1` to `app-2`, as kustomize names them, and whose
+/// rollout is stuck; a webhook puts Secret `mesh` into its newest Pod.
+fn generated() -> Shop {
+    let of = |name: &str| json!({"containers": [{"name": "c", "envFrom": [{"configMapRef": {"name": name}}]}]});
+    let mut injected = of("app-2");
+    injected["containers"][0]["env"] = json!([{"name": "TOKEN", "valueFrom":
+        {"secretKeyRef": {"name": "mesh", "key": "token"}}}]);
+    let [old, new] = ["app-1", "app-2"].map(|name| json!({"spec": of(name)}));
+    let status = json!({"references": [
+        reference("ConfigMap", "app-2", "Frozen"),
+        reference("Secret", "mesh", "Frozen"),
+    ]});
+    Shop::new()
+        .workload(
+            WorkloadKind::DEPLOYMENT,
+            "web",
+            of("app-2"),
+            managed("web", status),
+        )
+        .pod_with("web", "a", "web-a", old, of("app-1"))
+        .pod_with("web", "b", "web-b", new, injected)
+}
+
+#[test]
+fn pods_of_an_older_template_are_found_by_what_they_have() {
+    assert_eq!(
+        text(&tree_of("cm/app-1", &[], &generated())),
+        "\
+configmap/app-1 in namespace shop
+└─ Frozen  envFrom  all keys
+   └─ deployment/web  InSync
+      └─ pod/web-a  Fresh  older template
+"
+    );
+    assert_eq!(
+        text(&tree_of("cm/app-2", &[], &generated())),
+        "\
+configmap/app-2 in namespace shop
+└─ Frozen  envFrom  all keys
+   └─ deployment/web  InSync  but TOKEN
+      └─ pod/web-b  Fresh
+"
+    );
+    let changes = text(&tree_of("cm/app-1", &["x"], &generated()));
+    let replaced = "deployment/web  keeps what it has until Pods of an older template are replaced";
+    assert!(changes.contains(replaced), "{changes}");
+}
+
+#[test]
+fn what_a_webhook_put_into_pods_is_shown() {
+    assert_eq!(
+        text(&tree_of("secret/mesh", &[], &generated())),
+        "\
+secret/mesh in namespace shop
+└─ Frozen  env  token
+   └─ deployment/web  InSync  as TOKEN
+      └─ pod/web-b  Fresh
+"
+    );
+    let tree = text(&workload_tree(&generated()));
+    assert!(tree.contains("secret/mesh"), "{tree}");
+}
+
 #[test]
 fn one_keys_consumers_and_who_must_be_rolled() {
     let tree = tree_of("cm/app", &["log.level"], &shop());
