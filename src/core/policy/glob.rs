@@ -9,7 +9,10 @@ const LONGEST: usize = 253;
 /// and `[!a-c]` for one of several or of all others, `{a,b}` for either; `\` makes the next character
 /// stand for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern(Box<[Step]>);
+pub(super) struct Pattern {
+    steps: Box<[Step]>,
+    classes: Box<[Class]>,
+}
 
 /// A step of a small machine that reads a name. Where it goes on, by its place among the steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +21,19 @@ enum Step {
     Byte(u8),
     /// Reads any byte.
     Any,
-    /// Reads a byte that is, or is not, in one of the ranges.
-    Class(bool, Box<[(u8, u8)]>),
+    /// Reads a byte of this class of the pattern.
+    Class(u16),
     /// Goes on here and there.
     Split(u16, u16),
     /// Goes on there.
     Jump(u16),
+}
+
+/// Bytes that are, or are not, in one of the ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Class {
+    among: bool,
+    ranges: Box<[(u8, u8)]>,
 }
 
 // === impl Pattern ===
@@ -44,25 +54,42 @@ impl Pattern {
             "" if !pattern.is_empty() => b"*",
             rest => rest.as_bytes(),
         };
-        let (parts, _) = Parser { rest }.parts(false);
+        let classes = Vec::new();
+        let mut parser = Parser { rest, classes };
+        let (parts, _) = parser.parts(false);
         let mut steps = Vec::new();
         assemble(parts, &mut steps);
-        Ok(Self(steps.into()))
+        Ok(Self {
+            steps: steps.into(),
+            classes: parser.classes.into(),
+        })
     }
 
     /// Whether a name matches. The time is linear in both.
     pub(super) fn matches(&self, name: &str) -> bool {
-        let mut now = vec![false; self.0.len() + 1];
+        let mut now = vec![false; self.steps.len() + 1];
         self.reach(0, &mut now);
         for byte in name.bytes() {
-            let mut next = vec![false; self.0.len() + 1];
-            let reads = self.0.iter().zip(&now).enumerate();
-            for (at, _) in reads.filter(|(_, (step, here))| **here && step.reads(byte)) {
+            let mut next = vec![false; self.steps.len() + 1];
+            let reads = self.steps.iter().zip(&now).enumerate();
+            for (at, _) in reads.filter(|(_, (step, here))| **here && self.reads(step, byte)) {
                 self.reach(at + 1, &mut next);
             }
             now = next;
         }
         now.last().copied().unwrap_or_default()
+    }
+
+    fn reads(&self, step: &Step, byte: u8) -> bool {
+        match step {
+            Step::Byte(own) => *own == byte,
+            Step::Any => true,
+            Step::Class(which) => {
+                let class = self.classes.get(usize::from(*which));
+                class.is_some_and(|class| class.has(byte))
+            }
+            Step::Split(..) | Step::Jump(_) => false,
+        }
     }
 
     /// Marks the steps that are reached from one without reading.
@@ -76,7 +103,7 @@ impl Pattern {
             {
                 continue;
             }
-            match self.0.get(at) {
+            match self.steps.get(at) {
                 Some(Step::Split(one, other)) => {
                     open.extend([usize::from(*one), usize::from(*other)]);
                 }
@@ -87,21 +114,12 @@ impl Pattern {
     }
 }
 
-// === impl Step ===
+// === impl Class ===
 
-impl Step {
-    fn reads(&self, byte: u8) -> bool {
-        match self {
-            Self::Byte(own) => *own == byte,
-            Self::Any => true,
-            Self::Class(among, ranges) => {
-                ranges
-                    .iter()
-                    .any(|(from, to)| (*from..=*to).contains(&byte))
-                    == *among
-            }
-            Self::Split(..) | Self::Jump(_) => false,
-        }
+impl Class {
+    fn has(&self, byte: u8) -> bool {
+        let mut ranges = self.ranges.iter();
+        ranges.any(|(from, to)| (*from..=*to).contains(&byte)) == self.among
     }
 }
 
@@ -117,6 +135,7 @@ enum Part {
 
 struct Parser<'a> {
     rest: &'a [u8],
+    classes: Vec<Class>,
 }
 
 // === impl Parser ===
@@ -183,7 +202,12 @@ impl Parser<'_> {
                 _ => ranges.push((byte, byte)),
             }
         }
-        Step::Class(!negated, ranges.into())
+        let which = u16::try_from(self.classes.len()).unwrap_or(u16::MAX);
+        self.classes.push(Class {
+            among: !negated,
+            ranges: ranges.into(),
+        });
+        Step::Class(which)
     }
 }
 
@@ -272,13 +296,10 @@ mod tests {
     #[test]
     fn a_pattern_takes_little_more_than_its_text() {
         for pattern in ["*a{b,*}".repeat(36), "[a-z]".repeat(50), "?".repeat(253)] {
-            let Pattern(steps) = Pattern::new(&pattern).unwrap();
-            let classes = steps.iter().map(|step| match step {
-                Step::Class(_, ranges) => size_of_val(&**ranges),
-                _ => 0,
-            });
-            let bytes = size_of_val(&*steps) + classes.sum::<usize>();
-            assert!(bytes <= 50 * pattern.len(), "{bytes}");
+            let Pattern { steps, classes } = Pattern::new(&pattern).unwrap();
+            let ranges = classes.iter().map(|class| size_of_val(&*class.ranges));
+            let bytes = size_of_val(&*steps) + size_of_val(&*classes) + ranges.sum::<usize>();
+            assert!(bytes <= 12 * pattern.len(), "{bytes}");
         }
     }
 }
