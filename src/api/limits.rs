@@ -1,7 +1,7 @@
 //! Limits: of what a Projection holds, for its schema and for the code, and of a workload.
 
 /// Maximum number of ways in which the Pod template of a workload may see ConfigMaps and Secrets.
-pub const MAX_USES: usize = 10_000;
+pub const MAX_USES: usize = 2_000;
 
 /// Maximum number of SyncPolicies of a namespace that select workloads.
 pub const MAX_POLICIES: usize = 100;

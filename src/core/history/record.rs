@@ -272,6 +272,14 @@ impl Record {
 // === impl TrackKey ===
 
 impl TrackKey {
+    /// The keys that references to a source have.
+    pub fn of_source(source: &SourceName) -> [Self; 2] {
+        [Class::Live, Class::Frozen].map(|class| Self {
+            source: source.clone(),
+            class,
+        })
+    }
+
     /// The key of a reference.
     #[must_use]
     pub fn of(reference: &Reference) -> Self {

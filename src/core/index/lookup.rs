@@ -98,6 +98,14 @@ impl Index {
         })
     }
 
+    /// How many references of a workload are acted on.
+    #[must_use]
+    pub fn reference_count(&self, id: &WorkloadId) -> usize {
+        let space = self.spaces.get(&id.namespace);
+        let node = space.and_then(|space| space.workloads.get(&(id.kind, id.name.clone())));
+        node.map_or(0, |node| node.references.len())
+    }
+
     /// Whether and how a workload is managed.
     #[must_use]
     pub fn selected(&self, id: &WorkloadId) -> Option<&Selected> {

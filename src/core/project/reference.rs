@@ -195,6 +195,16 @@ impl Reference {
         }
     }
 
+    /// Those of some references to one source; they are sorted, as [`references`] gives them.
+    pub fn of_source<'a>(
+        references: &'a [Self],
+        source: &(SourceKind, Arc<str>),
+    ) -> impl Iterator<Item = &'a Self> {
+        let begin = references.partition_point(|one| one.source < *source);
+        let end = references.partition_point(|one| one.source <= *source);
+        references.get(begin..end).into_iter().flatten()
+    }
+
     /// The source, for a workload in this namespace.
     #[must_use]
     pub fn source_id(&self, namespace: &Arc<str>) -> SourceId {

@@ -69,9 +69,10 @@ impl State {
             let Some(managed) = self.managed.get_mut(&workload) else {
                 continue;
             };
-            for (_, track) in (managed.record.tracks.iter_mut())
-                .filter(|(key, _)| key.source.0 == id.kind && key.source.1 == id.name)
-            {
+            for key in TrackKey::of_source(&(id.kind, id.name.clone())) {
+                let Some(track) = managed.record.tracks.get_mut(&key) else {
+                    continue;
+                };
                 if track.lags(source) {
                     lags = true;
                 } else {
@@ -109,9 +110,7 @@ impl State {
             listed: None,
             comparable: self.settings.comparable,
         };
-        let is_of = |reference: &&Reference| {
-            reference.source.0 == read.id.kind && reference.source.1 == read.id.name
-        };
+        let name = (read.id.kind, read.id.name.clone());
         for workload in users {
             let (Some(managed), Some(view)) =
                 (self.managed.get_mut(workload), self.index.view(workload))
@@ -122,7 +121,7 @@ impl State {
                 listed: view.newest_listed(),
                 ..answer
             };
-            for reference in view.references.iter().filter(is_of) {
+            for reference in Reference::of_source(view.references, &name) {
                 let key = TrackKey::of(reference);
                 let Some(track) = managed.record.tracks.get_mut(&key) else {
                     continue;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::api::reasons::Reason;
-use crate::core::history::record::Version;
+use crate::core::history::record::{TrackKey, Version};
 use crate::core::plan::Tally;
 use crate::core::policy::Selected;
 use crate::core::state::changes::State;
@@ -55,12 +55,11 @@ impl State {
                 let version = Version::of_source(self.index.source(&id));
                 let seen = self.index.users(&id).iter().all(|user| {
                     self.managed.get(user).is_some_and(|managed| {
-                        managed
-                            .record
-                            .tracks
-                            .iter()
-                            .filter(|(key, _)| key.source == (id.kind, id.name.clone()))
-                            .all(|(_, track)| track.read.as_ref() == Some(&version))
+                        let keys = TrackKey::of_source(&(id.kind, id.name.clone()));
+                        let tracks = &managed.record.tracks;
+                        keys.iter()
+                            .filter_map(|key| tracks.get(key))
+                            .all(|track| track.read.as_ref() == Some(&version))
                     })
                 });
                 let value = serde_json::json!({

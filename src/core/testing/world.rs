@@ -83,7 +83,7 @@ impl World {
             sync: Some("true".into()),
             template,
             too_many_uses: false,
-            references: references.into_iter().collect(),
+            references: sorted(references),
             paused: false,
             replicas: 3,
             counts: Counts::default(),
@@ -571,6 +571,13 @@ fn settings(key: &DigestKey) -> Settings {
         cluster_wide: true,
         floors: Floors::default(),
     }
+}
+
+/// As those of a template are.
+pub(crate) fn sorted(references: impl IntoIterator<Item = Reference>) -> Arc<[Reference]> {
+    let mut references: Vec<_> = references.into_iter().collect();
+    references.sort_by(|a, b| (&a.source, a.class).cmp(&(&b.source, b.class)));
+    references.into()
 }
 
 /// Tells texts apart well enough.

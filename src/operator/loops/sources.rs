@@ -19,6 +19,13 @@ use crate::telemetry::metrics::Outcome;
 /// DELETED event has not come.
 const RECHECK: Duration = Duration::from_secs(5);
 
+/// Time for which changes of a workload's sources are collected, for each reference that it has: many
+/// times what planning it takes.
+const PLAN_OF_REFERENCE: Duration = Duration::from_micros(200);
+
+/// The longest time for which they are collected.
+const COLLECT: Duration = Duration::from_secs(1);
+
 /// Number of workloads for which a source is taken in at a time.
 const AT_A_TIME: usize = 50;
 
@@ -82,7 +89,14 @@ async fn take_in(context: &Context, read: &mut Read<'_>, id: &SourceId) {
 }
 
 impl Context {
+    /// Plans workloads of which a source has changed. A plan looks at all references, so what changes
+    /// at a time in many of one workload is collected.
     fn plan(&self, workloads: Vec<WorkloadId>) {
-        workloads.into_iter().for_each(|id| self.workloads.add(id));
+        for id in workloads {
+            let references = self.state.lock().index.reference_count(&id);
+            let references = u32::try_from(references).unwrap_or(u32::MAX);
+            let collect = PLAN_OF_REFERENCE.saturating_mul(references).min(COLLECT);
+            self.workloads.add_after(id, collect);
+        }
     }
 }

@@ -360,7 +360,7 @@ const ROWS: &[Row] = &[
         Reason::TooManyUses,
         many_uses,
         Verdict::Hold,
-        "The Pod template sees ConfigMaps and Secrets in more than 10000 ways, so the workload is not followed.",
+        "The Pod template sees ConfigMaps and Secrets in more than 2000 ways, so the workload is not followed.",
     ),
     row(
         Reason::OwnWriteNotSeen,

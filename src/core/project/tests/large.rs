@@ -111,11 +111,11 @@ fn single_variables(count: usize) -> Value {
 #[test]
 fn references_take_no_more_than_their_spec_many_times_over() {
     let specs = [
-        files_of_sources(95, 95),
-        files_of_items(4_900, 4_900),
-        containers_of_sources(99, 99),
-        variables(290, 300),
-        single_variables(9_900),
+        files_of_sources(42, 42),
+        files_of_items(990, 990),
+        containers_of_sources(44, 44),
+        variables(130, 140),
+        single_variables(1_990),
     ];
     for spec in specs {
         let (times, took) = cost(&spec);
