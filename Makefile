@@ -111,6 +111,10 @@ soak: controlplane ## Random operations on a real control plane for MINUTES=5 (S
 	MINUTES=$(or $(MINUTES),5) $(CARGO) test --locked --test integration -- --ignored --exact --nocapture \
 		soak::every_promise_is_kept
 
+.PHONY: soak-hostile
+soak-hostile: controlplane ## One namespace writes as much as the API server takes, while another goes on: latency and memory.
+	$(CARGO) test --locked --test integration -- --ignored --exact --nocapture soak::hostile::another_namespace_goes_on
+
 .PHONY: fuzz
 fuzz: $(CARGO_FUZZ) ## Fuzz each target for SECONDS_EACH=60 (TARGET=watch: that one); needs a nightly toolchain.
 	@# The code is all safe: no sanitizer finds more than its own checks do.

@@ -1,6 +1,7 @@
 //! Random operations on a real control plane, for as long as one likes, against the
 //! reference model: `make soak MINUTES=5`, and `SEED=...` for the same operations again.
 
+mod hostile;
 #[allow(dead_code, reason = "the simulation tells more")]
 #[path = "../model/mod.rs"]
 mod model;
