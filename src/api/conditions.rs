@@ -15,6 +15,9 @@ pub const IN_SYNC: &str = "InSync";
 /// Condition of a Projection: it is known which content each Pod started with.
 pub const STATE_KNOWN: &str = "StateKnown";
 
+/// Condition of a Projection: all that is remembered of the workload is stored. Only there if not.
+pub const STATE_STORED: &str = "StateStored";
+
 /// Content of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {

@@ -147,6 +147,9 @@ reasons! {
     StateUnknown [Warning]
         "What some Pods started with can't be told any more."
         "Nothing has to be done: the Pods count as having the first content known, and are brought up to date with its next change. To be sure at once, run kubectl rollout restart.";
+    ProjectionTooLarge [Warning]
+        "The workload's Projection would be larger than what the API server stores, so it is stored without some of it."
+        "Split up what one workload projects. Until then a restart of the operator can't tell all: the condition StateStored says what is left out.";
     Terminating []
         "The workload is being deleted."
         "Nothing: the workload is on its way out. If it stays, a finalizer holds it.";

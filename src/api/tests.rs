@@ -399,6 +399,7 @@ fn a_projection_loses_nothing_to_pruning() {
         source_uid: Some("u".to_owned()),
         source_resource_version: Some("7".to_owned()),
         key_digests: [("a".to_owned(), "d".to_owned())].into(),
+        keys_left_out: true,
         timeline: vec![TimelineEntry {
             digest: Some("d".to_owned()),
             unsure: true,

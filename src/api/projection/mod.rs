@@ -143,7 +143,8 @@ pub struct ProjectionStatus {
     pub rolls: Vec<RollRecord>,
 
     /// Conditions. `InSync`: no Pod has old content. `StateKnown`: it is known which content
-    /// each Pod started with.
+    /// each Pod started with. `StateStored`, if False: the Projection would be too large, and what is
+    /// left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

@@ -56,6 +56,9 @@ pub struct ReferenceRecord {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::digests", extend("maxProperties" = MAX_KEYS))]
     pub key_digests: BTreeMap<String, String>,
+    /// True if the keys are left out, as the Projection would be too large with them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keys_left_out: bool,
     /// The last contents, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_TIMELINE))]

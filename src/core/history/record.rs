@@ -183,7 +183,7 @@ impl Record {
                     let handover = Handover {
                         from: theirs.seen_until,
                         date: second_after(ours.seen_until),
-                        key_went: track::key_went(&theirs.keys, &ours.keys),
+                        key_went: theirs.lost_key(&ours.keys),
                     };
                     timeline.merge(stored, handover);
                 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::api::conditions::{IN_SYNC, STATE_KNOWN, Statement, set};
+use crate::api::conditions::{IN_SYNC, STATE_KNOWN, STATE_STORED, Statement, set};
 use crate::api::limits::{MAX_NOT_FRESH, cut};
 use crate::api::projection::{
     ContestedRecord, DecisionRecord, PodRecord, PodState, Pods, PolicyInForce, ProjectionSpec,
@@ -17,9 +17,11 @@ use crate::core::policy::{Effective, Selected};
 use crate::core::time::{Moment, Mono, ServerTime};
 use crate::kinds::WorkloadId;
 
+mod fit;
 mod restore;
 mod store;
 
+use fit::fit;
 pub use restore::restore;
 use store::{last_in_sync, starts, stored_reference, stored_roll};
 
@@ -54,9 +56,29 @@ pub fn spec(id: &WorkloadId, uid: &str) -> ProjectionSpec {
     }
 }
 
-/// The `status` of a workload's Projection.
+/// The `status` of a workload's Projection, without what would be too much to be stored.
 #[must_use]
 pub fn render(input: &Input<'_>) -> ProjectionStatus {
+    let mut status = whole(input);
+    match fit(&mut status) {
+        Some(left_out) => too_large(&mut status, &left_out, input),
+        None => status.conditions.retain(|one| one.type_ != STATE_STORED),
+    }
+    status
+}
+
+fn too_large(status: &mut ProjectionStatus, left_out: &str, input: &Input<'_>) {
+    let statement = Statement {
+        type_: STATE_STORED,
+        status: Some(false),
+        reason: Reason::ProjectionTooLarge,
+        message: format!("The Projection would be too large to be stored. Left out: {left_out}."),
+        observed_generation: Some(input.view.workload.generation),
+    };
+    set(&mut status.conditions, statement, input.now.server);
+}
+
+fn whole(input: &Input<'_>) -> ProjectionStatus {
     let Input {
         id, view, record, ..
     } = input;

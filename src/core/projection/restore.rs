@@ -142,6 +142,7 @@ fn restored_track(
                 .and_then(Rv::parse),
         }),
         keys: stored_keys(stored),
+        keys_left_out: stored.keys_left_out,
         missing: None,
         seen_until,
         node_copy: stored.immutable.as_ref().and_then(|kept| {

@@ -81,6 +81,7 @@ pub(super) fn stored_reference(reference: &Reference, track: &Track) -> Referenc
             .iter()
             .filter_map(|(name, digest)| Some((name.to_string(), digest.as_ref()?.to_string())))
             .collect(),
+        keys_left_out: track.keys_left_out,
         timeline: entries.iter().skip(surplus).map(stored_entry).collect(),
         immutable: track.node_copy.as_ref().map(|copy| ImmutableRecord {
             uid: copy.uid.to_string(),

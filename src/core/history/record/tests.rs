@@ -690,6 +690,34 @@ fn a_digest_of_an_unknown_format_is_read_anew() {
     assert_eq!(states(&world), "Fresh Fresh");
 }
 
+/// As in a Projection that would have been too large with them.
+#[test]
+fn a_change_is_found_though_the_keys_were_left_out() {
+    let restarted = |edit: &[(&str, &str)]| {
+        let mut world = running();
+        world.stop();
+        let reference = &mut world.stored.as_mut().unwrap()["references"][0];
+        reference["keys"] = json!([]);
+        reference["keyDigests"] = json!({});
+        reference["keysLeftOut"] = json!(true);
+        if !edit.is_empty() {
+            world.write("app", edit);
+        }
+        world.start();
+        world.read();
+        world
+    };
+    let mut same = restarted(&[]);
+    assert!(same.track().keys_left_out);
+    assert_eq!(same.finish(), 0);
+    assert_eq!(states(&same), "Fresh Fresh");
+    // Keys that were removed and added are no more than may have been.
+    let mut other = restarted(&[("c", "1")]);
+    assert!(!other.track().keys_left_out);
+    assert_eq!(other.finish(), 1);
+    assert_eq!(*other.rolls[0].causes, ["ConfigMap/app"]);
+}
+
 #[test]
 fn a_projection_that_was_deleted_while_down_leaves_pods_unknown() {
     let mut world = running();

@@ -28,6 +28,8 @@ pub struct Track {
     pub read: Option<Version>,
     /// The projected keys that the newest content has; the first [`MAX_KEYS`] by name.
     pub keys: ProjectedKeys,
+    /// Whether an earlier process knew keys and could not store them: `keys` tells of none.
+    pub keys_left_out: bool,
     /// A required part that is missing now.
     pub missing: Option<Missing>,
     /// The last second of the server's clock of which everything was seen.
@@ -163,6 +165,7 @@ impl Track {
             timeline: None,
             read: None,
             keys: ProjectedKeys::new(),
+            keys_left_out: false,
             missing: None,
             seen_until: ServerTime::MIN,
             open,
@@ -252,6 +255,7 @@ impl Track {
         }
         self.missing.clone_from(&projected.missing);
         self.keys.clone_from(&seen.remembered);
+        self.keys_left_out = false;
         // What followed the answer within its second is not seen.
         self.seen_until = second_before(answer.date);
         restated
@@ -292,13 +296,18 @@ impl Track {
             data_time: reading.and_then(|reading| reading.data_time),
             date: answer.date.max(answer.listed.unwrap_or(answer.date)),
             received: answer.received,
-            changed: match is_known {
+            changed: match is_known && !self.keys_left_out {
                 true => changed(&self.keys, &projected.keys),
                 false => Vec::new(),
             },
-            unnamed: told_up_to(&self.keys).is_some(),
-            key_went: is_known && key_went(&self.keys, &projected.keys),
+            unnamed: self.keys_left_out || told_up_to(&self.keys).is_some(),
+            key_went: is_known && self.lost_key(&projected.keys),
         }
+    }
+
+    /// Whether a key that was projected is gone, or may be.
+    pub(super) fn lost_key(&self, now: &ProjectedKeys) -> bool {
+        self.keys_left_out || key_went(&self.keys, now)
     }
 
     /// Adds an observation to the timeline, by what is known of the time before it.
@@ -357,7 +366,7 @@ fn changed(old: &ProjectedKeys, new: &ProjectedKeys) -> Vec<Arc<str>> {
 }
 
 /// Whether a key that was projected is gone, or may be.
-pub(super) fn key_went(old: &ProjectedKeys, new: &ProjectedKeys) -> bool {
+fn key_went(old: &ProjectedKeys, new: &ProjectedKeys) -> bool {
     let gone = |(name, digest): (&Arc<str>, &Option<_>)| {
         digest.is_some() && new.get(name).copied().flatten().is_none()
     };
