@@ -150,6 +150,9 @@ reasons! {
     ProjectionTooLarge [Warning]
         "The workload's Projection would be larger than what the API server stores, so it is stored without some of it."
         "Split up what one workload projects. Until then a restart of the operator can't tell all: the condition StateStored says what is left out.";
+    ProjectionIgnored [Warning]
+        "A Projection of another name says that it is the workload's. It is ignored."
+        "Find out who made it, and delete it. Only the operator should have the right to write Projections; config/admission has a policy for that.";
     Terminating []
         "The workload is being deleted."
         "Nothing: the workload is on its way out. If it stays, a finalizer holds it.";

@@ -92,7 +92,8 @@ impl<'a> Fetch<'a> {
     /// Notes a Projection that another version of Projsync wrote.
     fn decoded(&mut self, guarded: DeserializeGuard<Projection>) -> Option<Projection> {
         let bad = match guarded.0 {
-            Ok(projection) => return Some(projection),
+            // Another object says that it is the workload's.
+            Ok(projection) => return projection.workload().and(Some(projection)),
             Err(bad) => bad.metadata,
         };
         self.notes.push(format!(

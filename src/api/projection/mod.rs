@@ -19,9 +19,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::limits::{MAX_MESSAGE, MAX_ROLLS};
+use crate::api::names::projection_name;
 use crate::api::rules::Rules;
 use crate::api::schema;
-use crate::kinds::WorkloadKind;
+use crate::kinds::{WorkloadId, WorkloadKind};
 
 pub use decisions::{ContestedRecord, DecisionRecord, LastInSync, Outcome};
 pub use pods::{PodRecord, PodStart, PodState, Pods};
@@ -241,6 +242,21 @@ pub enum PolicyKind {
     SyncPolicy,
     /// A policy of the cluster.
     ClusterSyncPolicy,
+}
+
+// === impl Projection ===
+
+impl Projection {
+    /// The workload that it is about; `None` if that has another Projection by its name, so that
+    /// somebody else made this one.
+    #[must_use]
+    pub fn workload(&self) -> Option<WorkloadId> {
+        let WorkloadRef { kind, name, .. } = &self.spec.workload;
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let own = projection_name(*kind, name);
+        (self.metadata.name.as_deref() == Some(&*own))
+            .then(|| WorkloadId::new(*kind, namespace, name.as_str()))
+    }
 }
 
 // === impl PolicyKind ===

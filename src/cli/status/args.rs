@@ -137,7 +137,8 @@ impl Filter<'_> {
         let versions = self.versions.as_ref();
         row.unseen = versions.and_then(|newest| newest.unseen(projection, &self.leader));
         let named = self.workloads.is_empty() || self.workloads.contains(&row.workload);
-        (named && labelled.is_none_or(|uids| uids.contains(uid))).then_some(row)
+        let is_its_own = projection.workload().is_some();
+        (is_its_own && named && labelled.is_none_or(|uids| uids.contains(uid))).then_some(row)
     }
 
     /// The report on the Projections to show.

@@ -84,11 +84,16 @@ impl State {
     }
 
     /// Takes in that somebody deleted a Projection. Returns whether it is to be written
-    /// again.
-    pub fn disowned(&mut self, id: &WorkloadId) -> bool {
+    /// again. Where the workload is no longer managed, whoever does not lead forgets it: so did
+    /// the leader.
+    pub fn disowned(&mut self, id: &WorkloadId, leads: bool) -> bool {
         let Some(managed) = self.managed.get_mut(id) else {
             return false;
         };
+        if !leads && managed.retired.is_some() {
+            self.managed.remove(id);
+            return false;
+        }
         managed.shown = None;
         let Some(reported) = managed.reported.as_mut() else {
             return false;
@@ -175,6 +180,17 @@ impl State {
             reported.alone = alone;
             managed.reported = Some(reported);
         }
+    }
+
+    /// What is to be done by a replica that does not lead: it forgets a workload that is no longer
+    /// managed and of which nothing is stored. Returns the time after which it looks again.
+    pub fn stand_by(&mut self, id: &WorkloadId, now: Mono) -> Option<Duration> {
+        let managed = self.managed.get(id)?;
+        let left = RETIRE_AFTER.saturating_sub(now.since(managed.retired?));
+        if left.is_zero() && managed.version().is_none() {
+            self.managed.remove(id);
+        }
+        (!left.is_zero()).then_some(left)
     }
 
     /// Takes in that the Projection of a workload was deleted, as it should be.

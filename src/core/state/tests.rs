@@ -277,7 +277,7 @@ fn a_projection_is_written_again_where_somebody_deleted_it() {
     let mut world = in_sync();
     world.wait(REPORT_INTERVAL);
     assert!(matches!(report(&world), ProjectionStep::Rest));
-    assert!(world.state.disowned(&World::id()));
+    assert!(world.state.disowned(&World::id(), true));
     // There is no version that it could take the place of.
     assert_eq!(write(&world, Pace::AtOnce).version, None);
 }
@@ -622,4 +622,33 @@ fn a_brake_stops_rolls_and_its_end_lets_them_go() {
         .change(now, |state| state.index.delete_policy(&id));
     assert!(matches!(world.planned().step, WorkloadStep::Act(_)));
     assert_eq!(world.state.stopped(), 0);
+}
+
+/// The leader deletes the Projection; whoever stands by sees that, or that there never was one.
+#[test]
+fn who_stands_by_forgets_a_workload_that_is_gone() {
+    let gone = || {
+        let mut world = in_sync();
+        let now = world.now();
+        let id = World::id();
+        world
+            .state
+            .change(now, |state| state.index.delete_workload(&id));
+        world
+    };
+    let mut world = gone();
+    let id = World::id();
+    assert!(!world.state.disowned(&id, false));
+    assert_eq!(world.state.remembered(), []);
+    // As long as there is a Projection, it is remembered for whoever leads next.
+    let mut world = gone();
+    let left = world.state.stand_by(&id, world.now());
+    assert_eq!(left, Some(RETIRE_AFTER));
+    world.wait(RETIRE_AFTER);
+    assert_eq!(world.state.stand_by(&id, world.now()), None);
+    assert_eq!(world.state.remembered().as_slice(), std::slice::from_ref(&id));
+    // Without one it is not.
+    world.state.disowned(&id, true);
+    assert_eq!(world.state.stand_by(&id, world.now()), None);
+    assert_eq!(world.state.remembered(), []);
 }

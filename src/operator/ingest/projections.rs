@@ -9,6 +9,7 @@ use tracing::warn;
 use super::{Ingest, Scope, rv};
 use crate::api::names::projection_name;
 use crate::api::projection::Projection;
+use crate::api::reasons::Reason;
 use crate::cluster::views::Key;
 use crate::kinds::WorkloadId;
 use crate::operator::context::{Context, Subject};
@@ -31,7 +32,9 @@ impl Ingest for DeserializeGuard<Projection> {
                 return;
             }
         };
-        let id = workload(&projection);
+        let Some(id) = projection.workload() else {
+            return ignored(context, &projection);
+        };
         let (spec, now) = (&projection.spec, context.now());
         let status = projection.status.unwrap_or_default();
         let leading = context.is_leading();
@@ -45,8 +48,8 @@ impl Ingest for DeserializeGuard<Projection> {
 
     fn delete(self, context: &Context, (): &(), _: &Scope) {
         // Whose one was that can't be read is not known.
-        if let Ok(projection) = self.0 {
-            rewrite(context, workload(&projection));
+        if let Some(id) = self.0.ok().and_then(|projection| projection.workload()) {
+            rewrite(context, id);
         }
     }
 
@@ -63,16 +66,24 @@ impl Ingest for DeserializeGuard<Projection> {
     }
 }
 
-/// The workload that a Projection is about.
-fn workload(projection: &Projection) -> WorkloadId {
+/// Tells of a Projection that is not the one of its workload.
+fn ignored(context: &Context, projection: &Projection) {
     let workload = &projection.spec.workload;
-    let namespace = projection.namespace().unwrap_or_default();
-    WorkloadId::new(workload.kind, namespace, workload.name.as_str())
+    let (namespace, name) = (
+        projection.namespace().unwrap_or_default(),
+        projection.name_any(),
+    );
+    let id = WorkloadId::new(workload.kind, namespace, workload.name.as_str());
+    warn!(workload = %id, projection = name, "a Projection of another name says that it is the workload's; it is ignored");
+    let own = projection_name(id.kind, &id.name);
+    let note = format!("The Projection {name} is ignored: that of the workload is named {own}");
+    context.post(&id, Reason::ProjectionIgnored, "Ignore", note);
 }
 
 /// Writes a Projection again that somebody deleted.
 fn rewrite(context: &Context, id: WorkloadId) {
-    if context.state.lock().disowned(&id) {
+    let leading = context.is_leading();
+    if context.state.lock().disowned(&id, leading) {
         context.reports.add(Subject::Workload(id));
     }
 }

@@ -58,6 +58,24 @@ async fn what_is_stored_is_taken_up_though_the_lease_came_first() {
     assert_eq!(context.state.lock().remembered().len(), 1);
 }
 
+/// Whoever may write Projections in a namespace could otherwise speak for any workload of it.
+#[tokio::test]
+async fn a_projection_of_another_name_is_ignored() {
+    let context = leader();
+    let mut forged = projection();
+    if let Ok(projection) = &mut forged.0 {
+        projection.metadata.name = Some("forged".to_owned());
+    }
+    take_in(&context, Change::Listed(forged.clone()));
+    assert_eq!(context.state.lock().remembered(), []);
+    take_in(&context, Change::Listed(projection()));
+    // Nor does its end tell of that of the workload.
+    take_in(&context, Change::Deleted(forged));
+    assert!(context.reports.idle());
+    take_in(&context, Change::Deleted(projection()));
+    assert!(!context.reports.idle());
+}
+
 #[tokio::test]
 async fn a_leader_at_work_knows_better_than_what_it_wrote() {
     let context = leader();

@@ -12,12 +12,20 @@ use crate::operator::queue::Next;
 /// Writes the object of a subject as it should be.
 pub async fn reconcile(context: Arc<Context>, subject: Subject) -> Next {
     if !context.is_leading() {
-        return Next::Done;
+        return stand_by(&context, &subject);
     }
     match subject {
         Subject::Workload(id) => projection(&context, &id, Pace::Coalesced).await,
         Subject::Policies => policies::report(&context).await,
     }
+}
+
+fn stand_by(context: &Context, subject: &Subject) -> Next {
+    let Subject::Workload(id) = subject else {
+        return Next::Done;
+    };
+    let again = context.state.lock().stand_by(id, context.clock.now());
+    again.map_or(Next::Done, Next::After)
 }
 
 /// Writes a workload's Projection as it should be, without waiting for more changes.

@@ -8,7 +8,7 @@ use crate::api::reasons::Reason;
 use crate::cluster::write::{Target, Written};
 use crate::core::history::record::{Health, Roll};
 use crate::core::plan::{Act, Plan};
-use crate::core::state::{Order, WorkloadStep};
+use crate::core::state::{Order, RETIRE_AFTER, WorkloadStep};
 use crate::core::time::ServerTime;
 use crate::kinds::{Rv, WorkloadId};
 use crate::operator::context::{Context, Subject};
@@ -31,7 +31,9 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Next {
     if leading && (planned.news || planned.uid.is_none()) {
         context.reports.add_after(Subject::Policies, POLICIES_DELAY);
     }
-    if let Some(delay) = planned.report.filter(|_| leading) {
+    // Who does not lead has to forget what is no longer managed.
+    let retired = planned.report == Some(RETIRE_AFTER);
+    if let Some(delay) = planned.report.filter(|_| leading || retired) {
         context
             .reports
             .add_after(Subject::Workload(id.clone()), delay);
