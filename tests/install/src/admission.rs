@@ -1,5 +1,5 @@
-//! The admission policy: whatever RBAC allows, Projsync's account changes nothing of a
-//! workload but its one annotation.
+//! The admission policies: whatever RBAC allows, Projsync's account changes nothing of a
+//! workload but its one annotation, and nobody else says anything in a Projection.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::render::{kubectl, kustomize, succeeded};
-use crate::served::apply;
+use crate::served::{apply, prepare};
 
 const ACCOUNT: &str = "system:serviceaccount:projsync-system:projsync";
 
@@ -398,18 +398,91 @@ fn a_roll_that_a_webhook_takes_away_is_let_through() -> Result<()> {
 
 #[test]
 fn the_expressions_are_well_typed() -> Result<()> {
+    prepare();
     apply(&kustomize("admission")?, &[])?;
+    well_typed("projsync-workloads")?;
+    well_typed("projsync-projections")
+}
+
+fn well_typed(policy: &str) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(180);
     loop {
         let status = kubectl()
-            .args(["get", "validatingadmissionpolicy", "projsync-workloads"])
+            .args(["get", "validatingadmissionpolicy", policy])
             .arg("--output=jsonpath={.status.typeChecking}")
             .output()?;
         match succeeded(status)?.as_str() {
-            "" => ensure!(Instant::now() < end, "the expressions were not checked"),
+            "" => ensure!(Instant::now() < end, "{policy} was not checked"),
             "{}" => return Ok(()),
-            warnings => anyhow::bail!("{warnings}"),
+            warnings => anyhow::bail!("{policy}: {warnings}"),
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A Projection as somebody would write it who wants the operator to believe that all is well.
+const FORGED: &str = r#"
+{"apiVersion": "projsync.dev/v1alpha1", "kind": "Projection",
+ "metadata": {"name": "deployment-web", "namespace": "forged"},
+ "spec": {"workload": {"kind": "Deployment", "name": "web", "uid": "u"}},
+ "status": {"decision": {"outcome": "Nothing", "reason": "InSync", "message": "", "since": "2026-01-01T00:00:00Z"}}}
+"#;
+
+const NAMESPACE: &str =
+    r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "forged"}}"#;
+
+/// Changes the Projection, as the account or, without it, as the cluster's administrator.
+fn change_projection(account: Option<&str>, patch: &str) -> Result<String> {
+    let mut kubectl = kubectl();
+    kubectl
+        .args(["--namespace", "forged", "patch", "projection"])
+        .args(["deployment-web", "--type=merge", "--patch", patch]);
+    succeeded(
+        kubectl
+            .args(account.map(|one| format!("--as={one}")))
+            .output()?,
+    )
+}
+
+#[test]
+fn only_the_account_says_something_in_a_projection() -> Result<()> {
+    const REFUSED: &str = "only Projsync writes Projections";
+    prepare();
+    apply(NAMESPACE, &[])?;
+    apply(SETUP, &[])?;
+    apply(&kustomize("admission")?, &[])?;
+    let end = Instant::now() + Duration::from_secs(180);
+    while apply(FORGED, &["--dry-run=server"]).is_ok() {
+        ensure!(Instant::now() < end, "the policy is not in force");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Even an administrator of the cluster.
+    ensure_refused(apply(FORGED, &[]), "to create one", REFUSED)?;
+    apply(FORGED, &["--as", ACCOUNT])?;
+    let never = r#"{"status": {"contested": {"revision": "v1.a", "removals": 2}}}"#;
+    ensure_refused(
+        change_projection(None, never),
+        "to write its status",
+        REFUSED,
+    )?;
+    let other = r#"{"spec": {"workload": {"name": "other"}}}"#;
+    ensure_refused(
+        change_projection(None, other),
+        "to turn it to another",
+        REFUSED,
+    )?;
+    change_projection(Some(ACCOUNT), never)?;
+    // What says nothing may be changed, and anybody with the right may delete it.
+    change_projection(None, r#"{"metadata": {"labels": {"seen": "true"}}}"#)?;
+    let delete = kubectl()
+        .args([
+            "--namespace",
+            "forged",
+            "delete",
+            "projection",
+            "deployment-web",
+        ])
+        .output()?;
+    succeeded(delete)?;
+    Ok(())
 }

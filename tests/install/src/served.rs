@@ -36,7 +36,7 @@ pub(crate) fn apply(yaml: &str, options: &[&str]) -> Result<String> {
 }
 
 /// What the manifests take to be there: the definitions, and namespaces.
-fn prepare() {
+pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
         let definitions = kustomize("crd").and_then(|yaml| apply(&yaml, &[]));
