@@ -646,7 +646,10 @@ fn who_stands_by_forgets_a_workload_that_is_gone() {
     assert_eq!(left, Some(RETIRE_AFTER));
     world.wait(RETIRE_AFTER);
     assert_eq!(world.state.stand_by(&id, world.now()), None);
-    assert_eq!(world.state.remembered().as_slice(), std::slice::from_ref(&id));
+    assert_eq!(
+        world.state.remembered().as_slice(),
+        std::slice::from_ref(&id)
+    );
     // Without one it is not.
     world.state.disowned(&id, true);
     assert_eq!(world.state.stand_by(&id, world.now()), None);

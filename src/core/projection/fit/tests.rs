@@ -18,6 +18,7 @@ fn reference(number: usize, class: Class, key: usize) -> ReferenceRecord {
         missing: false,
         changed: keys[..10].to_vec(),
         unnamed: false,
+        good: None,
     };
     ReferenceRecord {
         kind: SourceKind::CONFIG_MAP,
