@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use anyhow::{Context as _, ensure};
+use projsync::api::projection::State;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Result, Source, Workload, config_map, deployment, object, policy};
@@ -332,6 +333,39 @@ async fn pods_that_do_not_get_ready_after_a_roll_are_told_and_no_success() -> Re
 
     env.gets_ready(&web).await?;
     user.prints(0, &wait).await?;
+    Ok(())
+}
+
+/// Most charts let only Pods be annotated. And a value that means nothing gets one answer everywhere.
+#[tokio::test]
+async fn what_asks_to_be_managed_gets_one_answer() -> Result {
+    let (env, app) = (Env::new().await?, config_map("app").data("a", "1"));
+    let web = deployment("web").replicas(1).uses(app.env("A", "a"));
+    env.create_all(&[&app, &web]).await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    let asks = |value: &str| json!({"metadata": {"annotations": {"projsync.dev/sync": value}}});
+    let on_template = env
+        .merge(&web, json!({"spec": {"template": asks("true")}}))
+        .await?;
+    operator.seen(&[&on_template]).await?;
+    operator.decided(&web, "InSync").await?;
+    let user = User::new(&env).await?;
+    let wait = ["status", "--wait", "--stable-for", "0s", "--timeout", "60s"];
+    user.prints(0, &wait).await?;
+
+    env.merge(&web, asks("no")).await?;
+    operator.decided(&web, "PolicyNotFound").await?;
+    env.reported(&web, Some(State::NotManaged), |status| status.summary.state)
+        .await?;
+    for line in [&["status"][..], &["explain", "deployment/web"]] {
+        let said = user.prints(0, line).await?;
+        ensure!(said.contains("NotManaged"), "{line:?}: {said}");
+        ensure!(said.contains("PolicyNotFound"), "{line:?}: {said}");
+    }
+    let said = user.prints(0, &["tree", "cm/app"]).await?;
+    ensure!(said.contains("NotManaged"), "{said}");
+    user.prints(6, &["status", "--exit-code"]).await?;
     Ok(())
 }
 

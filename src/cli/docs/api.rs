@@ -227,7 +227,7 @@ fn annotations(text: &mut String) {
         text,
         "\n## Annotations\n\n\
         | Annotation | On | Written by | Value |\n|---|---|---|---|\n\
-        | `{}` | a workload | its owner | `\"true\"`: managed under the policy that selects it, or under the defaults. \
+        | `{}` | a workload, or else its Pod template | its owner | `\"true\"`: managed under the policy that selects it, or under the defaults. \
         `\"false\"`: never managed. The name of a policy: managed under that policy |\n\
         | `{}` | a workload's Pod template | only Projsync, as field manager `{}` | names the content that its Pods \
         are to start with. A new value rolls the workload. Nothing depends on it later, so removing it loses nothing |\n",

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Bad;
-use super::intern::{intern, intern_references};
-use crate::api::names::REVISION_ANNOTATION;
+use super::intern::{Shared, intern, intern_references};
+use crate::api::names::{REVISION_ANNOTATION, SYNC_ANNOTATION};
 use crate::core::lenient::Lenient;
 use crate::core::object::workload::Template;
 use crate::core::project::pod_spec::PodTemplate;
@@ -47,6 +47,12 @@ impl TemplateJson {
             hash: bytes,
             revision: revision.as_ref().and_then(Value::as_str).map(intern),
         })
+    }
+
+    /// `projsync.dev/sync` on the template, where most charts let annotations be set.
+    pub(super) fn sync(&self) -> Option<Arc<str>> {
+        let sync = self.0["metadata"]["annotations"][SYNC_ANNOTATION].as_str();
+        sync.and_then(|sync| Shared::text(sync).get())
     }
 
     /// What the template projects.

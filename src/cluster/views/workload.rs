@@ -105,6 +105,7 @@ impl WorkloadFields {
     fn view(mut self) -> Result<WorkloadView, Bad> {
         let update = &self.spec.update_strategy;
         let references = self.spec.template.references();
+        let own = self.metadata.annotations.sync.clone().get();
         Ok(WorkloadView {
             nodes: self.status.desired_number_scheduled,
             ordinal: Update::Ordinal {
@@ -127,7 +128,7 @@ impl WorkloadFields {
                 generation: self.metadata.generation,
                 observed_generation: self.status.observed_generation,
                 labels: self.metadata.labels.0,
-                sync: self.metadata.annotations.sync.get(),
+                sync: own.or_else(|| self.spec.template.sync()),
                 paused: self.spec.paused,
                 update_revision: self.status.update_revision.get(),
                 terminating: self.metadata.deletion_timestamp.0.is_some(),

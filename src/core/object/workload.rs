@@ -21,7 +21,7 @@ pub struct Workload {
     pub observed_generation: i64,
     /// `metadata.labels`, for the selectors of policies.
     pub labels: Labels,
-    /// `projsync.dev/sync`.
+    /// `projsync.dev/sync` of the workload, or else of its Pod template.
     pub sync: Option<Arc<str>>,
     /// Identity of the Pod template.
     pub template: Template,

@@ -97,6 +97,20 @@ fn replica_set() -> Value {
 }
 
 #[test]
+fn an_annotation_of_the_pod_template_asks_to_be_managed_unless_the_workload_has_its_own() {
+    let templated = "/spec/template/metadata/annotations/projsync.dev~1sync";
+    let own = "/metadata/annotations/projsync.dev~1sync";
+    let sync = |object: Value| workload(WorkloadKind::DEPLOYMENT, object).sync;
+    let object = with(deployment(), templated, json!("false"));
+    assert_eq!(sync(object.clone()).as_deref(), Some("true"));
+    let object = with(object, own, json!(null));
+    assert_eq!(sync(object.clone()).as_deref(), Some("false"));
+    for odd in [json!(null), json!(7), json!({"a": "b"})] {
+        assert_eq!(sync(with(object.clone(), templated, odd)), None);
+    }
+}
+
+#[test]
 fn a_deployment() {
     let web = workload(WorkloadKind::DEPLOYMENT, deployment());
     assert_eq!(&*web.uid, "11111111-2222-4333-8444-555555555555");
