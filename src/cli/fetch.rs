@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::core::{DeserializeGuard, ObjectList, Request, Selector};
@@ -153,6 +154,9 @@ impl<'a> Fetch<'a> {
         }
         self.replica_sets(&mut objects, None).await?;
         self.pods(&mut objects, None).await?;
+        const WITHOUT: &str = "a Job that will run is not shown";
+        let cron_jobs = self.list::<CronJob>(&(), None, WITHOUT).await?;
+        objects.add_cron_jobs(cron_jobs.unwrap_or_default());
         if nothing_seen && objects.pods.is_none() {
             let what = "workloads, Pods or Projections here".to_owned();
             return Err(ClusterError::Forbidden { what });

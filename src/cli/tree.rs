@@ -19,7 +19,7 @@ shown by what its own spec says, so also one of an older template, or one that a
 that are not managed this is known only if a managed workload projects the same keys. With --keys it shows who \
 uses these keys, and what happens to each when they change.
 
-It reads workloads, Pods, ReplicaSets and Projections of the namespace, but never a ConfigMap or Secret.";
+It reads workloads, CronJobs, Pods, ReplicaSets and Projections of the namespace, but never a ConfigMap or Secret.";
 
 /// Flags of `projsync tree`.
 #[derive(Clone, Debug, clap::Args)]

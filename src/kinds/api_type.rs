@@ -38,6 +38,16 @@ pub const POD: ApiType = ApiType {
     scope: Scope::Namespace,
 };
 
+/// CronJobs, whose next runs have the content of their time.
+pub const CRON_JOB: ApiType = ApiType {
+    group: "batch",
+    version: "v1",
+    kind: "CronJob",
+    plural: "cronjobs",
+    short_names: &["cj"],
+    scope: Scope::Namespace,
+};
+
 /// Namespaces.
 pub const NAMESPACE: ApiType = ApiType {
     group: "",

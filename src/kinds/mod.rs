@@ -10,7 +10,7 @@ mod kind;
 mod source;
 mod workload;
 
-pub use api_type::{ApiType, CONTROLLER_REVISION, NAMESPACE, POD, REPLICA_SET, Scope};
+pub use api_type::{ApiType, CONTROLLER_REVISION, CRON_JOB, NAMESPACE, POD, REPLICA_SET, Scope};
 pub use class::Class;
 pub use id::{Rv, SourceId, WorkloadId};
 pub use kind::{Kind, Row};

@@ -30,7 +30,7 @@ pub enum Effect {
     RefreshedAndRolled,
     /// Projsync rolls it, which it needs.
     Rolled,
-    /// Its next run has the new content; the current run keeps the old.
+    /// Its next run has the new content; a current run keeps the old.
     NextRun,
     /// It must be rolled, which Projsync would delay for a reason.
     Held,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::batch;
 use k8s_openapi::api::core::v1;
 use kube::core::Selector;
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub struct Objects {
     pub namespace: Arc<str>,
     /// The workloads.
     pub workloads: Vec<Workload>,
+    /// The CronJobs.
+    pub cron_jobs: Vec<CronJob>,
     /// The Pods by name; `None` without the right to see them.
     pub pods: Option<BTreeMap<Arc<str>, Pod>>,
     /// Revisions that the workloads' controllers keep.
@@ -47,6 +50,15 @@ pub struct Workload {
     pub self_refreshing: Vec<SelfRefreshing>,
     /// Its Projection; `None` if it is not managed.
     pub projection: Option<Projection>,
+}
+
+/// A CronJob.
+#[derive(Clone, Debug)]
+pub struct CronJob {
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// What its next run projects.
+    pub uses: Vec<Uses>,
 }
 
 /// A Pod.
@@ -164,6 +176,16 @@ impl Objects {
                         owner: revision.owner.uid,
                         template: template.hash,
                     }));
+            }
+        }
+    }
+
+    /// Adds CronJobs.
+    pub fn add_cron_jobs(&mut self, listed: Vec<Shown<batch::v1::CronJob>>) {
+        for shown in listed {
+            if let Some((name, (), details)) = self.usable(shown.open(&())) {
+                let uses = Uses::of(&details.spec);
+                self.cron_jobs.push(CronJob { name, uses });
             }
         }
     }

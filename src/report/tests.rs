@@ -150,6 +150,16 @@ impl Shop {
         self
     }
 
+    /// A CronJob whose Jobs' Pods have this PodSpec.
+    pub(super) fn cron_job(mut self, name: &str, spec: Value) -> Self {
+        let template = json!({"spec": {"template": {"spec": spec}}});
+        self.0.add_cron_jobs(vec![shown(json!({
+            "metadata": {"name": name, "uid": format!("uid-{name}")},
+            "spec": {"schedule": "@daily", "jobTemplate": template},
+        }))]);
+        self
+    }
+
     /// A Pod of a Deployment's template, and the ReplicaSet between them.
     pub(super) fn pod_of(self, deployment: &str, name: &str) -> Self {
         let template = self.1.get(deployment).cloned();

@@ -15,7 +15,7 @@ mod completion;
 mod reach;
 
 /// What reading takes: no ConfigMap, no Secret.
-const READABLE: [(&str, &[&str]); 3] = [
+const READABLE: [(&str, &[&str]); 4] = [
     ("", &["pods"]),
     (
         "apps",
@@ -27,6 +27,7 @@ const READABLE: [(&str, &[&str]); 3] = [
             "controllerrevisions",
         ],
     ),
+    ("batch", &["cronjobs"]),
     ("projsync.dev", &["projections"]),
 ];
 

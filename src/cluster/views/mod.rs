@@ -6,6 +6,7 @@
 //! [`Bad`] that still has its name, so it neither stops a list nor hides its
 //! own deletion.
 
+mod cron_job;
 mod fields;
 mod intern;
 mod json_hash;

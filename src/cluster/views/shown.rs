@@ -77,7 +77,9 @@ impl<'de, K: Slim> Deserialize<'de> for Shown<K> {
 impl Details {
     fn of(json: &Value) -> Self {
         let text = |path: &str| json.pointer(path).and_then(Value::as_str);
-        let template = json.pointer("/spec/template").unwrap_or(json);
+        let templates = ["/spec/template", "/spec/jobTemplate/spec/template"];
+        let template = templates.iter().find_map(|path| json.pointer(path));
+        let template = template.unwrap_or(json);
         let selector = json
             .pointer("/spec/selector")
             .and_then(|selector| LabelSelector::deserialize(selector).ok());

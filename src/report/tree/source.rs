@@ -11,7 +11,7 @@ use crate::kinds::Class;
 use crate::report::effect::Effect;
 use crate::report::name::SourceName;
 use crate::report::not_ready::NotReady;
-use crate::report::objects::{Objects, Pod, PodLine, Workload};
+use crate::report::objects::{CronJob, Objects, Pod, PodLine, Workload};
 use crate::report::output::{Line, Page, Tone};
 use crate::report::uses::{OneUse, Uses, keys_in_words};
 use crate::report::words::{self, in_containers};
@@ -51,7 +51,7 @@ pub struct UseNode {
     pub consumers: Vec<Consumer>,
 }
 
-/// A workload, a Job or a Pod that nobody owns.
+/// A workload, a Job or CronJob, or a Pod that nobody owns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consumer {
@@ -111,6 +111,11 @@ impl SourceTree {
             for uses in pod.uses.iter().filter(|uses| uses.source == source) {
                 let consumer = Consumer::pod(pod, uses, &objects.workloads);
                 add(&mut found, uses, &keys, &consumer);
+            }
+        }
+        for cron_job in &objects.cron_jobs {
+            for uses in cron_job.uses.iter().filter(|uses| uses.source == source) {
+                add(&mut found, uses, &keys, &Consumer::cron_job(cron_job));
             }
         }
         let uses = found.into_iter();
@@ -186,6 +191,22 @@ impl Consumer {
             uses: Vec::new(),
             effect,
             held: held.map(|reason| reason.as_str()),
+            pods: Vec::new(),
+        }
+    }
+
+    /// A CronJob, whose next run has the content of that time in all classes.
+    fn cron_job(cron_job: &CronJob) -> Self {
+        Self {
+            name: format!("cronjob/{}", cron_job.name),
+            full_name: format!("cronjob.batch/{}", cron_job.name),
+            is_workload: false,
+            managed: false,
+            state: None,
+            not_ready: None,
+            uses: Vec::new(),
+            effect: Effect::NextRun,
+            held: None,
             pods: Vec::new(),
         }
     }
@@ -323,7 +344,8 @@ impl Consumer {
                 line = line.beside(Tone::Faint, in_containers(&one.containers));
             }
         }
-        if effects {
+        // Of what only runs later, the effect is all there is to tell.
+        if effects || self.pods.is_empty() && !self.is_workload {
             line = line.beside_line(self.effect_line());
         }
         for pod in itself {

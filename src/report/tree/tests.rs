@@ -366,6 +366,19 @@ fn pods_are_shown_under_the_object_that_owns_them() {
     assert_eq!(owners, ["pod/bare", "replicaset/r", "job/j"]);
 }
 
+#[test]
+fn a_cron_job_is_shown_with_what_its_next_run_has() {
+    let shop = Shop::new().cron_job("report", env("L")).cron_job(
+        "other",
+        json!({"containers": [{"name": "c", "envFrom": [{"configMapRef": {"name": "none"}}]}]}),
+    );
+    let tree = tree_of("cm/app", &[], &shop);
+    assert_eq!(tree.names(), ["cronjob.batch/report"]);
+    let text = text(&tree);
+    assert!(text.contains("cronjob/report  "), "{text}");
+    assert!(text.contains("sees it in its next run"), "{text}");
+}
+
 /// The sample's Projection says that key `a` of ConfigMap `app` changed at 11:55:00.
 #[test]
 fn a_pod_that_is_not_managed_is_stale_where_a_projection_tells_of_a_later_change() {

@@ -98,15 +98,15 @@ fn replica_set() -> Value {
 
 #[test]
 fn an_annotation_of_the_pod_template_asks_to_be_managed_unless_the_workload_has_its_own() {
-    let templated = "/spec/template/metadata/annotations/projsync.dev~1sync";
-    let own = "/metadata/annotations/projsync.dev~1sync";
+    let templated = "/spec/template/metadata/annotations";
+    let annotation = |value: Value| json!({"projsync.dev/sync": value});
     let sync = |object: Value| workload(WorkloadKind::DEPLOYMENT, object).sync;
-    let object = with(deployment(), templated, json!("false"));
+    let object = with(deployment(), templated, annotation(json!("false")));
     assert_eq!(sync(object.clone()).as_deref(), Some("true"));
-    let object = with(object, own, json!(null));
+    let object = with(object, "/metadata/annotations", json!({}));
     assert_eq!(sync(object.clone()).as_deref(), Some("false"));
     for odd in [json!(null), json!(7), json!({"a": "b"})] {
-        assert_eq!(sync(with(object.clone(), templated, odd)), None);
+        assert_eq!(sync(with(object.clone(), templated, annotation(odd))), None);
     }
 }
 
