@@ -153,6 +153,9 @@ reasons! {
     ProjectionIgnored [Warning]
         "A Projection of another name says that it is the workload's. It is ignored."
         "Find out who made it, and delete it. Only the operator should have the right to write Projections; config/admission has a policy for that.";
+    AnnotationsUndone [Warning]
+        "kubectl rollout undo has changed the workload's annotation projsync.dev/sync: it brings back the annotations of an earlier revision."
+        "Set the annotation projsync.dev/sync again if the change was not meant. Better select the workload by a policy, which an undo doesn't touch.";
     Terminating []
         "The workload is being deleted."
         "Nothing: the workload is on its way out. If it stays, a finalizer holds it.";

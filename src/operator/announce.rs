@@ -5,7 +5,7 @@ use tracing::{debug, warn};
 use crate::api::reasons::{Quality, Reason};
 use crate::cluster::events::{Notice, Regarding};
 use crate::core::plan::Verdict;
-use crate::core::projection::digests_lost;
+use crate::core::projection::{digests_lost, sync_undone};
 use crate::core::state::Planned;
 use crate::kinds::WorkloadId;
 use crate::operator::context::Context;
@@ -22,6 +22,20 @@ impl Context {
         debug!(workload = %id, reason, message = decision.message, "decided");
         if decision.verdict == Verdict::Hold || decision.reason.is(Quality::Refusal) {
             self.post(id, decision.reason, "Hold", decision.message.clone());
+        }
+    }
+
+    /// Announces that an undo has changed `projsync.dev/sync`.
+    pub fn announce_undone(&self, id: &WorkloadId) {
+        let undone = {
+            let mut state = self.state.lock();
+            let before = state.index.take_undone(id);
+            let now = state.index.view(id).map(|view| view.workload.sync.clone());
+            before.zip(now)
+        };
+        if let Some((before, now)) = undone {
+            let note = sync_undone(before.as_deref(), now.as_deref());
+            self.post(id, Reason::AnnotationsUndone, "Observe", note);
         }
     }
 

@@ -11,7 +11,7 @@ use super::not_ready::NotReady;
 use super::objects::{Objects, PodLine, Workload};
 use super::output::{Line, Page, Table, Tone};
 use super::projected::Projected;
-use super::undo::Undo;
+use super::undo::{Undo, sync_brought_back};
 use super::uses::{OneUse, SelfRefreshing};
 use super::words;
 use crate::api::Reason;
@@ -63,6 +63,9 @@ pub struct Explanation {
     /// How to undo the last change that was not Projsync's; absent if Projsync never rolled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
+    /// What an undo has made of the workload's own annotations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brought_back: Option<String>,
     /// What couldn't be seen.
     pub notes: Vec<String>,
 }
@@ -90,6 +93,7 @@ impl Explanation {
             counts: managed.then(|| Tally::from(&status.pods)),
             pods: objects.pods_of(workload),
             undo: Undo::of(workload, objects),
+            brought_back: sync_brought_back(workload, objects),
             decision: status.decision,
             policy: status.policy,
             rolls: status.rolls,
@@ -138,6 +142,8 @@ impl Report for Explanation {
         if let Some(why) = &self.not_managed {
             page.push(Line::plain(format!("Not managed: {why}.")));
         }
+        let brought_back = self.brought_back.iter();
+        page.append(brought_back.map(|text| Line::of(Tone::Bad, text)).collect());
         if let Some(decision) = &self.decision {
             page.section("State", self.decided(decision, now));
         }

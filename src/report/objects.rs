@@ -81,6 +81,10 @@ pub struct Revision {
     pub owner: Arc<str>,
     /// Hash of its Pod template without Projsync's annotation.
     pub template: [u8; 16],
+    /// Whether it was an earlier revision too, before an undo.
+    pub undone: bool,
+    /// `projsync.dev/sync` of the workload while it was the newest.
+    pub sync: Option<String>,
 }
 
 /// A Pod in a report.
@@ -160,6 +164,8 @@ impl Objects {
                     number,
                     owner: set.owner.uid.clone(),
                     template: set.template.hash,
+                    undone: details.undone,
+                    sync: details.sync.clone(),
                 }));
             let namespace = self.namespace.clone();
             self.index.apply_replica_set(&namespace, &name, set);
@@ -175,6 +181,8 @@ impl Objects {
                         number: revision.revision,
                         owner: revision.owner.uid,
                         template: template.hash,
+                        undone: false,
+                        sync: None,
                     }));
             }
         }

@@ -114,10 +114,22 @@ impl Shop {
 
     /// A ReplicaSet of a Deployment.
     pub(super) fn replica_set(
-        mut self,
+        self,
         deployment: &str,
         name: &str,
         revision: &str,
+        template: Value,
+    ) -> Self {
+        let annotations = json!({"deployment.kubernetes.io/revision": revision});
+        self.replica_set_with(deployment, name, annotations, template)
+    }
+
+    /// The same, with these annotations beside its revision's.
+    pub(super) fn replica_set_with(
+        mut self,
+        deployment: &str,
+        name: &str,
+        annotations: Value,
         template: Value,
     ) -> Self {
         let uid = format!("uid-{deployment}");
@@ -125,7 +137,7 @@ impl Shop {
             "metadata": {
                 "name": name,
                 "uid": format!("uid-{name}"),
-                "annotations": {"deployment.kubernetes.io/revision": revision},
+                "annotations": annotations,
                 "ownerReferences": owned_by("Deployment", deployment, &uid),
             },
             "spec": {"template": template},

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::objects::{Objects, Workload};
+use crate::core::projection::sync_undone;
 use crate::kinds::Pods;
 
 /// How to undo.
@@ -53,4 +54,22 @@ impl Undo {
             plain_undo_is_ours: kept.get(1).is_some_and(|it| it.template == current),
         })
     }
+}
+
+/// What an undo has made of `projsync.dev/sync`: the newest revision is an earlier one that came
+/// back, and the one before it had another annotation.
+#[must_use]
+pub(super) fn sync_brought_back(workload: &Workload, objects: &Objects) -> Option<String> {
+    let revisions = objects.revisions.iter();
+    let mut kept: Vec<_> = revisions
+        .filter(|revision| revision.owner == workload.object.uid)
+        .collect();
+    kept.sort_by_key(|revision| Reverse(revision.number));
+    let [newest, before, ..] = kept.as_slice() else {
+        return None;
+    };
+    let changed = newest.undone && newest.sync != before.sync;
+    // It was set again since.
+    let again = workload.object.sync.as_deref() == before.sync.as_deref();
+    (changed && !again).then(|| sync_undone(before.sync.as_deref(), newest.sync.as_deref()))
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use projsync::api::projection::State;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Result, Source, Workload, config_map, deployment, object, policy};
+use testkit::{Result, Source, Workload, config_map, deployment, eventually, object, policy};
 
 use crate::env::{Env, Told as _};
 
@@ -367,6 +367,48 @@ async fn what_asks_to_be_managed_gets_one_answer() -> Result {
     let said = user.prints(0, &["tree", "cm/app"]).await?;
     ensure!(said.contains("NotManaged"), "{said}");
     user.prints(6, &["status", "--exit-code"]).await?;
+    Ok(())
+}
+
+/// kubectl brings back the annotations that a Deployment had at the earlier revision.
+#[tokio::test]
+async fn an_undo_that_takes_the_annotation_away_is_told() -> Result {
+    let (env, app) = (Env::new().await?, config_map("app").data("a", "1"));
+    let web = deployment("web").replicas(1).uses(app.env("A", "a"));
+    env.create_all(&[&policy("fast").fast(), &app, &web])
+        .await?;
+    env.rolled_out(&web).await?;
+    let operator = env.operator(&[]).await?;
+    operator.decided(&web, "InSync").await?;
+    let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}});
+    env.merge(&web, grace).await?;
+    env.rolled_out(&web).await?;
+    let never = json!({"metadata": {"annotations": {"projsync.dev/sync": "false"}}});
+    env.merge(&web, never).await?;
+    operator.decided(&web, "NotManaged").await?;
+    // Its controller notes the annotation on the ReplicaSet.
+    let sets = object("apps/v1", "ReplicaSet", "");
+    eventually("the annotation of the ReplicaSet", async || {
+        let all = env.all(&sets).await?;
+        let noted = |set: &Value| set["metadata"]["annotations"]["projsync.dev/sync"] == "false";
+        Ok(all.iter().any(noted).then_some(()))
+    })
+    .await?;
+    env.kubectl(&["rollout", "undo", "deployment/web"]).await?;
+    operator.decided(&web, "InSync").await?;
+    let said = "projsync.dev/sync was \"false\" and is absent now";
+    eventually("an Event of the undo", async || {
+        let events = env.events(&web).await?;
+        let told = |(reason, note): &(String, String)| {
+            reason == "AnnotationsUndone" && note.contains(said)
+        };
+        Ok(events.iter().any(told).then_some(()))
+    })
+    .await?;
+    env.rolled_out(&web).await?;
+    let user = User::new(&env).await?;
+    let explained = user.prints(0, &["explain", "deployment/web"]).await?;
+    ensure!(explained.contains(said), "{explained}");
     Ok(())
 }
 

@@ -31,6 +31,10 @@ pub struct Details {
     pub life: Life,
     /// The number that a Deployment's controller gives to a ReplicaSet.
     pub revision: Option<i64>,
+    /// Whether a ReplicaSet was that of an earlier revision too, before an undo.
+    pub undone: bool,
+    /// `projsync.dev/sync` of the object itself.
+    pub sync: Option<String>,
 }
 
 /// Where in its life a Pod is.
@@ -94,6 +98,9 @@ impl Details {
             },
             revision: text("/metadata/annotations/deployment.kubernetes.io~1revision")
                 .and_then(|number| number.parse().ok()),
+            undone: text("/metadata/annotations/deployment.kubernetes.io~1revision-history")
+                .is_some_and(|earlier| !earlier.is_empty()),
+            sync: text("/metadata/annotations/projsync.dev~1sync").map(str::to_owned),
         }
     }
 }

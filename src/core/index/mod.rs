@@ -6,7 +6,7 @@
 //! Each change gives the set of sources and workloads [`Affected`] by it; what
 //! to do about them is planned from the index's current state.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::api::rules::Floors;
@@ -39,6 +39,8 @@ pub struct Index {
     /// Sources of the cluster.
     cluster: Catalog<WorkloadId>,
     policies: Policies,
+    /// Workloads whose `projsync.dev/sync` an undo has changed, with its value before.
+    undone: BTreeMap<WorkloadId, Option<Arc<str>>>,
 }
 
 // === impl Affected ===
@@ -172,6 +174,10 @@ impl Index {
         if before.is_some_and(|node| *node.workload == workload) {
             return affected;
         }
+        if let Some(node) = before.filter(|node| space.is_undone(&node.workload, &workload)) {
+            let before = node.workload.sync.clone();
+            self.undone.entry(id.clone()).or_insert(before);
+        }
         let selected = space.select(id.kind, &id.namespace, &workload, &self.policies);
         let workload = Arc::new(workload);
         space.put(
@@ -186,9 +192,15 @@ impl Index {
         affected
     }
 
+    /// What `projsync.dev/sync` of a workload was before an undo changed it; told once.
+    pub fn take_undone(&mut self, id: &WorkloadId) -> Option<Option<Arc<str>>> {
+        self.undone.remove(id)
+    }
+
     /// Takes in the deletion of a workload.
     pub fn delete_workload(&mut self, id: &WorkloadId) -> Affected {
         let mut affected = Affected::default();
+        self.undone.remove(id);
         if let Some(space) = self.spaces.get_mut(&id.namespace) {
             let name = (id.kind, id.name.clone());
             if let Some(node) = space.workloads.remove(&name) {

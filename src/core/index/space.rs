@@ -177,6 +177,18 @@ impl Space {
         }
     }
 
+    /// Whether a Deployment has got the template of an earlier ReplicaSet, and another
+    /// `projsync.dev/sync` with it: `kubectl rollout undo` brings back the annotations of then.
+    pub(super) fn is_undone(&self, before: &Workload, now: &Workload) -> bool {
+        before.uid == now.uid
+            && before.sync != now.sync
+            && before.template.hash != now.template.hash
+            && self
+                .replica_sets
+                .of(&now.uid)
+                .any(|set| set.template.hash == now.template.hash)
+    }
+
     /// Adds the workload that `owner` is or belongs to.
     pub(super) fn affect_owner_of(
         &self,

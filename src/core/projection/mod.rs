@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::conditions::{IN_SYNC, STATE_KNOWN, STATE_STORED, Statement, set};
 use crate::api::limits::{MAX_NOT_FRESH, cut};
+use crate::api::names::SYNC_ANNOTATION;
 use crate::api::projection::{
     ContestedRecord, DecisionRecord, PodRecord, PodState, Pods, PolicyInForce, ProjectionSpec,
     ProjectionStatus, State, Summary, WorkloadRef,
@@ -134,6 +135,21 @@ fn state(decision: &Decision, tally: &Tally) -> State {
         (_, reason) if reason.is(Quality::Rolling) => State::Rolling,
         (Verdict::Wait(_) | Verdict::Nothing, _) => State::Waiting,
     }
+}
+
+/// What is told where an undo has changed `projsync.dev/sync`, in a sentence or two.
+#[must_use]
+pub fn sync_undone(before: Option<&str>, now: Option<&str>) -> String {
+    let value = |sync: Option<&str>| {
+        sync.map_or("absent".to_owned(), |sync| {
+            format!("{:?}", cut(sync.to_owned()))
+        })
+    };
+    format!(
+        "An undo has brought back the annotations of an earlier revision: {SYNC_ANNOTATION} was {} and is {} now. Set it again if that was not meant; a policy that selects the workload can't be undone so.",
+        value(before),
+        value(now)
+    )
 }
 
 fn is_not_managed(reason: Reason) -> bool {

@@ -25,6 +25,7 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Next {
     let leading = context.is_leading();
     let planned = context.state.lock().plan(&id, now, watched_until);
     context.announce(&id, &planned);
+    context.announce_undone(&id);
     if leading {
         context.announce_loss(&id);
     }

@@ -250,3 +250,37 @@ fn controller_revisions_are_numbered_themselves() {
         .revision("db", 3, template("db:2", Some("v1.a")));
     assert_eq!(undo(&shop), (Some(1), true));
 }
+
+/// kubectl brings back the annotations that the Deployment had at the earlier revision.
+#[test]
+fn an_undo_that_changed_the_annotation_is_told() {
+    let said = |now: Value, newest: Value| {
+        let template =
+            |image: &str| json!({"spec": {"containers": [{"name": "c", "image": image}]}});
+        let shop = Shop::new()
+            .annotated(
+                WorkloadKind::DEPLOYMENT,
+                "web",
+                now,
+                template("web:1"),
+                None,
+            )
+            .replica_set_with("web", "web-1", newest, template("web:1"))
+            .replica_set_with(
+                "web",
+                "web-2",
+                json!({"deployment.kubernetes.io/revision": "2", "projsync.dev/sync": "false"}),
+                template("web:2"),
+            );
+        text(&shop).contains("projsync.dev/sync was \"false\" and is absent now")
+    };
+    let came_back = json!({
+        "deployment.kubernetes.io/revision": "3",
+        "deployment.kubernetes.io/revision-history": "1",
+    });
+    assert!(said(json!({}), came_back.clone()));
+    let again = json!({"projsync.dev/sync": "false"});
+    assert!(!said(again, came_back), "it was set again");
+    let rolled_out = json!({"deployment.kubernetes.io/revision": "3"});
+    assert!(!said(json!({}), rolled_out), "its owner changed both");
+}

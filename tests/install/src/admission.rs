@@ -291,7 +291,7 @@ fn the_account_cannot_forge_who_owns_what() -> Result<()> {
 }
 
 /// Rolls a workload, and then replaces it with changed managedFields and `part` changed.
-fn replace(kind: &str, part: &str, change: fn(&mut Vec<Value>)) -> Result<String> {
+fn replace(kind: &str, part: &str, change: Lie) -> Result<String> {
     apply_part(kind, "projsync", "admission", &roll())?;
     loop {
         let mut object = get(kind, "admission")?;
