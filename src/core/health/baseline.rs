@@ -16,9 +16,10 @@ pub fn baseline(record: &Record, view: &View<'_>, now: ServerTime) -> Option<u32
     let unready = u32::try_from(unready.max(0)).unwrap_or(u32::MAX);
     let ours = |revision| workload.template.revision.as_ref() == Some(revision);
     let last = record.rolls.last().filter(|roll| ours(&roll.revision));
-    if let Some(last) = last.filter(|last| last.health.completed.is_none()) {
+    let open = last.filter(|last| last.health.completed.is_none());
+    if let Some(before) = open.and_then(|last| last.health.unready) {
         // What it has not brought back it may have broken.
-        return last.health.unready.map(|before| before.min(unready));
+        return Some(before.min(unready));
     }
     let busy = pods().any(|(pod, current)| !current || crashed_lately(pod, now));
     (!busy).then_some(unready)

@@ -41,6 +41,8 @@ pub struct Watched {
 struct Findings {
     /// What certainly failed, by a container's fault.
     failed: Option<Trouble>,
+    /// Whether a container may be about to fail.
+    doubt: bool,
     /// Whether a container seems to fail.
     suspect: bool,
     /// What lasts, and accuses nobody.
@@ -58,6 +60,10 @@ impl Watched {
         let workload = seen.view.workload;
         let roll = record.rolls.last_mut()?;
         let in_force = workload.template.revision.as_ref() == Some(&roll.revision);
+        if workload.replicas == 0 && roll.health.state == RollState::Complete {
+            // Without Pods nothing shows whether it stays healthy.
+            (roll.health.state, roll.health.completed) = (RollState::Rolling, None);
+        }
         if !in_force || !seen.view.observed || workload.replicas == 0 {
             return None;
         }
@@ -110,6 +116,7 @@ impl Watched {
             });
             match failing.accuses && health.unready == Some(0) {
                 true => {
+                    findings.doubt = true;
                     findings.suspect |= now.mono >= suspected;
                     findings.failed = findings.failed.or(trouble);
                 }
@@ -140,7 +147,13 @@ impl Watched {
             }
             return next;
         }
-        if is_complete(health, seen) {
+        if findings.doubt && health.state == RollState::Complete {
+            return next;
+        }
+        // A Pod that is lost later says nothing of the content, as long as another is ready.
+        let ready = new_pods(seen.view).any(|pod| pod.ready);
+        let soaks = health.state == RollState::Complete && !seen.outdated && ready;
+        if soaks || is_complete(health, seen) {
             self.progress = seen.now.mono;
             return earlier(next, complete(health, seen));
         }
@@ -148,9 +161,10 @@ impl Watched {
             health.completed = None;
         }
         match health.state {
-            // A Pod that is lost later says nothing of the content.
-            RollState::Complete | RollState::Good | RollState::Failed => next,
-            RollState::Rolling | RollState::Stuck => {
+            RollState::Good | RollState::Failed => next,
+            // Other content is on its way.
+            RollState::Complete if seen.outdated => next,
+            RollState::Complete | RollState::Rolling | RollState::Stuck => {
                 earlier(next, self.go_on(health, findings.stuck, seen))
             }
         }
@@ -200,7 +214,7 @@ impl Watched {
             end(health, state, trouble);
         } else {
             health.state = RollState::Rolling;
-            health.trouble = None;
+            (health.trouble, health.completed) = (None, None);
         }
         (!for_people && !late).then_some(deadline)
     }

@@ -275,9 +275,15 @@ fn a_lost_node_accuses_nothing() {
     let mut world = rolled("2", ready);
     assert_eq!(health(&mut world).state, Complete);
     first(&mut world, |pod| pod.ready = false);
-    assert_eq!(states(&mut world, &[0, 64]), [Complete, Complete]);
-    first(&mut world, ready);
-    assert_eq!(states(&mut world, &[0, 64]), [Good, Good]);
+    assert_eq!(states(&mut world, &[0, 64]), [Complete, Good]);
+
+    // Where no Pod is left nothing shows that it is healthy, and nobody waits for it for ever.
+    let mut world = rolled("2", ready);
+    assert_eq!(health(&mut world).state, Complete);
+    each(&mut world, |pod| pod.ready = false);
+    assert_eq!(states(&mut world, &[0, 599, 1]), [Rolling, Rolling, Stuck]);
+    each(&mut world, ready);
+    assert_eq!(states(&mut world, &[0, 59, 5]), [Complete, Complete, Good]);
 }
 
 #[test]
@@ -436,6 +442,25 @@ fn only_a_roll_in_force_is_judged() {
     }
     status(&mut world);
     assert_eq!(states(&mut world, &[0, 6000]), [Rolling, Rolling]);
+}
+
+#[test]
+fn without_pods_no_soak_passes() {
+    let mut world = rolled("2", ready);
+    assert_eq!(health(&mut world).state, Complete);
+    world.workload.replicas = 0;
+    let pods = std::mem::take(&mut world.pods);
+    for name in pods.keys() {
+        world.delete_pod(name);
+    }
+    status(&mut world);
+    assert_eq!(states(&mut world, &[0, 6000]), [Rolling, Rolling]);
+    world.workload.replicas = 3;
+    for name in pods.keys() {
+        world.pod(name);
+    }
+    status(&mut world);
+    assert_eq!(states(&mut world, &[0, 62, 2]), [Complete, Complete, Good]);
 }
 
 #[test]
