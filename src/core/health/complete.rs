@@ -15,7 +15,7 @@ pub(super) fn is_complete(health: &Health, seen: &Seen<'_>) -> bool {
     let needed = wanted - unready.min(wanted - 1);
     let ready = new_pods(view).filter(|pod| pod.ready).count();
     let mut active = view.pods.iter().filter(|(pod, _)| pod.active);
-    !seen.outdated
+    seen.outdated.is_empty()
         && active.all(|(_, current)| *current)
         && i64::try_from(ready).is_ok_and(|ready| ready >= needed)
         && counts.replicas <= counts.updated

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::projection::RollState;
 use crate::core::health::complete::is_complete;
 use crate::core::health::failing::{Failing, WINDOW, started_but_not_ready};
-use crate::core::health::seen::{Seen, new_pods};
+use crate::core::health::seen::{Seen, new_pods, with_its_content};
 use crate::core::history::record::{Health, Record, Trouble};
 use crate::core::object::pod::Pod;
 use crate::core::object::workload::Update;
@@ -82,7 +82,11 @@ impl Watched {
             (_, RollState::Failed) => None,
             _ => return next,
         };
-        for track in record.tracks.values_mut().filter(|_| !seen.outdated) {
+        for track in record
+            .tracks
+            .values_mut()
+            .filter(|_| seen.outdated.is_empty())
+        {
             if let Some(timeline) = &mut track.timeline {
                 timeline.mark_good(good);
             }
@@ -93,7 +97,7 @@ impl Watched {
     /// Looks at the Pods of the roll.
     fn findings(&mut self, health: &Health, seen: &Seen<'_>) -> Findings {
         let now = seen.now;
-        let failing: Vec<(&Pod, Failing)> = new_pods(seen.view)
+        let failing: Vec<(&Pod, Failing)> = with_its_content(seen)
             .filter_map(|pod| Some((pod, Failing::of(pod, now.server)?)))
             .collect();
         self.failing
@@ -152,7 +156,7 @@ impl Watched {
         }
         // A Pod that is lost later says nothing of the content, as long as another is ready.
         let ready = new_pods(seen.view).any(|pod| pod.ready);
-        let soaks = health.state == RollState::Complete && !seen.outdated && ready;
+        let soaks = health.state == RollState::Complete && seen.outdated.is_empty() && ready;
         if soaks || is_complete(health, seen) {
             self.progress = seen.now.mono;
             return earlier(next, complete(health, seen));
@@ -163,7 +167,7 @@ impl Watched {
         match health.state {
             RollState::Good | RollState::Failed => next,
             // Other content is on its way.
-            RollState::Complete if seen.outdated => next,
+            RollState::Complete if !seen.outdated.is_empty() => next,
             RollState::Complete | RollState::Rolling | RollState::Stuck => {
                 earlier(next, self.go_on(health, findings.stuck, seen))
             }

@@ -9,12 +9,19 @@ use crate::core::time::Moment;
 pub struct Seen<'a> {
     /// The workload and its Pods.
     pub view: &'a View<'a>,
-    /// Whether a Pod is outdated.
-    pub outdated: bool,
+    /// The names of the Pods that are outdated.
+    pub outdated: &'a [&'a str],
     /// Now, by both clocks.
     pub now: Moment,
     /// A moment before which everything has been seen for sure.
     pub until: Option<Moment>,
+}
+
+/// Those of the Pods that the roll has started which have its content: where that has changed,
+/// a container that started again by itself has other content.
+pub(super) fn with_its_content<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a Pod> {
+    let outdated = seen.outdated;
+    new_pods(seen.view).filter(move |pod| outdated.is_empty() || outdated.contains(&&*pod.name))
 }
 
 /// The Pods that the roll has started.

@@ -428,6 +428,31 @@ fn what_failed_and_stays_healthy_is_good_after_all() {
     assert_eq!(states(&mut world, &[5]), [Good]);
 }
 
+/// A container that starts again reads its variables anew.
+#[test]
+fn what_a_pod_took_by_itself_later_says_nothing_of_the_roll() {
+    let mut world = rolled("2", ready);
+    assert_eq!(states(&mut world, &[0, 64]), [Complete, Good]);
+    world.policy(json!({"suspend": true}));
+    world.write("app", &[("a", "bad")]);
+    world.read();
+    world.wait_secs(10);
+    for _ in 0..3 {
+        let now = world.time();
+        first(&mut world, |pod| {
+            crashes(pod);
+            pod.broken = Some("CrashLoopBackOff".into());
+            pod.containers[0].started.as_mut().unwrap().at = now;
+            pod.containers[0].end.as_mut().unwrap().at = now;
+        });
+        world.wait_secs(10);
+    }
+    let pods = world.assess();
+    let outdated: Vec<bool> = pods.iter().map(|pod| pod.is_outdated()).collect();
+    assert_eq!(outdated, [false, true, true]);
+    assert_eq!(states(&mut world, &[0, 60]), [Good, Good]);
+}
+
 /// The annotation alone, or another one, says whose Pods these are.
 #[test]
 fn only_a_roll_in_force_is_judged() {

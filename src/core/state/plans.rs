@@ -8,7 +8,7 @@ use crate::api::reasons::{Quality, Reason};
 use crate::core::health::Seen;
 use crate::core::history::record::Roll;
 use crate::core::index::View;
-use crate::core::plan::{Decision, Facts, PodFacts, Tally, Verdict, assess, decide, not_listed};
+use crate::core::plan::{Decision, Facts, Tally, Verdict, assess, decide, not_listed};
 use crate::core::policy::Selected;
 use crate::core::state::changes::State;
 use crate::core::state::managed::RETIRE_AFTER;
@@ -41,9 +41,12 @@ impl State {
             now,
             &managed.pods,
         );
+        let outdated: Vec<&str> = (pods.iter().filter(|pod| pod.is_outdated()))
+            .map(|pod| &*pod.name)
+            .collect();
         managed.judge(&Seen {
             view: &view,
-            outdated: pods.iter().any(PodFacts::is_outdated),
+            outdated: &outdated,
             now,
             until: watched_until,
         });
