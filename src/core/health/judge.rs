@@ -77,18 +77,19 @@ impl Watched {
         let before = roll.health.state;
         let findings = self.findings(&roll.health, seen);
         let next = self.advance(&mut roll.health, findings, seen);
-        let good = match (before, roll.health.state) {
-            (RollState::Complete, RollState::Good) => Some(seen.now.server),
-            (_, RollState::Failed) => None,
-            _ => return next,
-        };
-        for track in record
-            .tracks
-            .values_mut()
-            .filter(|_| seen.outdated.is_empty())
-        {
-            if let Some(timeline) = &mut track.timeline {
-                timeline.mark_good(good);
+        let (state, made) = (roll.health.state, roll.time);
+        if state == before {
+            return next;
+        }
+        // What its Pods don't have it says nothing of.
+        let tracks = record.tracks.iter_mut();
+        for (_, track) in tracks.filter(|(key, _)| !seen.lacked.contains(key)) {
+            let timeline = track.timeline.as_mut();
+            match (timeline, state) {
+                (Some(timeline), RollState::Good) => timeline.mark_good(seen.now.server),
+                // What it has proven itself only seemed to be good.
+                (Some(timeline), RollState::Failed) => timeline.unmark_good(made),
+                _ => {}
             }
         }
         next
@@ -156,7 +157,7 @@ impl Watched {
         }
         // A Pod that is lost later says nothing of the content, as long as another is ready.
         let ready = new_pods(seen.view).any(|pod| pod.ready);
-        let soaks = health.state == RollState::Complete && seen.outdated.is_empty() && ready;
+        let soaks = health.state == RollState::Complete && ready;
         if soaks || is_complete(health, seen) {
             self.progress = seen.now.mono;
             return earlier(next, complete(health, seen));
@@ -166,8 +167,6 @@ impl Watched {
         }
         match health.state {
             RollState::Good | RollState::Failed => next,
-            // Other content is on its way.
-            RollState::Complete if !seen.outdated.is_empty() => next,
             RollState::Complete | RollState::Rolling | RollState::Stuck => {
                 earlier(next, self.go_on(health, findings.stuck, seen))
             }

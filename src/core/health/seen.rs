@@ -1,5 +1,6 @@
 //! What a roll is judged by.
 
+use crate::core::history::record::TrackKey;
 use crate::core::index::View;
 use crate::core::object::pod::Pod;
 use crate::core::time::Moment;
@@ -11,6 +12,8 @@ pub struct Seen<'a> {
     pub view: &'a View<'a>,
     /// The names of the Pods that are outdated.
     pub outdated: &'a [&'a str],
+    /// The references of which they lack the newest content.
+    pub lacked: &'a [&'a TrackKey],
     /// Now, by both clocks.
     pub now: Moment,
     /// A moment before which everything has been seen for sure.

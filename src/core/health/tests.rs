@@ -17,16 +17,20 @@ use crate::kinds::Class;
 /// A Deployment of three Pods, in sync.
 fn running() -> World {
     let mut world = World::new([reference("app", Class::Frozen, false)]);
+    fill(&mut world);
+    world
+}
+
+fn fill(world: &mut World) {
     world.policy(json!({"settle": "0s", "minInterval": "0s"}));
     world.write("app", &[("a", "1")]);
     world.wait_secs(10);
     for name in ["web-1", "web-2", "web-3"] {
         world.pod(name);
     }
-    status(&mut world);
+    status(world);
     world.wait_secs(4000);
     world.step();
-    world
 }
 
 /// The Deployment's controller writes its status.
@@ -426,6 +430,28 @@ fn what_failed_and_stays_healthy_is_good_after_all() {
         [Failed, Failed, Complete]
     );
     assert_eq!(states(&mut world, &[5]), [Good]);
+}
+
+/// It is paused, say, so that what came since waits; other workloads may wait for the proof.
+#[test]
+fn a_soak_goes_on_though_other_content_has_come() {
+    let mut world = World::new([
+        reference("app", Class::Frozen, false),
+        reference("other", Class::Frozen, true),
+    ]);
+    world.write("other", &[("a", "1")]);
+    fill(&mut world);
+    roll(&mut world, "2", ready);
+    assert_eq!(health(&mut world).state, Complete);
+    world.workload.paused = true;
+    world.put_workload();
+    world.write("other", &[("a", "2")]);
+    world.read();
+    assert_eq!(states(&mut world, &[0, 64]), [Complete, Good]);
+    let goods: Vec<bool> = (world.record().tracks.values())
+        .map(|track| track.timeline.as_ref().unwrap().newest().good.is_some())
+        .collect();
+    assert_eq!(goods, [true, false]);
 }
 
 /// A container that starts again reads its variables anew.

@@ -238,10 +238,17 @@ impl Timeline {
         }
     }
 
-    /// Notes whether the workload is healthy with the newest content, and since when.
-    pub fn mark_good(&mut self, good: Option<ServerTime>) {
+    /// Notes that the workload was proven to be healthy with the newest content.
+    pub fn mark_good(&mut self, time: ServerTime) {
         if let Some(newest) = self.entries.last_mut() {
-            newest.good = good;
+            newest.good.get_or_insert(time);
+        }
+    }
+
+    /// Notes that what was proven since then of the newest content was wrong.
+    pub fn unmark_good(&mut self, since: ServerTime) {
+        if let Some(newest) = self.entries.last_mut() {
+            newest.good = newest.good.filter(|good| *good < since);
         }
     }
 

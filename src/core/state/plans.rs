@@ -44,9 +44,12 @@ impl State {
         let outdated: Vec<&str> = (pods.iter().filter(|pod| pod.is_outdated()))
             .map(|pod| &*pod.name)
             .collect();
+        let lacked = pods.iter().flat_map(|pod| &pod.outdated);
+        let lacked: Vec<_> = lacked.map(|(key, _)| key).collect();
         managed.judge(&Seen {
             view: &view,
             outdated: &outdated,
+            lacked: &lacked,
             now,
             until: watched_until,
         });
