@@ -156,6 +156,9 @@ reasons! {
     AnnotationsUndone [Warning]
         "kubectl rollout undo has changed the workload's annotation projsync.dev/sync: it brings back the annotations of an earlier revision."
         "Set the annotation projsync.dev/sync again if the change was not meant. Better select the workload by a policy, which an undo doesn't touch.";
+    ServerRestored [Warning]
+        "The API server has gone back to an earlier state, as when etcd is restored from a backup."
+        "Nothing has to be done: all objects are listed anew and compared by times. Restart other controllers of the cluster; they may hang.";
     Terminating []
         "The workload is being deleted."
         "Nothing: the workload is on its way out. If it stays, a finalizer holds it.";

@@ -49,6 +49,15 @@ impl Context {
         }
     }
 
+    /// Announces on each managed workload that the cluster has gone back to an earlier state.
+    pub fn announce_restore(&self) {
+        let managed = self.state.lock().remembered();
+        for id in managed {
+            let note = "The API server has gone back to an earlier state, as when etcd is restored; what Pods have is told by times";
+            self.post(&id, Reason::ServerRestored, "Observe", note.to_owned());
+        }
+    }
+
     /// Posts an Event on a workload, if this replica leads.
     pub fn post(&self, id: &WorkloadId, reason: Reason, action: &'static str, note: String) {
         if !self.is_leading() {

@@ -57,14 +57,21 @@ impl OperatorClock {
         });
     }
 
-    /// Time before which everything has been seen.
+    /// Time before which everything has been seen. Where the samples disagree, as the server's
+    /// clock was set, the earliest time counts: nothing is claimed of a time yet to come.
     #[must_use]
     pub fn watched_until(&self) -> Option<Moment> {
         let samples = self.samples.lock();
-        samples
-            .front()
-            .filter(|_| samples.len() >= SAMPLES)
-            .copied()
+        let first = samples.front().filter(|_| samples.len() >= SAMPLES)?;
+        let then = |sample: &Moment| sample.server.checked_sub(sample.mono.since(first.mono));
+        let server = samples
+            .iter()
+            .filter_map(|sample| then(sample).ok())
+            .min()?;
+        Some(Moment {
+            mono: first.mono,
+            server,
+        })
     }
 }
 
@@ -103,5 +110,29 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         clock.sample(date(63));
         assert_eq!(clock.watched_until().map(|seen| seen.server), date(1));
+    }
+
+    /// One API server is a day ahead, and answers for a while.
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_said_of_a_time_yet_to_come() {
+        const DAY: i64 = 24 * 60 * 60;
+        let clock = OperatorClock::default();
+        let told = |seconds: i64| {
+            clock.sample(ServerTime::from_second(seconds).ok());
+            clock.watched_until().map(|seen| seen.server.as_second())
+        };
+        for (second, seen) in [
+            (100, None),
+            (101, None),
+            (DAY + 102, None),
+            (DAY + 103, Some(100)),
+            (DAY + 104, Some(101)),
+            (DAY + 105, Some(DAY + 102)),
+            (106, Some(103)),
+            (107, Some(104)),
+        ] {
+            assert_eq!(told(second), seen, "{second}");
+            tokio::time::advance(SAMPLING).await;
+        }
     }
 }

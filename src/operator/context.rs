@@ -111,6 +111,12 @@ impl Context {
         self.enqueue_all();
     }
 
+    /// Takes in that the cluster is in another history, as the watch of this kind has found.
+    pub fn forget_versions(&self, kind: &'static str) {
+        self.metrics.server_restores.count([kind]);
+        self.state.lock().forget_versions();
+    }
+
     /// Changes the state, and queues what is affected.
     pub fn change(&self, change: impl FnOnce(&mut State) -> Affected) {
         let affected = self.state.lock().change(self.clock.now(), change);

@@ -20,7 +20,7 @@ use crate::cluster::client::{ClientOptions, Clients};
 use crate::cluster::events::events;
 use crate::cluster::lease::{Candidate, LeaseConfig};
 use crate::cluster::read::Reader;
-use crate::cluster::watch::WatchOptions;
+use crate::cluster::watch::{History, WatchOptions};
 use crate::cluster::write::Writer;
 use crate::core::content::digest::DigestKey;
 use crate::core::plan::REFRESH_BOUND;
@@ -71,6 +71,7 @@ struct Operator {
     options: OperatorOptions,
     context: Arc<Context>,
     pulses: PulseLayer,
+    history: History,
     tasks: JoinSet<&'static str>,
     insight: Insight,
     /// Stops the queues from handing out keys.
@@ -117,6 +118,7 @@ pub async fn run(options: OperatorOptions, stop: impl Future<Output = ()>) -> an
         options,
         context,
         pulses,
+        history: History::default(),
         tasks,
         insight,
         stop_work,
@@ -188,6 +190,9 @@ impl Operator {
         watches.wait_for_lists().await?;
         self.context.start();
         info!("every watch has finished its first list, or is left out");
+        let (context, healths) = (self.context.clone(), self.insight.healths.clone());
+        let resumed = watches::resume(context, healths, self.history.clone());
+        self.tasks.spawn(resumed.map(|()| "the history"));
         for work in loops(&self.context, self.options.concurrency, &self.stop_work) {
             self.tasks.spawn(work);
         }
@@ -202,6 +207,7 @@ impl Operator {
         Watches {
             context: &self.context,
             pulses: &self.pulses,
+            history: &self.history,
             namespaces: &self.options.namespaces,
             options: self.options.watch,
             healths: &self.insight.healths,

@@ -12,12 +12,13 @@ use kube::{Api, Resource};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::interval;
+use tracing::info;
 
 use crate::api::policy::{ClusterSyncPolicy, SyncPolicy};
 use crate::api::projection::Projection;
 use crate::cluster::client::pulse::PulseLayer;
 use crate::cluster::views::{AnySource, AnyWorkload, View};
-use crate::cluster::watch::{Watch, WatchHealth, WatchOptions};
+use crate::cluster::watch::{History, Watch, WatchHealth, WatchOptions};
 use crate::kinds::{Scope as ApiScope, SourceKind, WorkloadKind};
 use crate::operator::context::Context;
 use crate::operator::ingest::{Ingest, Scope, ingest};
@@ -64,6 +65,7 @@ pub(super) fn cluster(each: &mut impl EachWatch, few: bool) {
 pub(super) struct Watches<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) pulses: &'a PulseLayer,
+    pub(super) history: &'a History,
     /// Namespaces to watch; all if empty.
     pub(super) namespaces: &'a BTreeSet<String>,
     /// Settings of the watches.
@@ -114,7 +116,7 @@ impl Watches<'_> {
             optional,
             ..self.options
         };
-        let watch = Watch::new(K::kind_name(&kind), api, self.pulses, options);
+        let watch = Watch::new(K::kind_name(&kind), api, self.pulses, self.history, options);
         self.healths.lock().push(watch.health());
         let context = self.context.clone();
         self.tasks.spawn(async move {
@@ -139,6 +141,27 @@ impl Watches<'_> {
             if self.healths.lock().iter().all(|health| health.is_synced()) {
                 return Ok(());
             }
+        }
+    }
+}
+
+/// Begins to decide again, for ever, once all is listed anew in another history.
+pub(super) async fn resume(
+    context: Arc<Context>,
+    healths: Arc<Mutex<Vec<Arc<WatchHealth>>>>,
+    history: History,
+) {
+    let mut tick = interval(Duration::from_millis(100));
+    let mut resumed = 0;
+    loop {
+        tick.tick().await;
+        let number = history.number();
+        let listed = |health: &Arc<WatchHealth>| health.is_synced_in(number);
+        if number != resumed && healths.lock().iter().all(listed) {
+            info!("every watch has finished its list of another history, or is left out");
+            context.start();
+            context.announce_restore();
+            resumed = number;
         }
     }
 }

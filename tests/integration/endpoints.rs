@@ -206,9 +206,18 @@ async fn debug_endpoints_are_for_this_machine_only() -> Result {
 async fn a_watch_that_falls_silent_is_begun_anew() -> Result {
     let env = Env::own().await?;
     let (app, web) = make(&env).await?;
-    let mut operator = env.operator(&["--watch-idle-timeout=3s"]).await?;
+    let mut operator = env.operator(&["--watch-idle-timeout=9s"]).await?;
     operator.decided(&web, "InSync").await?;
-    // A quiet watch is no stalled one: its requests end and begin without a list.
+    // A quiet watch is no stalled one: its requests end and begin without a whole list, and
+    // it is known that the API server tells of it.
+    until("a quiet kind is silent", true, async || {
+        Ok(age(&operator, "StatefulSet").await? > 4.0)
+    })
+    .await?;
+    until("and not for long", true, async || {
+        Ok(age(&operator, "StatefulSet").await? < 2.0)
+    })
+    .await?;
     ensure!(restarts(&operator).await? == 0.0);
 
     env.cluster
@@ -218,8 +227,12 @@ async fn a_watch_that_falls_silent_is_begun_anew() -> Result {
         Ok(restarts(&operator).await? > 0.0)
     })
     .await?;
-    let text = readiness(&operator, 503).await?;
-    ensure!(text.contains("[-]watch/ConfigMap"), "{text}");
+    eventually("readiness tells of it", async || {
+        let text = readiness(&operator, 503).await?;
+        ensure!(text.contains("[-]watch/ConfigMap"), "{text}");
+        Ok(Some(()))
+    })
+    .await?;
     ensure!(
         operator.probe("/livez").await?.0 == 200,
         "a restart would not help"
@@ -236,6 +249,12 @@ async fn a_watch_that_falls_silent_is_begun_anew() -> Result {
     operator.decided(&web, "InSync").await?;
     env.assert_only(&[(&web, 1)]).await?;
     operator.stop().await
+}
+
+/// Seconds since the last sign of life of the watches of a kind.
+async fn age(operator: &Operator, kind: &str) -> Result<f64> {
+    let sample = format!("projsync_watch_last_event_age_seconds{{kind=\"{kind}\"}}");
+    operator.sample(&sample).await?.context(sample)
 }
 
 /// How often the watch of ConfigMaps was begun anew, for whatever reason.

@@ -10,6 +10,7 @@ mod connections;
 mod lists;
 mod plane;
 mod reads;
+mod restore;
 mod watches;
 mod writes;
 

@@ -23,9 +23,10 @@ pub struct WatchHealth {
 #[derive(Debug, Default)]
 struct State {
     synced: bool,
+    /// Number of the history in which that was.
+    history: u64,
     left_out: Option<String>,
     listing: bool,
-    last_event: Option<Instant>,
     errors: u32,
     failed: Option<(String, Instant)>,
     failures: u64,
@@ -47,9 +48,7 @@ pub struct WatchReport {
     pub left_out: Option<String>,
     /// True while a list is under way.
     pub listing: bool,
-    /// Time since the last event.
-    pub last_event: Option<Duration>,
-    /// Time since anything came, including bookmarks and answers.
+    /// Time since any data came: an event, a bookmark, a part of a list.
     pub silence: Duration,
     /// Number of failures in a row; 0 while the watch works.
     pub errors: u32,
@@ -83,7 +82,7 @@ impl WatchHealth {
         let state = self.state.lock();
         // Anything that came after a failure shows that the failure is over.
         let failed = state.failed.as_ref();
-        let failed = failed.filter(|(_, at)| *at >= self.pulse.last());
+        let failed = failed.filter(|(_, at)| *at >= self.pulse.answered());
         WatchReport {
             kind: self.kind,
             namespace: self.namespace.clone(),
@@ -91,7 +90,6 @@ impl WatchHealth {
             synced: state.synced,
             left_out: state.left_out.clone(),
             listing: state.listing,
-            last_event: state.last_event.map(|at| at.elapsed()),
             silence: self.pulse.silence(),
             errors: failed.map_or(0, |_| state.errors),
             failure: failed.map(|(failure, _)| failure.clone()),
@@ -106,6 +104,13 @@ impl WatchHealth {
         self.state.lock().synced
     }
 
+    /// The same of this history.
+    #[must_use]
+    pub fn is_synced_in(&self, history: u64) -> bool {
+        let state = self.state.lock();
+        state.synced && state.history == history
+    }
+
     /// Whether the watch is left out.
     #[must_use]
     pub(super) fn is_left_out(&self) -> bool {
@@ -113,23 +118,22 @@ impl WatchHealth {
     }
 
     /// Notes why the watch is left out. Returns whether it was not before.
-    pub(super) fn left_out(&self, why: &str) -> bool {
+    pub(super) fn left_out(&self, why: &str, history: u64) -> bool {
         let mut state = self.state.lock();
         state.synced = true;
+        state.history = history;
         state.left_out.replace(why.to_owned()).is_none()
     }
 
-    pub(super) fn event<K>(&self, event: &Event<K>) {
+    /// Takes in an event of the history of this number.
+    pub(super) fn event<K>(&self, event: &Event<K>, history: u64) {
         let mut state = self.state.lock();
         match event {
-            // This came before the API server was asked.
-            Event::Init => {
-                state.listing = true;
-                return;
-            }
+            Event::Init => state.listing = true,
             Event::InitDone => {
                 state.listing = false;
                 state.synced = true;
+                state.history = history;
                 state.left_out = None;
             }
             Event::InitApply(_) => {}
@@ -139,7 +143,6 @@ impl WatchHealth {
                 state.failed = None;
             }
         }
-        state.last_event = Some(Instant::now());
     }
 
     /// Notes a failure, and returns the number of failures in a row.

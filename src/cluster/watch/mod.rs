@@ -2,10 +2,11 @@
 //!
 //! kube's watcher lists and resumes; this module adds three things. It backs off after
 //! errors until something comes. It restarts a watch, with a new list, if nothing (no
-//! event, no bookmark, no answer) comes for [`WatchOptions::idle_timeout`]. And it shows the
+//! event, no bookmark) comes for long, or if the cluster has gone back to an earlier version. And it shows the
 //! health of a watch at any time.
 
 mod health;
+mod history;
 mod retry;
 
 use std::collections::HashSet;
@@ -13,22 +14,27 @@ use std::convert::Infallible;
 use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use kube::api::ListParams;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource};
+use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::watch::Receiver;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use crate::cluster::client::error::describe_watch;
 use crate::cluster::client::pulse::{Pulse, PulseLayer};
 use crate::cluster::views::Key;
+use crate::kinds::Rv;
 
 pub use health::{WatchHealth, WatchReport};
+pub use history::History;
 pub use retry::Denial;
-use retry::{Retry, denial, must_list};
+use retry::{Retry, denial, goes_on, must_list};
 
 /// Time after which a watch counts as working again. If a watch fails earlier, the row of
 /// failures goes on: lists that only lead to the next failure are the most expensive requests.
@@ -37,6 +43,13 @@ const LASTING: Duration = Duration::from_secs(10);
 /// Number of failures in a row for which a watch that has listed is left out. An API server
 /// that has just started denies what it allows a moment later.
 const DENIALS: u32 = 3;
+
+/// How long a watch may show neither an event nor a bookmark before all is listed anew. Until
+/// then it is enough that the API server tells of a version that is not earlier.
+const QUIET: Duration = Duration::from_secs(15 * 60);
+
+/// How long the question for the version may take.
+const ASKING: Duration = Duration::from_secs(10);
 
 /// An API type that can be watched: a [`View`](crate::cluster::views::View), or
 /// a custom resource.
@@ -59,6 +72,9 @@ pub enum Change<K> {
     Deleted(K),
     /// The objects can't be listed. What was known of them stays.
     Denied(Denial),
+    /// The cluster is in an earlier version than one that was seen: this is another history.
+    /// Every watch lists anew.
+    Undone,
 }
 
 /// Settings of a watch.
@@ -83,6 +99,9 @@ pub struct Watch<K> {
     options: WatchOptions,
     pulse: Pulse,
     health: Arc<WatchHealth>,
+    history: History,
+    /// The highest version that was seen in this history.
+    highest: AtomicU64,
 }
 
 // === impl WatchOptions ===
@@ -116,11 +135,13 @@ impl WatchOptions {
 
 impl<K: Watched> Watch<K> {
     /// Makes a watch on `api` for objects of this `kind`. Its client must report to `pulses`.
+    /// It shares the `history` with all others.
     #[must_use]
     pub fn new(
         kind: &'static str,
         api: Api<K>,
         pulses: &PulseLayer,
+        history: &History,
         options: WatchOptions,
     ) -> Self {
         let pulse = pulses.pulse(api.resource_url());
@@ -131,6 +152,8 @@ impl<K: Watched> Watch<K> {
             options,
             pulse,
             health: Arc::new(health),
+            history: history.clone(),
+            highest: AtomicU64::new(0),
         }
     }
 
@@ -144,9 +167,10 @@ impl<K: Watched> Watch<K> {
     /// watches it would decide on old state.
     pub async fn run(self, mut ingest: impl FnMut(Change<K>) + Send) -> Infallible {
         let mut retry = Retry::default();
+        let mut history = self.history.follow();
         loop {
             let stream = watcher(self.api.clone(), self.options.config());
-            self.follow(stream, &mut retry, &mut ingest).await;
+            (self.follow(stream, &mut history, &mut retry, &mut ingest)).await;
         }
     }
 
@@ -154,31 +178,43 @@ impl<K: Watched> Watch<K> {
     async fn follow(
         &self,
         stream: impl Stream<Item = watcher::Result<Event<K>>>,
+        history: &mut Receiver<u64>,
         retry: &mut Retry,
         ingest: &mut impl FnMut(Change<K>),
     ) {
         let mut stream = pin!(stream);
         let mut listed = HashSet::new();
         let mut since = Instant::now();
+        let mut before = self.highest();
         loop {
             let item = tokio::select! {
-                item = stream.next() => item,
-                () = self.silence(since) => {
-                    warn!(watch = %self.health, silence = ?self.pulse.silence(), "watch is silent; listing anew");
-                    self.health.stalled();
-                    return;
+                biased;
+                // What goes on from a version of another history shows nothing.
+                _ = history.changed() => {
+                    return self.forget();
                 }
+                item = stream.next() => item,
+                () = self.silence(since) => match self.is_quiet(history, ingest).await {
+                    true => continue,
+                    false => return,
+                },
             };
             let Some(item) = item else { return };
             match item {
                 Ok(event) => {
+                    self.saw(version(&event));
                     match event {
                         Event::Apply(_) | Event::Delete(_) => retry.reset(),
+                        // What is listed is no older than what was seen when that began.
+                        Event::InitDone if self.is_undone(before).await == Some(true) => {
+                            return self.undone(history, ingest);
+                        }
                         // A list says nothing about the watch that follows it.
                         Event::InitDone => since = Instant::now(),
-                        Event::Init | Event::InitApply(_) => {}
+                        Event::Init => before = self.highest(),
+                        Event::InitApply(_) => {}
                     }
-                    self.health.event(&event);
+                    self.health.event(&event, *history.borrow());
                     ingest(change(event, &mut listed));
                 }
                 Err(error) => {
@@ -186,11 +222,17 @@ impl<K: Watched> Watch<K> {
                         retry.reset();
                         self.health.lasted();
                     }
-                    self.failed(&error, ingest);
+                    self.failed(&error, *history.borrow(), ingest);
                     sleep(retry.delay(&error)).await;
+                    if must_list(&error) {
+                        return;
+                    }
+                    // The watch would go on from a version of another history, and hang.
+                    if goes_on(&error) && self.comes_back_undone(history, retry, ingest).await {
+                        return self.undone(history, ingest);
+                    }
                     // Only a list says that what was left out is there again.
-                    let lists = matches!(error, watcher::Error::InitialListFailed(_));
-                    if must_list(&error) || !lists && self.health.is_left_out() {
+                    if goes_on(&error) && self.health.is_left_out() {
                         return;
                     }
                     since = Instant::now();
@@ -211,12 +253,110 @@ impl<K: Watched> Watch<K> {
         }
     }
 
-    fn failed(&self, error: &watcher::Error, ingest: &mut impl FnMut(Change<K>)) {
+    /// Whether a silent watch just has nothing to show: it is accepted, and the cluster has
+    /// not gone back. A bookmark comes only where the API server has learned of a newer
+    /// version, for which etcd takes ten minutes where nothing of a kind is written.
+    async fn is_quiet(
+        &self,
+        history: &mut Receiver<u64>,
+        ingest: &mut impl FnMut(Change<K>),
+    ) -> bool {
+        let idle = self.options.idle_timeout;
+        if self.pulse.since_accepted() < idle && self.pulse.since_shown() < QUIET.max(idle) {
+            match self.is_undone(self.highest()).await {
+                Some(false) => return true,
+                Some(true) => {
+                    self.undone(history, ingest);
+                    return false;
+                }
+                None => {}
+            }
+        }
+        warn!(watch = %self.health, silence = ?self.pulse.silence(), "watch is silent; listing anew");
+        self.health.stalled();
+        false
+    }
+
+    /// Whether the cluster is in an earlier version than one that was seen `before` this is
+    /// asked; `None` where nobody answers.
+    async fn is_undone(&self, before: u64) -> Option<bool> {
+        let version = self.ask().await.ok()?;
+        Some(self.is_earlier(version, before))
+    }
+
+    /// The same once the API server answers again after a failure.
+    async fn comes_back_undone(
+        &self,
+        history: &Receiver<u64>,
+        retry: &mut Retry,
+        ingest: &mut impl FnMut(Change<K>),
+    ) -> bool {
+        loop {
+            let error = match self.ask().await {
+                Ok(version) => return self.is_earlier(version, self.highest()),
+                Err(error) => watcher::Error::WatchStartFailed(error),
+            };
+            self.failed(&error, *history.borrow(), ingest);
+            sleep(retry.delay(&error)).await;
+            if self.health.is_left_out() || history.has_changed().unwrap_or_default() {
+                return false;
+            }
+        }
+    }
+
+    /// Asks for the version that the cluster is in.
+    async fn ask(&self) -> kube::Result<Option<Rv>> {
+        let one = ListParams::default().limit(1);
+        let list = match timeout(ASKING, self.api.list_metadata(&one)).await {
+            Ok(list) => list?,
+            Err(_) => return Err(kube::Error::Service("no answer in time".into())),
+        };
+        let version = list.metadata.resource_version.as_deref();
+        Ok(version.and_then(Rv::parse))
+    }
+
+    /// Whether a version is below one that was seen before.
+    fn is_earlier(&self, version: Option<Rv>, before: u64) -> bool {
+        if version.is_some_and(|version| version.0 < before) {
+            warn!(watch = %self.health, ?version, seen = before, "the API server is in an earlier version than before, as when etcd is restored; listing all anew");
+            return true;
+        }
+        self.saw(version);
+        false
+    }
+
+    /// Begins another history, unless another watch was faster.
+    fn undone(&self, history: &mut Receiver<u64>, ingest: &mut impl FnMut(Change<K>)) {
+        self.forget();
+        if !history.has_changed().unwrap_or_default() {
+            ingest(Change::Undone);
+            self.history.begin_another();
+        }
+        history.mark_unchanged();
+    }
+
+    /// Forgets the versions of the history before.
+    fn forget(&self) {
+        let _ = self.pulse.take_bookmark();
+        self.highest.store(0, Ordering::Relaxed);
+    }
+
+    fn highest(&self) -> u64 {
+        let bookmark = self.pulse.take_bookmark();
+        (self.highest.fetch_max(bookmark, Ordering::Relaxed)).max(bookmark)
+    }
+
+    fn saw(&self, version: Option<Rv>) {
+        let version = version.map_or(0, |version| version.0);
+        self.highest.fetch_max(version, Ordering::Relaxed);
+    }
+
+    fn failed(&self, error: &watcher::Error, history: u64, ingest: &mut impl FnMut(Change<K>)) {
         let message = describe_watch(error);
         let errors = self.health.failed(&message);
         let denial = denial(error).filter(|_| !self.health.is_synced() || errors >= DENIALS);
         if let Some(denial) = denial
-            && self.health.left_out(&message)
+            && self.health.left_out(&message, history)
         {
             warn!(watch = %self.health, error = message, "left out until it can be listed");
             if !self.options.optional {
@@ -227,6 +367,16 @@ impl<K: Watched> Watch<K> {
         } else {
             debug!(watch = %self.health, error = message, errors, "watch failed again");
         }
+    }
+}
+
+/// The version of the object that an event is about.
+fn version<K: Resource>(event: &Event<K>) -> Option<Rv> {
+    match event {
+        Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) => {
+            object.resource_version().as_deref().and_then(Rv::parse)
+        }
+        Event::Init | Event::InitDone => None,
     }
 }
 

@@ -61,6 +61,15 @@ pub(super) fn must_list(error: &Error) -> bool {
     is_gone(error) && matches!(error, Error::WatchStartFailed(_))
 }
 
+/// Whether a watch would go on from the version that it has reached.
+pub(super) fn goes_on(error: &Error) -> bool {
+    let watches = matches!(
+        error,
+        Error::WatchStartFailed(_) | Error::WatchFailed(_) | Error::WatchError(_)
+    );
+    watches && !is_gone(error)
+}
+
 /// Whether the API server denies the watch or doesn't know the type.
 pub(super) fn denial(error: &Error) -> Option<Denial> {
     let status = match error {

@@ -34,6 +34,7 @@ impl Told {
             Change::Applied(object) => format!("applied {}", Key::of(&object)),
             Change::Deleted(object) => format!("deleted {}", Key::of(&object)),
             Change::Denied(denial) => format!("denied {denial:?}"),
+            Change::Undone => "undone".to_owned(),
         };
         self.0.lock().push(line);
     }
@@ -62,16 +63,28 @@ fn view(name: &str) -> SecretView {
     serde_json::from_value(object(name, "7")).unwrap()
 }
 
-/// A watch whose client is never asked.
+/// A watch whose API server only says in which version it is.
 fn idle(optional: bool) -> Watch<SecretView> {
-    let server =
-        service_fn(|_: Request<Body>| std::future::pending::<Result<Response<Body>, Never>>());
+    let list = json!({
+        "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+        "metadata": {"resourceVersion": "9"}, "items": [],
+    });
+    let server = service_fn(move |_: Request<Body>| {
+        let answer = Response::new(Body::from(list.to_string().into_bytes()));
+        async move { Ok::<_, Never>(answer) }
+    });
     let api = Api::all_with(Client::new(server, "default"), &SourceKind::SECRET);
     let options = WatchOptions {
         optional,
         ..WatchOptions::default()
     };
-    Watch::new("Secret", api, &PulseLayer::default(), options)
+    Watch::new(
+        "Secret",
+        api,
+        &PulseLayer::default(),
+        &History::default(),
+        options,
+    )
 }
 
 fn refused(code: u16) -> watcher::Error {
@@ -92,7 +105,12 @@ async fn follow(
     let told = Told::default();
     let mut retry = Retry::default();
     watch
-        .follow(stream::iter(items), &mut retry, &mut told.sink())
+        .follow(
+            stream::iter(items),
+            &mut watch.history.follow(),
+            &mut retry,
+            &mut told.sink(),
+        )
         .await;
     told.take()
 }
@@ -125,7 +143,6 @@ async fn a_complete_list_names_what_there_is() {
     );
     let report = watch.health().report();
     assert!(report.synced && !report.listing);
-    assert_eq!(report.last_event, Some(Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +233,7 @@ async fn a_failure_is_over_once_something_comes() {
     follow(&watch, vec![Err(refused(500))]).await;
     assert_eq!(watch.health().report().errors, 1);
     // A bookmark, say, which the stream does not show.
-    watch.pulse.beat();
+    watch.pulse.show(b"");
     let report = watch.health().report();
     assert_eq!((report.errors, report.failure), (0, None));
     // But if the next comes at once it was not: an answer may break off, too.
@@ -228,7 +245,12 @@ async fn a_failure_is_over_once_something_comes() {
     });
     let mut retry = Retry::default();
     watch
-        .follow(later, &mut retry, &mut Told::default().sink())
+        .follow(
+            later,
+            &mut watch.history.follow(),
+            &mut retry,
+            &mut Told::default().sink(),
+        )
         .await;
     assert_eq!(watch.health().report().errors, 1);
 }
@@ -277,7 +299,12 @@ async fn a_silent_watch_is_given_up() {
     let start = Instant::now();
     let mut retry = Retry::default();
     watch
-        .follow(stream::pending(), &mut retry, &mut Told::default().sink())
+        .follow(
+            stream::pending(),
+            &mut watch.history.follow(),
+            &mut retry,
+            &mut Told::default().sink(),
+        )
         .await;
     assert_eq!(start.elapsed(), Duration::from_secs(120));
 }
@@ -291,18 +318,27 @@ async fn bookmarks_keep_a_quiet_watch_going() {
     let bookmarks = async {
         for _ in 0..10 {
             advance(Duration::from_secs(60)).await;
-            pulse.beat();
+            pulse.show(b"");
         }
     };
     let mut retry = Retry::default();
     let mut sink = told.sink();
-    let follow = watch.follow(stream::pending(), &mut retry, &mut sink);
+    let mut history = watch.history.follow();
+    let follow = watch.follow(stream::pending(), &mut history, &mut retry, &mut sink);
     tokio::join!(follow, bookmarks);
     assert_eq!(start.elapsed(), Duration::from_secs(720));
 }
 
-/// An API server that answers lists, and never anything to a watch.
+/// An API server that answers lists, in the version 9, and never anything to a watch.
 fn server(lists: Arc<AtomicUsize>) -> impl Fn(Request<Body>) -> Response<axum::body::Body> + Clone {
+    in_version(Arc::new(AtomicUsize::new(9)), lists)
+}
+
+/// The same in a version that may change.
+fn in_version(
+    version: Arc<AtomicUsize>,
+    lists: Arc<AtomicUsize>,
+) -> impl Fn(Request<Body>) -> Response<axum::body::Body> + Clone {
     move |request| {
         let accept = request.headers()[ACCEPT].to_str().unwrap();
         let query = request.uri().query().unwrap_or_default();
@@ -315,48 +351,122 @@ fn server(lists: Arc<AtomicUsize>) -> impl Fn(Request<Body>) -> Response<axum::b
             return Response::new(axum::body::Body::from_stream(silent));
         }
         assert!(accept.contains("as=PartialObjectMetadataList;"), "{accept}");
-        lists.fetch_add(1, Ordering::SeqCst);
+        // One that only asks for the version.
+        if !query.contains("limit=1&") && !query.ends_with("limit=1") {
+            lists.fetch_add(1, Ordering::SeqCst);
+        }
+        let version = version.load(Ordering::SeqCst).to_string();
         let list = json!({
             "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-            "metadata": {"resourceVersion": "9"},
-            "items": [object("a", "7"), {"metadata": {"name": "bad"}}],
+            "metadata": {"resourceVersion": version},
+            "items": [object("a", "3"), {"metadata": {"name": "bad"}}],
         });
         Response::new(list.to_string().into())
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_watch_on_an_api_server_that_falls_silent() {
-    let lists = Arc::new(AtomicUsize::new(0));
-    let answer = server(lists.clone());
+/// A watch of an API server that is in this version, and what it told.
+fn watching(
+    version: &Arc<AtomicUsize>,
+    lists: &Arc<AtomicUsize>,
+) -> (Watch<SecretView>, History, Told) {
+    let answer = in_version(version.clone(), lists.clone());
     let service = service_fn(move |request| {
         let answer = answer(request);
         async move { Ok::<_, Never>(answer) }
     });
-    let pulses = PulseLayer::default();
+    let (pulses, history) = (PulseLayer::default(), History::default());
     let client = Client::new(pulses.layer(service), "default");
     let api: Api<SecretView> = Api::namespaced_with(client, "shop", &SourceKind::SECRET);
-    let watch = Watch::new("Secret", api, &pulses, WatchOptions::default());
+    let watch = Watch::new("Secret", api, &pulses, &history, WatchOptions::default());
+    (watch, history, Told::default())
+}
+
+const LISTED: [&str; 4] = [
+    "listing",
+    "listed shop/a",
+    "listed bad",
+    "synced bad shop/a",
+];
+
+/// Not even bookmarks: where nothing of a kind is written, etcd tells of progress every ten
+/// minutes.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_accepted_may_be_quiet_for_a_while() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let (watch, _, told) = watching(&Arc::new(AtomicUsize::new(9)), &lists);
     let health = watch.health();
     assert_eq!(health.to_string(), "Secret in shop");
-    let told = Told::default();
     let task = tokio::spawn(watch.run(told.sink()));
-    tokio::time::sleep(Duration::from_secs(600)).await;
-    assert!(!task.is_finished());
-    task.abort();
-    assert!(health.is_synced());
-    assert_eq!(
-        told.take()[..4],
-        [
-            "listing",
-            "listed shop/a",
-            "listed bad",
-            "synced bad shop/a"
-        ]
-    );
-    // The library resumes a silent watch by itself, so nothing is listed anew.
+    tokio::time::sleep(QUIET).await;
+    assert!(!task.is_finished() && health.is_synced());
+    assert_eq!(told.take(), LISTED);
     assert_eq!(lists.load(Ordering::SeqCst), 1);
-    assert!(health.report().silence <= Duration::from_secs(85));
+    assert!(health.report().silence <= Duration::from_secs(120));
+    // For ever it may not: it hangs.
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(lists.load(Ordering::SeqCst), 2);
+    assert_eq!(health.report().stalls, 1);
+    task.abort();
+}
+
+/// As after etcd was restored: the watch would go on from a version that does not exist any
+/// more, and is accepted all the same.
+#[tokio::test(start_paused = true)]
+async fn a_version_below_one_that_was_seen_begins_another_history() {
+    let version = Arc::new(AtomicUsize::new(9));
+    let (watch, history, told) = watching(&version, &Arc::default());
+    let health = watch.health();
+    let task = tokio::spawn(watch.run(told.sink()));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(told.take(), LISTED);
+    version.store(5, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(121)).await;
+    assert_eq!(told.take(), [&["undone"][..], &LISTED].concat());
+    assert_eq!(history.number(), 1);
+    assert!(health.is_synced_in(1) && !health.is_synced_in(0));
+    // There it goes on.
+    version.store(6, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(told.take(), [""; 0]);
+    task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_asks_for_the_version_once_the_connection_was_lost() {
+    let version = Arc::new(AtomicUsize::new(4));
+    let (watch, history, told) = watching(&version, &Arc::default());
+    let lost = || {
+        let error = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        Err(watcher::Error::WatchFailed(kube::Error::Service(
+            error.into(),
+        )))
+    };
+    let mut seen = view("a");
+    seen.meta_mut().resource_version = Some("5".to_owned());
+    let items = vec![lost(), Ok(Event::Apply(seen)), lost(), Ok(Event::Init)];
+    let items = stream::iter(items).chain(stream::pending());
+    let mut follow = watch.history.follow();
+    let mut retry = Retry::default();
+    watch
+        .follow(items, &mut follow, &mut retry, &mut told.sink())
+        .await;
+    assert_eq!(told.take(), ["applied shop/a", "undone"]);
+    assert_eq!(history.number(), 1);
+}
+
+/// A watch whose version is undone lists anew, too, and says nothing more of it.
+#[tokio::test(start_paused = true)]
+async fn all_watches_list_in_another_history() {
+    let (watch, history, told) = watching(&Arc::new(AtomicUsize::new(9)), &Arc::default());
+    let health = watch.health();
+    let task = tokio::spawn(watch.run(told.sink()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    history.begin_another();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(told.take(), [LISTED, LISTED].concat());
+    assert!(health.is_synced_in(1));
+    task.abort();
 }
 
 /// The connection is dead: not even a new request is answered.
@@ -382,7 +492,13 @@ async fn a_watch_whose_requests_hang_is_begun_anew() {
     let pulses = PulseLayer::default();
     let client = Client::new(pulses.layer(service), "default");
     let api: Api<SecretView> = Api::namespaced_with(client, "shop", &SourceKind::SECRET);
-    let watch = Watch::new("Secret", api, &pulses, WatchOptions::default());
+    let watch = Watch::new(
+        "Secret",
+        api,
+        &pulses,
+        &History::default(),
+        WatchOptions::default(),
+    );
     let health = watch.health();
     let task = tokio::spawn(watch.run(Told::default().sink()));
     tokio::time::sleep(Duration::from_secs(180)).await;

@@ -203,6 +203,27 @@ impl Record {
         }
     }
 
+    /// Forgets every version, since the cluster has gone back to an earlier state: versions are
+    /// given anew. What is remembered is compared by times, and each source is read anew.
+    pub fn forget_versions(&mut self) {
+        self.written = None;
+        self.starts.clear();
+        self.last_in_sync = None;
+        self.contest.present = false;
+        for roll in &mut self.rolls {
+            roll.rv = None;
+        }
+        self.pause();
+        for track in self.tracks.values_mut() {
+            if let Some(read) = &mut track.read {
+                read.rv = None;
+            }
+            if let Some(timeline) = &mut track.timeline {
+                timeline.forget_versions();
+            }
+        }
+    }
+
     /// Cuts each timeline to its limit, and forgets starts of Pods that are gone. `lag` is
     /// the kubelet's refresh bound.
     pub fn prune(&mut self, view: &View<'_>, lag: Duration) {

@@ -252,6 +252,16 @@ impl Timeline {
         }
     }
 
+    /// Forgets every version: from now on times decide. Pods that were gone are there again, of
+    /// which nothing was said.
+    pub fn forget_versions(&mut self) {
+        for entry in &mut self.entries {
+            entry.since.rv = None;
+            entry.since.exact = false;
+            entry.synced = None;
+        }
+    }
+
     fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
     }

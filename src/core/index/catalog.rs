@@ -56,6 +56,13 @@ impl<User: Ord> Catalog<User> {
         }
     }
 
+    /// Forgets every version.
+    pub(super) fn forget_versions(&mut self) {
+        for source in self.sources.values_mut() {
+            source.forget_versions();
+        }
+    }
+
     pub(super) fn get(&self, name: &SourceName) -> Option<&Source> {
         self.sources.get(name).map(Box::as_ref)
     }

@@ -314,6 +314,16 @@ impl Index {
         }
     }
 
+    /// Forgets every version of Pods and sources: they were of another history of the cluster.
+    pub fn forget_versions(&mut self) {
+        self.cluster.forget_versions();
+        for space in self.spaces.values_mut() {
+            space.sources.forget_versions();
+            let pods = space.pods.by_name.values_mut();
+            pods.for_each(Pod::forget_versions);
+        }
+    }
+
     fn delete_child(
         &mut self,
         namespace: &str,

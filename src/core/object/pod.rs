@@ -122,6 +122,16 @@ impl Pod {
         }
     }
 
+    /// Forgets every version: they were of another history of the cluster.
+    pub fn forget_versions(&mut self) {
+        self.start.rv = None;
+        self.start.at_least = None;
+        let starts = self.containers.iter_mut();
+        for start in starts.filter_map(|container| container.started.as_mut()) {
+            start.shown = None;
+        }
+    }
+
     /// Takes over from `earlier`, an older view of the same Pod, what only the
     /// event that first showed it could tell.
     pub fn inherit(&mut self, earlier: &Self) {

@@ -142,6 +142,14 @@ impl Source {
         }
     }
 
+    /// Forgets every version: they were of another history of the cluster.
+    pub fn forget_versions(&mut self) {
+        self.open_gap();
+        if let Some(meta) = &mut self.meta {
+            meta.rv = None;
+        }
+    }
+
     fn note(&mut self, rv: Option<Rv>, kind: SourceEventKind, time: Option<ServerTime>, now: Mono) {
         match rv {
             Some(rv) if self.events.len() < Self::EVENTS => self.events.push(SourceEvent {

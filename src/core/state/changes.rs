@@ -98,6 +98,16 @@ impl State {
         }
     }
 
+    /// Takes in that the cluster is in another history than before. Nothing is decided until
+    /// everything is listed anew ([`State::start`]).
+    pub fn forget_versions(&mut self) {
+        self.synced = false;
+        self.index.forget_versions();
+        for managed in self.managed.values_mut() {
+            managed.forget_versions();
+        }
+    }
+
     /// All sources and workloads. They are looked at when the first lists are complete, and
     /// when this replica starts to lead.
     #[must_use]

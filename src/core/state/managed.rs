@@ -136,6 +136,16 @@ impl Managed {
         self.judged_again = self.watched.judge(&mut self.record, seen);
     }
 
+    /// Forgets every version, of its Projection too.
+    pub(super) fn forget_versions(&mut self) {
+        self.record.forget_versions();
+        self.shown = None;
+        if let Some(reported) = &mut self.reported {
+            reported.rv = None;
+            reported.hash = None;
+        }
+    }
+
     /// Takes in what was decided, and from what. Returns whether it is news.
     pub(super) fn decide(
         &mut self,

@@ -655,3 +655,31 @@ fn who_stands_by_forgets_a_workload_that_is_gone() {
     assert_eq!(world.state.stand_by(&id, world.now()), None);
     assert_eq!(world.state.remembered(), []);
 }
+
+/// Etcd restored from a backup: versions are given anew, and what was written since is void.
+#[test]
+fn in_another_history_times_decide() {
+    for (value, rolls) in [("1", 0), ("2", 1)] {
+        let mut world = in_sync();
+        // A roll whose template the restored cluster does not have.
+        let (before, pods) = (world.workload.clone(), world.pods.clone());
+        roll(&mut world);
+        world.replace_pods();
+        world.wait_secs(60);
+        assert_eq!(world.finish(), 0);
+        // Its Pods are there again, too.
+        for name in world.pods.clone().into_keys() {
+            world.delete_pod(&name);
+        }
+        (world.workload, world.pods) = (before, pods);
+        world.write("app", &[("a", value)]);
+        world.state.forget_versions();
+        assert_eq!(world.planned().decision.reason, Reason::CachesNotSynced);
+        world.list();
+        world.state.start(world.now());
+        assert_eq!(world.finish(), rolls, "{value}");
+        let decision = world.planned().decision;
+        assert_eq!(decision.reason, Reason::InSync, "{value}: {decision:?}");
+        assert_eq!(world.record().contest.removals, 0);
+    }
+}

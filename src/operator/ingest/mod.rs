@@ -50,6 +50,7 @@ pub fn ingest<K: Ingest>(
             K::reset(context, kind, scope, &listed);
             context.change(|state| state.listed(K::kind_name(kind), scope.namespace()));
         }
+        Change::Undone => context.forget_versions(K::kind_name(kind)),
         Change::Denied(denial) => {
             let (namespace, now) = (scope.namespace(), context.clock.now());
             let why = denied::sentence::<K>(kind, namespace.as_deref(), denial);

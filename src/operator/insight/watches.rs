@@ -3,14 +3,15 @@
 use crate::cluster::watch::WatchReport;
 use crate::telemetry::metrics::Sample;
 
-/// The watched kinds, each with the age of its last event. If a kind has several watches, the
-/// most silent one counts.
+/// The watched kinds, each with the age of the last event or bookmark. If a kind has several
+/// watches, the most silent one counts; what is left out can't tell of itself.
 pub(super) fn watch_ages(reports: &[WatchReport]) -> Vec<Sample> {
     let mut ages: Vec<(&'static str, f64)> = Vec::new();
     for report in reports {
-        let Some(age) = report.last_event else {
+        if report.left_out.is_some() {
             continue;
-        };
+        }
+        let age = report.silence;
         match ages.iter_mut().find(|(known, _)| *known == report.kind) {
             Some((_, oldest)) => *oldest = oldest.max(age.as_secs_f64()),
             None => ages.push((report.kind, age.as_secs_f64())),
@@ -72,13 +73,27 @@ mod tests {
             synced: true,
             left_out: None,
             listing: false,
-            last_event: Some(Duration::from_secs(1)),
             silence: Duration::from_secs(60),
             errors: 0,
             failure: None,
             failures: 0,
             stalls: 0,
         }
+    }
+
+    /// A quiet kind has bookmarks, and no event for hours.
+    #[test]
+    fn the_most_silent_watch_of_a_kind_counts() {
+        let seconds = |seconds| WatchReport {
+            silence: Duration::from_secs(seconds),
+            ..report()
+        };
+        let denied = WatchReport {
+            left_out: Some("403 Forbidden".to_owned()),
+            ..seconds(900)
+        };
+        let samples = watch_ages(&[seconds(1), seconds(60), denied]);
+        assert_eq!(samples, [(vec!["Pod"], 60.0)]);
     }
 
     #[test]

@@ -190,5 +190,6 @@ fn typed<K: DeserializeOwned>(change: Change<Arc<Value>>) -> Change<K> {
         Change::Applied(object) => Change::Applied(typed(object)),
         Change::Deleted(object) => Change::Deleted(typed(object)),
         Change::Denied(denial) => Change::Denied(denial),
+        Change::Undone => Change::Undone,
     }
 }

@@ -8,6 +8,9 @@ use super::health::Check;
 use crate::cluster::lease::Leadership;
 use crate::cluster::watch::{WatchHealth, WatchReport};
 
+/// How long a silent watch may ask whether the API server has just nothing to tell.
+const ASKING: Duration = Duration::from_secs(10);
+
 /// Number of failures in a row that make a watch unready; one or two are harmless.
 const WATCH_FAILURES: u32 = 3;
 
@@ -68,8 +71,8 @@ fn watch_problem(report: &WatchReport, idle_timeout: Duration) -> Option<String>
     if !report.synced {
         return Some("its first list is not complete".to_owned());
     }
-    // The watch has noticed this and tries again, so far without an answer.
-    let silent = report.silence > idle_timeout;
+    // The watch has noticed this and asks or tries again, so far without an answer.
+    let silent = report.silence > idle_timeout + ASKING;
     silent.then(|| format!("nothing came for {} s", report.silence.as_secs()))
 }
 

@@ -10,7 +10,6 @@ fn report() -> WatchReport {
         synced: true,
         left_out: None,
         listing: false,
-        last_event: Some(Duration::from_secs(1)),
         silence: Duration::from_secs(60),
         errors: 0,
         failure: None,
@@ -27,7 +26,7 @@ fn a_watch_is_ready_while_something_comes() {
         ..report()
     };
     let silent = WatchReport {
-        silence: Duration::from_secs(151),
+        silence: Duration::from_secs(161),
         ..report()
     };
     let unlisted = WatchReport {
@@ -38,7 +37,7 @@ fn a_watch_is_ready_while_something_comes() {
         (report(), None),
         (failing(2), None),
         (failing(3), Some("list failed")),
-        (silent, Some("nothing came for 151 s")),
+        (silent, Some("nothing came for 161 s")),
         (unlisted, Some("its first list is not complete")),
     ] {
         assert_eq!(

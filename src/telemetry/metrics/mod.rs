@@ -43,6 +43,8 @@ pub struct Metrics {
     pub status_writes: Counters<1>,
     /// Kubernetes Events, by outcome.
     pub events: Counters<1>,
+    /// How often the API server went back to an earlier state, by the kind that showed it.
+    pub server_restores: Counters<1>,
     /// Requests to the API server.
     pub api: ApiMetrics,
 }
@@ -96,6 +98,11 @@ impl Metrics {
                 "projsync_events",
                 ["outcome"],
                 "Kubernetes Events, by outcome; an Event is dropped if the queue is full",
+            ),
+            server_restores: rows.counters(
+                "projsync_server_restores",
+                ["kind"],
+                "How often the API server was found in an earlier state than before, by the kind whose list showed it",
             ),
             api: ApiMetrics {
                 requests: rows.counters(
@@ -174,7 +181,7 @@ impl Sampled {
             Self::WatchAges => Row::gauge(
                 "projsync_watch_last_event_age_seconds",
                 &["kind"],
-                "Time since the last event or bookmark of a watch, by kind of objects",
+                "Time since the last event, bookmark or list of a watch, by kind of objects",
             ),
             Self::WatchesLeftOut => Row::gauge(
                 "projsync_watches_left_out",

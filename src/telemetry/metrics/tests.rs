@@ -16,6 +16,7 @@ fn exposition() -> String {
         .count(["Secret", Outcome::Absent.as_str()]);
     metrics.status_writes.count([Outcome::Failure.as_str()]);
     metrics.events.count([Outcome::Dropped.as_str()]);
+    metrics.server_restores.count(["Pod"]);
     metrics.api.answered("get", "2xx", Duration::from_millis(3));
     let read: Read = Arc::new(|metric| match metric {
         Sampled::Workloads => vec![(vec!["Deployment", "Fresh"], 3.0)],
@@ -48,6 +49,7 @@ fn what_is_counted_is_exposed() {
         "projsync_stopped_workloads 3.0",
         r#"projsync_pods{state="Stale"} 2.0"#,
         r#"projsync_watch_last_event_age_seconds{kind="Pod"} 1.5"#,
+        r#"projsync_server_restores_total{kind="Pod"} 1"#,
         r#"projsync_watches_left_out{kind="Secret"} 1.0"#,
         r#"projsync_watch_restarts_total{kind="Pod",reason="Silent"} 2.0"#,
         r#"projsync_queue_depth{queue="workloads"} 4.0"#,

@@ -2,10 +2,10 @@
 //! connection to it is alive.
 //!
 //! A quiet watch yields no events for hours, and the client library doesn't pass on
-//! bookmarks. So liveness is observed where every answer passes: in a [`tower::Layer`]
+//! bookmarks. So life is observed where the data of every answer passes: in a [`tower::Layer`]
 //! around the client's service.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,9 +22,12 @@ use tower::{Layer, Service};
 
 use crate::core::time::ServerTime;
 
-/// Newest `Date` of an answer.
+/// Number of answers that the API server's time is the median of.
+const SAMPLES: usize = 5;
+
+/// The `Date` of the last answers.
 #[derive(Clone, Debug, Default)]
-pub struct ServerClock(Arc<Mutex<Option<Sample>>>);
+pub struct ServerClock(Arc<Mutex<VecDeque<Sample>>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Sample {
@@ -32,9 +35,22 @@ struct Sample {
     at: Instant,
 }
 
-/// Time of the last data from the API server on one path.
+/// Times of the last signs of life on one path.
 #[derive(Clone, Debug)]
-pub struct Pulse(Arc<Mutex<Instant>>);
+pub struct Pulse(Arc<Mutex<Signs>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Signs {
+    /// When a watch was accepted last. That alone is no life: one from a version that does not
+    /// exist is accepted too, and hangs.
+    accepted: Instant,
+    /// When a watch showed something last: an event or a bookmark.
+    shown: Instant,
+    /// When data came last, of a list or of a watch.
+    data: Instant,
+    /// The highest version of a bookmark.
+    bookmark: u64,
+}
 
 /// Notes the `Date` of every answer and the pulse of every watched path. Clones share
 /// these.
@@ -56,22 +72,25 @@ pub struct PulseService<S> {
 impl ServerClock {
     /// The API server's time; `None` before the first answer. It is never ahead of the real
     /// one, and behind by less than a second plus the duration of an answer. It may step back
-    /// by as much.
+    /// by as much. If API servers disagree, most of the last answers count, so that it follows
+    /// a clock that is set, in either direction.
     #[must_use]
     pub fn now(&self) -> Option<ServerTime> {
-        let sample = (*self.0.lock())?;
-        sample.date.checked_add(sample.at.elapsed()).ok()
+        let samples = self.0.lock();
+        let told = |sample: &Sample| sample.date.checked_add(sample.at.elapsed()).ok();
+        let mut told: Vec<ServerTime> = samples.iter().filter_map(told).collect();
+        told.sort_unstable();
+        told.get(told.len().saturating_sub(1) / 2).copied()
     }
 
-    /// Notes a `Date`. If API servers disagree, the newest counts.
+    /// Notes a `Date`.
     fn note(&self, date: ServerTime) {
-        let mut sample = self.0.lock();
-        if sample.is_none_or(|sample| date > sample.date) {
-            *sample = Some(Sample {
-                date,
-                at: Instant::now(),
-            });
-        }
+        let mut samples = self.0.lock();
+        samples.truncate(SAMPLES - 1);
+        samples.push_front(Sample {
+            date,
+            at: Instant::now(),
+        });
     }
 }
 
@@ -85,18 +104,63 @@ pub(in crate::cluster) fn date(headers: &HeaderMap) -> Option<ServerTime> {
 
 impl Pulse {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+        let now = Instant::now();
+        Self(Arc::new(Mutex::new(Signs {
+            accepted: now,
+            shown: now,
+            data: now,
+            bookmark: 0,
+        })))
     }
 
-    /// Notes that data came.
-    pub fn beat(&self) {
-        *self.0.lock() = Instant::now();
+    /// Notes that a watch was accepted.
+    fn accept(&self) {
+        self.0.lock().accepted = Instant::now();
+    }
+
+    /// Notes that data of a list came.
+    fn beat(&self) {
+        self.0.lock().data = Instant::now();
+    }
+
+    /// Notes that a watch showed something.
+    pub fn show(&self, data: &[u8]) {
+        let now = Instant::now();
+        let mut signs = self.0.lock();
+        (signs.data, signs.shown) = (now, now);
+        signs.bookmark = signs.bookmark.max(bookmark(data).unwrap_or_default());
+    }
+
+    /// Takes the highest version of a bookmark: the next one counts from 0.
+    #[must_use]
+    pub fn take_bookmark(&self) -> u64 {
+        std::mem::take(&mut self.0.lock().bookmark)
+    }
+
+    /// Time of the last answer or data.
+    #[must_use]
+    pub fn answered(&self) -> Instant {
+        let signs = *self.0.lock();
+        signs.accepted.max(signs.data)
+    }
+
+    /// Time since a watch was accepted or showed something.
+    #[must_use]
+    pub fn since_accepted(&self) -> Duration {
+        let signs = *self.0.lock();
+        signs.accepted.max(signs.shown).elapsed()
+    }
+
+    /// Time since a watch showed something.
+    #[must_use]
+    pub fn since_shown(&self) -> Duration {
+        self.0.lock().shown.elapsed()
     }
 
     /// Time of the last data; if none has come, the time at which the pulse was made.
     #[must_use]
     pub fn last(&self) -> Instant {
-        *self.0.lock()
+        self.0.lock().data
     }
 
     /// Time since the last data.
@@ -104,6 +168,17 @@ impl Pulse {
     pub fn silence(&self) -> Duration {
         self.last().elapsed()
     }
+}
+
+/// The version of a bookmark, where data begins with one: the client library doesn't tell it.
+fn bookmark(data: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(data).ok()?;
+    let line = text
+        .strip_prefix(r#"{"type":"BOOKMARK","#)?
+        .lines()
+        .next()?;
+    let (_, version) = line.split_once(r#""resourceVersion":""#)?;
+    version.split_once('"')?.0.parse().ok()
 }
 
 // === impl PulseLayer ===
@@ -115,8 +190,8 @@ impl PulseLayer {
         self.clock.clone()
     }
 
-    /// The pulse of one path. It beats with each successful answer to a `GET` of exactly
-    /// this path, and with every part of the body.
+    /// The pulse of one path. It beats with every part of the body of a successful answer to a
+    /// `GET` of exactly this path.
     #[must_use]
     pub fn pulse(&self, path: &str) -> Pulse {
         let mut pulses = self.pulses.write();
@@ -149,7 +224,7 @@ impl<S, A, B> Service<Request<A>> for PulseService<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
     S::Future: Send + 'static,
-    B: BodyExt + Send + 'static,
+    B: BodyExt<Data: AsRef<[u8]>> + Send + 'static,
 {
     type Response = Response<UnsyncBoxBody<B::Data, B::Error>>;
     type Error = S::Error;
@@ -162,6 +237,8 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let clock = self.layer.clock();
         let pulse = self.layer.pulse_of(&request);
+        let query = request.uri().query().unwrap_or_default();
+        let watches = query.split('&').any(|one| one == "watch=true");
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
@@ -169,15 +246,16 @@ where
                 clock.note(date);
             }
             let pulse = pulse.filter(|_| answer.status().is_success());
-            let beat = move || {
-                if let Some(pulse) = &pulse {
-                    pulse.beat();
-                }
-            };
-            beat();
+            if let Some(pulse) = pulse.as_ref().filter(|_| watches) {
+                pulse.accept();
+            }
             Ok(answer.map(|body| {
                 body.map_frame(move |frame| {
-                    beat();
+                    match (&pulse, frame.data_ref()) {
+                        (Some(pulse), Some(data)) if watches => pulse.show(data.as_ref()),
+                        (Some(pulse), _) => pulse.beat(),
+                        (None, _) => {}
+                    }
                     frame
                 })
                 .boxed_unsync()
