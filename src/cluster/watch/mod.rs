@@ -1,9 +1,8 @@
 //! A watch: it lists, then follows changes, as long as the operator runs.
 //!
-//! kube's watcher lists and resumes; this module adds three things. It backs off after
-//! errors until something comes. It restarts a watch, with a new list, if nothing (no
-//! event, no bookmark) comes for long, or if the cluster has gone back to an earlier version. And it shows the
-//! health of a watch at any time.
+//! kube's watcher lists and resumes; this module adds three things. It backs off after errors
+//! until something comes. It lists anew if nothing (no event, no bookmark) comes for long, or if
+//! the cluster has gone back to an earlier version. And it shows the health of a watch.
 
 mod health;
 mod history;

@@ -143,14 +143,18 @@ fn get(kind: &str, namespace: &str) -> Result<Value> {
     Ok(serde_json::from_str(&succeeded(command.output()?)?)?)
 }
 
-/// The policy refuses what the account asks for.
+/// The policy about workloads refuses what the account asks for.
 fn ensure_refused(result: Result<String>, what: &str) -> Result<()> {
+    ensure_refused_by("projsync-workloads", result, what)
+}
+
+fn ensure_refused_by(policy: &str, result: Result<String>, what: &str) -> Result<()> {
     let error = match result {
         Ok(done) => anyhow::bail!("{what} was allowed: {done}"),
         Err(error) => error.to_string(),
     };
     ensure!(
-        error.contains("ValidatingAdmissionPolicy 'projsync-workloads'"),
+        error.contains(&format!("ValidatingAdmissionPolicy '{policy}'")),
         "{what}: {error}"
     );
     Ok(())
@@ -446,31 +450,22 @@ fn change_projection(account: Option<&str>, patch: &str) -> Result<String> {
 
 #[test]
 fn only_the_account_says_something_in_a_projection() -> Result<()> {
-    const REFUSED: &str = "only Projsync writes Projections";
+    let refused = |result, what| ensure_refused_by("projsync-projections", result, what);
     prepare();
     apply(NAMESPACE, &[])?;
-    apply(SETUP, &[])?;
-    apply(&kustomize("admission")?, &[])?;
+    in_force()?;
     let end = Instant::now() + Duration::from_secs(180);
     while apply(FORGED, &["--dry-run=server"]).is_ok() {
         ensure!(Instant::now() < end, "the policy is not in force");
         std::thread::sleep(Duration::from_millis(100));
     }
     // Even an administrator of the cluster.
-    ensure_refused(apply(FORGED, &[]), "to create one", REFUSED)?;
+    refused(apply(FORGED, &[]), "to create one")?;
     apply(FORGED, &["--as", ACCOUNT])?;
     let never = r#"{"status": {"contested": {"revision": "v1.a", "removals": 2}}}"#;
-    ensure_refused(
-        change_projection(None, never),
-        "to write its status",
-        REFUSED,
-    )?;
+    refused(change_projection(None, never), "to write its status")?;
     let other = r#"{"spec": {"workload": {"name": "other"}}}"#;
-    ensure_refused(
-        change_projection(None, other),
-        "to turn it to another",
-        REFUSED,
-    )?;
+    refused(change_projection(None, other), "to turn it to another")?;
     change_projection(Some(ACCOUNT), never)?;
     // What says nothing may be changed, and anybody with the right may delete it.
     change_projection(None, r#"{"metadata": {"labels": {"seen": "true"}}}"#)?;
