@@ -102,6 +102,9 @@ pub fn answer_kubectl(arguments: Vec<OsString>, command: Command) -> anyhow::Res
 
 /// The command, with what completes names in the line of these words.
 fn with_names(command: Command, words: &[OsString]) -> Command {
+    // Where a word is refused no defaults are set, and the last may not be finished.
+    let finished = words.split_last().map_or(words, |(_, before)| before);
+    let words = finished.iter().cloned().chain(["any".into()]);
     let matches = command
         .clone()
         .ignore_errors(true)

@@ -205,10 +205,13 @@ impl Managed {
 
     /// Whether nothing is awaited but how the last roll turns out.
     pub(super) fn only_judges(&self) -> bool {
-        let in_sync = |decision: &Decision| decision.reason == Reason::InSync;
+        let waits_for_more = |decision: &Decision| match decision.verdict {
+            Verdict::Nothing => decision.reason == Reason::InSync && self.must_cover_newest_pod(),
+            Verdict::Hold | Verdict::Wait(None) => false,
+            Verdict::Wait(Some(_)) | Verdict::Act(_) => true,
+        };
         self.judged_again.is_some()
-            && self.decision.as_ref().is_some_and(in_sync)
-            && !self.must_cover_newest_pod()
+            && !self.decision.as_ref().is_none_or(waits_for_more)
             && self.pods.iter().all(|pod| pod.until.is_none())
     }
 

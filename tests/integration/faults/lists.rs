@@ -21,7 +21,7 @@ fn query(request: &Parts) -> &str {
 
 /// Pages of two.
 fn small_pages(request: &mut Parts) {
-    let all = request.uri.to_string().replace("limit=500", "limit=2");
+    let all = request.uri.to_string().replace("limit=50", "limit=2");
     if let Ok(all) = all.parse::<PathAndQuery>() {
         request.uri = all.into();
     }

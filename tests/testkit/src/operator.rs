@@ -376,7 +376,7 @@ impl Operator {
         };
         let waits = |queue: &Queue| match put_off {
             PutOff::Anything => false,
-            PutOff::InSync => !queue.items.iter().all(in_sync),
+            PutOff::InSync => !(queue.items.iter()).all(|item| in_sync(item) || only_judges(item)),
             PutOff::Nothing => !queue.items.iter().all(only_judges),
         };
         let works = queues.values().filter(|queue| queue.name != "reports");
