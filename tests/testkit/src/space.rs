@@ -83,8 +83,13 @@ impl Space {
 
     /// Applies an object as its owner does, by server-side apply.
     pub async fn apply(&self, object: &dyn Object) -> Result<Edit> {
+        self.apply_as(MANAGER, object).await
+    }
+
+    /// Applies an object, or a part of it, as this field manager.
+    pub async fn apply_as(&self, manager: &str, object: &dyn Object) -> Result<Edit> {
         let manifest = object.manifest();
-        let parameters = PatchParams::apply(MANAGER).force();
+        let parameters = PatchParams::apply(manager).force();
         let applied = self
             .dynamic(&manifest)?
             .patch(&object.name(), &parameters, &Patch::Apply(&manifest))
