@@ -1,9 +1,14 @@
 //! Classes and Pod states are true: with the strategy Observe nothing rolls, and what
 //! the Projection says of each Pod is what its process sees.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, ensure};
 use e2e::{Namespace, Result, Workload, env, env_from, eventually, pod, volume};
 use serde_json::{Value, json};
+
+/// How long the kubelet may take to refresh a volume, and some seconds for the clocks.
+const REFRESH_BOUND: Duration = Duration::from_secs(125);
 
 /// How many of the Pods are in which state.
 async fn states(web: &Workload) -> Result<Value> {
@@ -93,6 +98,7 @@ async fn what_is_frozen_stays_old_until_the_container_starts_again() -> Result {
     };
 
     namespace.set(&app, "key", "new").await?;
+    let edited = Instant::now();
     await_state(&web, "stale").await?;
     let projection = web.projection().await?;
     assert_eq!(projection["pods"]["notFresh"][0]["name"], json!(pod));
@@ -104,6 +110,11 @@ async fn what_is_frozen_stays_old_until_the_container_starts_again() -> Result {
     assert_eq!(frozen().await?, ["old"; 3].map(str::to_owned));
     assert_eq!(states(&web).await?["stale"], 1);
 
+    // A container that starts again before gets of a subPath what the kubelet had written by then.
+    eventually("the volume must have been refreshed", async || {
+        Ok((edited.elapsed() > REFRESH_BOUND).then_some(()))
+    })
+    .await?;
     namespace.crash(&pod, 8080).await?;
     eventually("the container starts again", async || {
         Ok((frozen().await? == ["new"; 3].map(str::to_owned)).then_some(()))
