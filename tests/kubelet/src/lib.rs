@@ -13,7 +13,10 @@
 //! - [`Node`]: which content of a source a node goes by.
 //! - [`cases`]: Pods and edits whose outcome is known, for the model, the operator and `make e2e`.
 //!
-//! Left out are modes and owners of files, ephemeral containers, Windows, and mounts within mounts.
+//! Left out are modes and owners of files, Windows, mounts within mounts, and ephemeral containers:
+//! these come into a Pod that runs, new Pods don't have them, and no mount of theirs has a `subPath`
+//! (`validateEphemeralContainers` of `pkg/apis/core/validation`), so that other containers see nothing
+//! else for them.
 
 pub mod cases;
 mod environment;

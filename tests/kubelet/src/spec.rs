@@ -181,6 +181,20 @@ objects! {
         downward_api: Option<Downward>,
         /// A token, which the kubelet renews.
         service_account_token: Option<At>,
+        /// Trust anchors.
+        cluster_trust_bundle: Option<At>,
+        /// A key with its certificates, which the kubelet renews.
+        pod_certificate: Option<Certificate>,
+    }
+
+    /// `PodCertificateProjection`: where its files go; nowhere where a path is empty.
+    Certificate {
+        /// Key and certificates together.
+        credential_bundle_path: String,
+        /// The key alone.
+        key_path: String,
+        /// The certificates alone.
+        certificate_chain_path: String,
     }
 
     /// `DownwardAPIVolumeSource`, `DownwardAPIProjection`.

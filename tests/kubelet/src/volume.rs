@@ -3,11 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::spec::{Downward, Given, Item, VolumeSpec};
+use crate::spec::{Certificate, Downward, Given, Item, VolumeSpec};
 use crate::{Id, Kind, Refused, Source, Sources};
 
 /// What a token is here.
 pub const TOKEN: &str = "a token";
+
+/// What trust anchors are here.
+const BUNDLE: &str = "trust anchors";
+
+/// What a key with its certificates is here.
+const CERTIFICATE: &str = "a certificate";
 
 /// Files by their paths.
 pub type Files = BTreeMap<String, String>;
@@ -228,6 +234,11 @@ fn gather(spec: &VolumeSpec, sources: &Sources, given: &Given) -> Result<Files, 
         if let Some(token) = &source.service_account_token {
             files.insert(token.path.clone(), TOKEN.to_owned());
         }
+        // An optional one that is absent gives an empty file.
+        if let Some(bundle) = &source.cluster_trust_bundle {
+            files.insert(bundle.path.clone(), BUNDLE.to_owned());
+        }
+        files.extend(source.pod_certificate.iter().flat_map(certificate));
     }
     Ok(files)
 }
@@ -237,6 +248,16 @@ fn downward<'a>(fields: &'a Downward, given: &'a Given) -> impl Iterator<Item = 
         let content = file.field_ref.as_ref().map(|field| given.field(field));
         (file.path.clone(), content.unwrap_or_default())
     })
+}
+
+fn certificate(of: &Certificate) -> impl Iterator<Item = (String, String)> {
+    let paths = [
+        &of.credential_bundle_path,
+        &of.key_path,
+        &of.certificate_chain_path,
+    ];
+    let named = paths.into_iter().filter(|path| !path.is_empty());
+    named.map(|path| (path.clone(), CERTIFICATE.to_owned()))
 }
 
 /// `MakePayload`: all keys, or the `items`, of which later ones win.

@@ -112,7 +112,11 @@ impl Edit {
 // === Pods ===
 
 fn spec() -> impl Strategy<Value = Value> {
-    let kinds = select(&["main", "main", "main", "init", "sidecar"][..]);
+    let kinds = select(
+        &[
+            "main", "main", "main", "init", "retried", "sidecar", "debug",
+        ][..],
+    );
     (
         vec(
             (
@@ -126,7 +130,7 @@ fn spec() -> impl Strategy<Value = Value> {
         vec(volume(), 2),
     )
         .prop_map(|(containers, volumes)| {
-            let (mut init, mut main) = (Vec::new(), Vec::new());
+            let (mut init, mut main, mut debug) = (Vec::new(), Vec::new(), Vec::new());
             for (at, (kind, env, env_from, mounts)) in containers.into_iter().enumerate() {
                 let mounts = mounts.into_iter().enumerate().map(|(at, mut mount)| {
                     mount["mountPath"] = json!(format!("/m{at}"));
@@ -138,11 +142,24 @@ fn spec() -> impl Strategy<Value = Value> {
                     "envFrom": env_from,
                     "volumeMounts": mounts.collect::<Vec<_>>(),
                 });
-                if kind == "sidecar" {
-                    container["restartPolicy"] = json!("Always");
+                match kind {
+                    "sidecar" => container["restartPolicy"] = json!("Always"),
+                    // No sidecar: it ends, whatever its rules make of a failure.
+                    "retried" => {
+                        container["restartPolicy"] = json!("Never");
+                        container["restartPolicyRules"] = rules();
+                    }
+                    // Containers may have a policy too, and are not started earlier by it.
+                    "main" if at == 1 => {
+                        container["restartPolicy"] = json!("Always");
+                        container["restartPolicyRules"] = rules();
+                        container["securityContext"] = host_process();
+                    }
+                    _ => {}
                 }
                 match kind {
                     "main" => main.push(container),
+                    "debug" => debug.push(container),
                     _ => init.push(container),
                 }
             }
@@ -153,9 +170,20 @@ fn spec() -> impl Strategy<Value = Value> {
             json!({
                 "initContainers": init,
                 "containers": main,
+                "ephemeralContainers": debug,
                 "volumes": volumes.collect::<Vec<_>>(),
             })
         })
+}
+
+/// What is to be done when a container ends in a certain way.
+fn rules() -> Value {
+    json!([{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}])
+}
+
+/// Of Windows: the container sees its files below a folder of the node.
+fn host_process() -> Value {
+    json!({"windowsOptions": {"hostProcess": true}})
 }
 
 fn source_field(
@@ -186,6 +214,9 @@ fn variable() -> impl Strategy<Value = Value> {
         });
     let other = select(vec![
         json!({"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}),
+        json!({"valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}),
+        json!({"valueFrom": {"fileKeyRef":
+            {"volumeName": "tmp", "path": "env", "key": "there"}}}),
         json!({"valueFrom": {"fileKeyRef":
             {"volumeName": "tmp", "path": "env", "key": "there", "optional": true}}}),
         json!({"valueFrom": {"fileKeyRef":
@@ -245,11 +276,48 @@ fn volume() -> impl Strategy<Value = Value> {
     let part = (source_field("configMap", "secret"), items(), any::<bool>()).prop_map(
         |((field, name), items, optional)| json!({field: {"name": name, "items": items, "optional": optional}}),
     );
-    let part = prop_oneof![
-        6 => part,
-        1 => select(&PATHS[..]).prop_map(|path| json!({"downwardAPI": {"items": [{"path": path}]}})),
-        1 => select(&PATHS[..]).prop_map(|path| json!({"serviceAccountToken": {"path": path}})),
-    ];
+    let part = prop_oneof![6 => part, 2 => given_part()];
     let projected = vec(part, 0..4).prop_map(|parts| json!({"projected": {"sources": parts}}));
-    prop_oneof![plain, projected, Just(json!({"emptyDir": {}}))]
+    let other = vec![
+        json!({"emptyDir": {}}),
+        json!({"image": {"reference": "it:1", "pullPolicy": "Always"}}),
+        json!({"downwardAPI": {"items": [{"path": "a", "resourceFieldRef": {"resource": "limits.cpu"}}]}}),
+    ];
+    prop_oneof![2 => plain, 2 => projected, 1 => select(other)]
+}
+
+/// A part of a projected volume that is neither ConfigMap nor Secret.
+fn given_part() -> impl Strategy<Value = Value> {
+    let file = || select(&PATHS[..]);
+    let field = file().prop_map(|path| json!({"items": [{"path": path}]}));
+    let resource = file().prop_map(
+        |path| json!({"items": [{"path": path, "resourceFieldRef": {"resource": "limits.cpu"}}]}),
+    );
+    let certificate = (
+        option::of(file()),
+        option::of(file()),
+        option::of(file()),
+        any::<bool>(),
+    )
+        .prop_map(|(bundle, key, chain, as_empty)| {
+            let mut certificate = json!({"signerName": "example.com/it", "keyType": "ED25519"});
+            for (field, path) in [
+                ("credentialBundlePath", bundle),
+                ("keyPath", key),
+                ("certificateChainPath", chain),
+            ] {
+                if path.is_some() || as_empty {
+                    certificate[field] = json!(path.unwrap_or_default());
+                }
+            }
+            json!({"podCertificate": certificate})
+        });
+    prop_oneof![
+        prop_oneof![field, resource].prop_map(|fields| json!({"downwardAPI": fields})),
+        file().prop_map(|path| json!({"serviceAccountToken": {"path": path}})),
+        (file(), any::<bool>()).prop_map(|(path, optional)| {
+            json!({"clusterTrustBundle": {"name": "it", "path": path, "optional": optional}})
+        }),
+        certificate,
+    ]
 }

@@ -20,9 +20,9 @@ fn spec(env: &Value, mounts: &Value) -> Value {
 
 /// Whether the operator says that a Pod which started in second 15, and whose container started
 /// again in that second, has the edit of second 20.
-fn is_told_current(case: &Case, second: u64) -> bool {
+fn is_told_current(case: &Case, container: &str, second: u64) -> bool {
     let containers = [Container {
-        name: "main".into(),
+        name: container.into(),
         started: Some(ContainerStart {
             at: at(second),
             shown: Some(Rv(second)),
@@ -35,6 +35,40 @@ fn is_told_current(case: &Case, second: u64) -> bool {
     }];
     let mut standings = case.standings(&containers, LAG).into_iter();
     standings.all(|(_, standing)| standing == Standing::Current)
+}
+
+/// `RestartAllContainers`, or a node that has booted: init containers run again too, in the same Pod.
+#[test]
+fn an_init_container_that_runs_again_has_what_is_there_then() {
+    let variable =
+        json!([{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "a"}}}]);
+    let mount = json!([{"name": "v", "mountPath": "/a"}]);
+    for (env, mounts) in [(variable, json!([])), (json!([]), mount)] {
+        let mut spec = spec(&env, &mounts);
+        let mut init = spec["containers"][0].take();
+        init["restartPolicy"] = json!("Never");
+        init["name"] = json!("init");
+        spec["initContainers"] = json!([init]);
+        spec["containers"] = json!([{"name": "main"}]);
+        let case = Case {
+            spec,
+            before: sources("c.a=1"),
+            after: sources("c.a=2"),
+        };
+        let new = case.run(&case.after).unwrap().seen("init");
+        let again = |refreshed: bool| {
+            let mut pod = case.run(&case.before).unwrap();
+            if refreshed {
+                pod.refresh_all(&case.after);
+            }
+            pod.start("init", &case.after).unwrap();
+            pod.seen("init")
+        };
+        assert_ne!(case.run(&case.before).unwrap().seen("init"), new);
+        assert!(!is_told_current(&case, "init", 15), "{}", case.spec);
+        assert_eq!(is_told_current(&case, "init", 50), again(false) == new);
+        assert_eq!(is_told_current(&case, "init", 200), again(true) == new);
+    }
 }
 
 /// The kubelet writes the files of a volume anew at any time within its bound, and no start of a
@@ -77,8 +111,18 @@ fn a_restart_has_of_a_volume_what_was_written_before() {
         };
         let (early, late) = (restarted(false), restarted(true));
         binds_old += usize::from(early != new);
-        assert_eq!(is_told_current(&case, 50), early == new, "{}", case.spec);
-        assert_eq!(is_told_current(&case, 200), late == new, "{}", case.spec);
+        assert_eq!(
+            is_told_current(&case, "main", 50),
+            early == new,
+            "{}",
+            case.spec
+        );
+        assert_eq!(
+            is_told_current(&case, "main", 200),
+            late == new,
+            "{}",
+            case.spec
+        );
     }
     assert_eq!(binds_old, 4);
 }
