@@ -3,21 +3,24 @@
 //! A workload has the references of its template and those that its Pods of that template have
 //! beyond it. Which Pods have them is for the Pods to say: one without the use has nothing old.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::core::index::affected::{Affected, WorkloadName};
 use crate::core::index::catalog::Catalog;
 use crate::core::index::space::Space;
-use crate::core::object::workload::Workload;
+use crate::core::object::pod::Pod;
+use crate::core::object::workload::{Template, Workload};
 use crate::core::policy::Selected;
 use crate::core::project::reference::{Reference, merged};
-use crate::kinds::{WorkloadId, WorkloadKind};
+use crate::kinds::{Pods, WorkloadId, WorkloadKind};
 
 // === impl Space ===
 
 impl Space {
     /// What the live Pods of a workload's current template project beyond it. While there is
-    /// none, as in a rollout that has just begun, that is what was `known` of the Pods before.
+    /// none, as in a rollout that has just begun, that is what was `known` of the Pods before; after
+    /// a start of the operator, what those have that a roll of ours is about to replace.
     pub(super) fn injected(
         &self,
         kind: WorkloadKind,
@@ -25,22 +28,42 @@ impl Space {
         known: Option<&Arc<[Reference]>>,
     ) -> Arc<[Reference]> {
         let (pods, _) = self.pods_of(kind, workload);
-        let current = pods
+        let mut current = pods
             .into_iter()
-            .filter(|(pod, is_current)| *is_current && pod.active);
-        let mut current = current.map(|(pod, _)| pod).peekable();
-        if current.peek().is_none() {
-            return known.cloned().unwrap_or_default();
+            .filter_map(|(pod, is_current)| (is_current && pod.active).then_some(pod))
+            .peekable();
+        if current.peek().is_some() {
+            return beyond(&workload.references, current);
         }
-        let template = &workload.references;
-        let mut others: Vec<&Arc<[Reference]>> = current
-            .filter_map(|pod| pod.own.as_ref())
-            .filter(|own| !Arc::ptr_eq(own, template))
-            .collect();
-        // Pods that project the same share it.
-        others.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        let beyond = others.into_iter().flat_map(|own| own.iter());
-        merged(beyond.filter(|own| !template.iter().any(|one| one.includes(own)))).into()
+        match known.filter(|known| !known.is_empty()) {
+            Some(known) => Arc::clone(known),
+            None => beyond(&workload.references, self.pods_of_same(kind, workload)),
+        }
+    }
+
+    /// The live Pods of a workload whose template is as the current one but for our annotation.
+    fn pods_of_same(&self, kind: WorkloadKind, workload: &Workload) -> Vec<&Pod> {
+        let is_same = |template: &Template| template.hash == workload.template.hash;
+        let mut pods = Vec::new();
+        match kind.pods {
+            Pods::ReplicaSets => {
+                let sets = self.replica_sets.of(&workload.uid);
+                let same = sets.filter(|set| is_same(&set.template));
+                pods.extend(same.flat_map(|set| self.pods.of(&set.uid)));
+            }
+            Pods::UpdateRevision | Pods::NewestRevision => {
+                let revisions = self.revisions.of(&workload.uid);
+                let same = revisions.filter(|one| one.template.as_ref().is_some_and(is_same));
+                let hashes: BTreeSet<_> = same.map(|revision| &revision.hash).collect();
+                let is_of_same = |pod: &&Pod| {
+                    let hash = pod.revision_hash.as_ref();
+                    hash.is_some_and(|hash| hashes.contains(hash))
+                };
+                pods.extend(self.pods.of(&workload.uid).filter(is_of_same));
+            }
+        }
+        pods.retain(|pod| pod.active);
+        pods
     }
 
     /// Brings the references of a managed workload in line with its Pods.
@@ -63,6 +86,22 @@ impl Space {
         self.put(id, name, workload, selected, cluster, affected);
         affected.workloads.insert(id.clone());
     }
+}
+
+/// What Pods project beyond a template of this.
+fn beyond<'a>(
+    template: &Arc<[Reference]>,
+    pods: impl IntoIterator<Item = &'a Pod>,
+) -> Arc<[Reference]> {
+    let mut others: Vec<&Arc<[Reference]>> = pods
+        .into_iter()
+        .filter_map(|pod| pod.own.as_ref())
+        .filter(|own| !Arc::ptr_eq(own, template))
+        .collect();
+    // Pods that project the same share it.
+    others.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    let beyond = others.into_iter().flat_map(|own| own.iter());
+    merged(beyond.filter(|own| !template.iter().any(|one| one.includes(own)))).into()
 }
 
 #[cfg(test)]

@@ -140,6 +140,60 @@ fn after_a_restart_what_was_injected_is_where_it_was() {
     assert_eq!(world.finish(), 1);
 }
 
+/// The template is patched, and no Pod of it is there yet when the operator starts anew.
+fn restarted_before_the_first_pod_of_a_roll() -> World {
+    let mut world = injected(variable("mesh", "a", false));
+    world.write("mesh", &[("a", "2"), ("b", "1")]);
+    world.read();
+    world.wait_secs(10);
+    let Verdict::Act(crate::core::plan::Act::Roll(plan)) = world.plan().verdict else {
+        panic!("no roll");
+    };
+    world.patch(&plan);
+    world.plan();
+    world.stop();
+    world.wait_secs(5);
+    world.start();
+    world.plan();
+    world
+}
+
+#[test]
+fn a_restart_before_the_first_pod_of_a_roll_misses_nothing() {
+    let mut world = restarted_before_the_first_pod_of_a_roll();
+    world.delete_pod("a.0");
+    world.pod("a.1");
+    world.wait_secs(2);
+    world.write("mesh", &[("a", "3"), ("b", "1")]);
+    world.wait_secs(60);
+    world.delete_pod("b.0");
+    world.pod("b.1");
+    assert_eq!(world.finish(), 1, "the first Pod lacks the second change");
+}
+
+#[test]
+fn a_restart_before_the_first_pod_of_a_roll_rolls_nothing_needlessly() {
+    let mut world = restarted_before_the_first_pod_of_a_roll();
+    world.delete_pod("a.0");
+    world.pod("a.1");
+    world.wait_secs(2);
+    // Another key is edited before the operator has read anything.
+    world.write("mesh", &[("a", "2"), ("b", "2")]);
+    world.wait_secs(60);
+    world.delete_pod("b.0");
+    world.pod("b.1");
+    assert_eq!(world.finish(), 0);
+}
+
+#[test]
+fn a_restart_after_another_template_has_come_follows_its_pods_alone() {
+    let mut world = injected(variable("mesh", "a", false));
+    world.stop();
+    world.change_template(2, None);
+    world.start();
+    assert_eq!(sources(&world.state.index), ["app"]);
+}
+
 #[test]
 fn what_is_not_managed_follows_nothing() {
     let mut world = injected(reference("mesh", Class::Frozen, false));
