@@ -75,9 +75,9 @@ impl Model {
         if subject.now.paused {
             return Err("and is paused".to_owned());
         }
-        let uses = &subject.now.uses;
-        let groups = groups(uses);
-        if uses
+        if subject
+            .now
+            .uses
             .iter()
             .any(|one| self.was_missing_throughout(one, known))
         {
@@ -106,7 +106,8 @@ impl Model {
                 && pod.started.is_some()
         });
         let needs = |pod: &Pod| {
-            groups.iter().any(|group| {
+            let uses = subject.uses_of(pod);
+            groups(uses).iter().any(|group| {
                 let may_have = self.may_have(subject, pod, group);
                 let now = self.views(uses, group, known..=self.newest);
                 may_have.iter().any(|has| match has {
@@ -145,7 +146,7 @@ impl Model {
         match pod.has.get(group) {
             Some(has) if from == *started.start() => vec![has.clone()],
             has => {
-                let mut views = self.views(&subject.now.uses, group, span);
+                let mut views = self.views(subject.uses_of(pod), group, span);
                 views.extend(has.cloned());
                 views
             }
@@ -155,14 +156,14 @@ impl Model {
     /// What a Pod may count as having, given what can be known of its start;
     /// `None` stands for a version that nobody can have read.
     fn may_have(&self, subject: &Subject, pod: &Pod, group: &Group) -> Vec<Option<View>> {
-        let uses = &subject.now.uses;
+        let uses = subject.uses_of(pod);
         let Some(started) = &pod.started else {
             return Vec::new();
         };
         let from = self.earliest(subject, pod, group);
         let span = from..=(*started.end()).max(from);
         let mut may_have = Vec::new();
-        let unread = self.unread(subject, group, &span);
+        let unread = self.unread(subject, uses, group, &span);
         may_have.extend(unread.into_iter().map(Some));
         if self.is_older_than_an_added_use(subject, pod, group) {
             may_have.push(None);
@@ -199,7 +200,13 @@ impl Model {
     /// over before they were read; nothing where there are none. A Pod that started in
     /// one of them has something that nobody knows: it may count as having any of these.
     /// Where they are all the same nothing says that it has anything else.
-    fn unread(&self, subject: &Subject, group: &Group, span: &RangeInclusive<Rv>) -> Vec<View> {
+    fn unread(
+        &self,
+        subject: &Subject,
+        uses: &[Use],
+        group: &Group,
+        span: &RangeInclusive<Rv>,
+    ) -> Vec<View> {
         let versions = self.sources.get(&group.0).map_or(&[][..], Vec::as_slice);
         let quickly_over = |at: &usize| {
             let version = &versions[*at];
@@ -223,8 +230,7 @@ impl Model {
             around.extend(before.saturating_sub(1)..=after.unwrap_or(at));
         }
         let data = around.into_iter().map(|at| versions[at].data.as_ref());
-        data.map(|data| view(&subject.now.uses, group, data))
-            .collect()
+        data.map(|data| view(uses, group, data)).collect()
     }
 
     /// The version from which on a Pod's start can't be told apart from its own.
@@ -243,7 +249,7 @@ impl Model {
 
     /// What may be said of a Pod in a group.
     fn standings(&self, subject: &Subject, pod: &Pod, group: &Group) -> BTreeSet<Standing> {
-        let uses = &subject.now.uses;
+        let uses = subject.uses_of(pod);
         let now = self.view_now(uses, group);
         let mut may = BTreeSet::new();
         if pod.started.is_none() {
@@ -261,7 +267,7 @@ impl Model {
         let from = self.earliest(subject, pod, group);
         let span = from..=pod.started.as_ref().map_or(from, |started| *started.end());
         let mut untold = self.found(subject, pod, group);
-        untold.extend(self.unread(subject, group, &span));
+        untold.extend(self.unread(subject, uses, group, &span));
         if untold.contains(&now) {
             may.insert(Standing::Unknown);
         }
@@ -309,7 +315,7 @@ impl Model {
             let found =
                 self.before_second(*gap.seconds.end())..=self.before_second(end + READ_WITHIN);
             (pod.began_in(start, end) && edited)
-                .then(|| self.views(&subject.now.uses, group, found))
+                .then(|| self.views(subject.uses_of(pod), group, found))
         });
         found.flatten().collect()
     }
@@ -338,7 +344,7 @@ impl Model {
     fn states(&self, subject: &Subject, pod: &Pod) -> BTreeSet<&'static str> {
         let observe = subject.policy().is_some_and(|policy| policy.observe);
         let mut all: Vec<(bool, BTreeSet<Standing>)> = Vec::new();
-        let uses = &subject.now.uses;
+        let uses = subject.uses_of(pod);
         for group in groups(uses) {
             let mut standings = self.standings(subject, pod, &group);
             // The kubelet has long refreshed the files, if it could.
@@ -401,7 +407,7 @@ impl Model {
                 .map_or("Fresh", String::as_str);
             let may = self.states(subject, pod);
             // Of a Pod of another template it says what matters to the template of now.
-            let comparable = pod.uses == subject.now.uses;
+            let comparable = pod.template == subject.now.template || pod.uses == subject.now.uses;
             if comparable && !may.contains(said) {
                 return Err(format!(
                     "Pod {} of {workload} is said to be {said}, and can only be {may:?}: {pod:?}",
@@ -497,6 +503,15 @@ impl Pod {
 impl Subject {
     fn policy(&self) -> Option<Policy> {
         self.policies.last().and_then(|(_, policy)| *policy)
+    }
+
+    /// What counts of a Pod: of its own template it has its own uses, for a webhook may have
+    /// put some into it and not into others.
+    fn uses_of<'a>(&'a self, pod: &'a Pod) -> &'a [Use] {
+        match pod.template == self.now.template {
+            true => &pod.uses,
+            false => &self.now.uses,
+        }
     }
 
     /// The policies in force somewhere from `since` on.

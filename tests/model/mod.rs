@@ -177,6 +177,14 @@ impl Model {
         self.workloads.entry(name.to_owned()).or_default().now = workload;
     }
 
+    /// A workload uses something else, without another template: a webhook changes its Pods.
+    pub(crate) fn uses(&mut self, workload: &str, uses: Vec<Use>) {
+        if let Some(subject) = self.workloads.get_mut(workload) {
+            subject.now.uses = uses;
+            subject.disturbed += 1;
+        }
+    }
+
     /// A workload is gone, with its Pods.
     pub(crate) fn workload_gone(&mut self, name: &str) {
         self.workloads.remove(name);

@@ -74,6 +74,10 @@ pub(super) struct Cluster {
     pub(super) works: BTreeMap<String, Work>,
     /// By uid.
     pub(super) pods: BTreeMap<String, PodObject>,
+    /// What a webhook puts into new Pods: of [`workloads::injected`](super::workloads::injected).
+    pub(super) webhook: u8,
+    /// What counts as put into the Pods of each workload.
+    pub(super) injected: BTreeMap<String, u8>,
     pub(super) policy: Option<PolicyObject>,
     pub(super) policy_generation: i64,
     /// Since when a workload isn't managed.
@@ -106,6 +110,8 @@ impl Cluster {
             sources: BTreeMap::new(),
             works: BTreeMap::new(),
             pods: BTreeMap::new(),
+            webhook: 0,
+            injected: BTreeMap::new(),
             policy: None,
             policy_generation: 0,
             unmanaged: BTreeMap::new(),

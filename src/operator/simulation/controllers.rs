@@ -164,16 +164,18 @@ impl Cluster {
         let pod = PodObject {
             identity: identity.clone(),
             work: work.identity.name.clone(),
+            injected: self.webhook,
             revision: revision.clone(),
             started: None,
             waits: false,
             terminating: false,
-            node: revision.template.on_node(),
+            node: revision.template.on_node(self.webhook),
         };
         let rv = self.commit(Kind::Pod, &name, Some(pod.json(work)));
         self.pods.insert(identity.uid.clone(), pod);
         self.note(format!("Pod {name} is created"));
-        let (template, uses) = (revision.template.id(), revision.template.uses());
+        let template = revision.template.id();
+        let uses = revision.template.uses_with(self.webhook);
         self.model.pod(
             &work.identity.name,
             (&name, &identity.uid),
@@ -181,6 +183,7 @@ impl Cluster {
             rv,
             identity.created,
         );
+        self.follow_injected(&work.identity.name);
         let delay = self.millis(20, 2000);
         self.after(delay, Action::Start(identity.uid));
     }
@@ -194,6 +197,8 @@ impl Cluster {
         self.put_pod(uid);
         self.note(format!("Pod {name} terminates"));
         self.model.pod_gone(uid);
+        let work = self.pods[uid].work.clone();
+        self.follow_injected(&work);
         let delay = self.millis(50, 1500);
         self.after(delay, Action::Remove(uid.to_owned()));
     }

@@ -80,6 +80,10 @@ pub(super) enum Op {
         work: u8,
         pod: u8,
     },
+    /// A webhook puts uses of its own into the Pods that are made from now on.
+    Inject {
+        what: u8,
+    },
     Policy {
         observe: bool,
         suspend: bool,
@@ -138,7 +142,7 @@ pub(super) struct History {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let source = 0..3_u8;
+    let source = 0..4_u8;
     let work = 0..2_u8;
     let (key, value) = (0..3_u8, 0..3_u8);
     let watched = prop::sample::select(&Kind::ALL[1..]);
@@ -165,6 +169,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (work.clone(), shape).prop_map(|(work, shape)| Op::Recreate { work, shape }),
         4 => (work.clone(), 0..4_u8).prop_map(|(work, pod)| Op::DeletePod { work, pod }),
         1 => (work.clone(), 0..4_u8).prop_map(|(work, pod)| Op::Crash { work, pod }),
+        2 => (0..4_u8).prop_map(|what| Op::Inject { what }),
         3 => (0..5_u8, any::<bool>()).prop_map(|(how, quick)| Op::Policy {
             observe: how == 3, suspend: how == 4, quick,
         }),

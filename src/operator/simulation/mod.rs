@@ -40,7 +40,7 @@ use model::{Broken, Gap, Second, stored_until, told};
 use objects::{Kind, PolicyObject};
 use replica::Replica;
 
-const SOURCES: [&str; 3] = ["ConfigMap/c0", "ConfigMap/c1", "Secret/s0"];
+const SOURCES: [&str; 4] = ["ConfigMap/c0", "ConfigMap/c1", "Secret/s0", workloads::MESH];
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// In this time all that may happen by itself has happened: retries, rolls one
@@ -209,6 +209,7 @@ impl Simulation {
                 gap(Second::MIN);
             }
         }
+        cluster.forget_injected();
         drop(cluster);
         self.replicas[slot].as_mut().unwrap().gaps = gaps;
         self.tell_gaps(slot);

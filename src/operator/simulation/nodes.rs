@@ -55,7 +55,7 @@ impl Cluster {
         }
         pod.started = Some(now);
         pod.waits = false;
-        let has = pod.revision.template.seen(&pod.node);
+        let has = pod.revision.template.seen(pod.injected, &pod.node);
         if first {
             self.after(REFRESH, Action::Refresh(uid.to_owned()));
         }

@@ -136,6 +136,7 @@ impl Simulation {
                     _ => cluster.terminate_pod(&uid),
                 }
             }
+            Op::Inject { what } => cluster.webhook = what,
             Op::Policy {
                 observe,
                 suspend,

@@ -3,7 +3,7 @@
 use super::cluster::{Action, Cluster};
 use super::model::{Gap, Policy, Second, Workload};
 use super::objects::{Kind, PolicyObject, SourceObject};
-use super::workloads::{Template, Work, WorkKind};
+use super::workloads::{MESH, PodObject, Template, Work, WorkKind};
 
 /// For so many seconds what is known of a workload is surely kept once it isn't
 /// managed any more.
@@ -122,9 +122,10 @@ impl Cluster {
         let work = self.works[name].clone();
         let rv = self.commit(work.kind.kind(), name, Some(work.json()));
         self.works.get_mut(name).unwrap().rv = rv;
+        let what = self.injected.get(name).copied().unwrap_or(0);
         let told = Workload {
             template: work.template.id(),
-            uses: work.template.uses(),
+            uses: work.template.uses_with(what),
             paused: work.paused,
             on_delete: work.kind == WorkKind::StatefulSetOnDelete,
             ordered: matches!(
@@ -133,6 +134,7 @@ impl Cluster {
             ),
         };
         self.model.workload(name, rv, told);
+        self.follow_injected(name);
         let (template, replicas, paused) = (&work.template, work.replicas, work.paused);
         let observed = work.generation == work.observed;
         self.note(format!(
@@ -162,7 +164,56 @@ impl Cluster {
         self.commit(Kind::Projection, &projection, None);
         self.projected.remove(name);
         self.unmanaged.remove(name);
+        self.injected.remove(name);
         self.model.workload_gone(name);
+    }
+
+    /// A workload uses what its Pods of its template do; while there are none, what they did.
+    pub(super) fn follow_injected(&mut self, name: &str) {
+        let Some(work) = self.works.get(name) else {
+            return;
+        };
+        let pods = self.pods_of(name);
+        let current = pods
+            .iter()
+            .filter(|pod| work.is_current(&pod.revision.template));
+        let current: Vec<u8> = current.map(|pod| pod.injected).collect();
+        if current.is_empty() || work.observed != work.generation {
+            return;
+        }
+        self.put_injected(name, current.into_iter().fold(0, |all, one| all | one));
+    }
+
+    /// A replica that starts has not seen the Pods of before: those that a roll of ours is about
+    /// to replace are all that it has.
+    pub(super) fn forget_injected(&mut self) {
+        let works: Vec<Work> = self.works.values().cloned().collect();
+        for work in works {
+            let name = &work.identity.name;
+            let pods = self.pods_of(name);
+            let is_current = |pod: &&PodObject| work.is_current(&pod.revision.template);
+            if pods.iter().any(|pod| is_current(&pod)) {
+                continue;
+            }
+            let alike = pods
+                .iter()
+                .filter(|pod| pod.revision.template.is_alike(&work.template));
+            let what = alike.fold(0, |all, pod| all | pod.injected);
+            self.put_injected(name, what);
+        }
+    }
+
+    fn put_injected(&mut self, name: &str, what: u8) {
+        let before = self.injected.insert(name.to_owned(), what).unwrap_or(0);
+        if before == what {
+            return;
+        }
+        let uses = self.works[name].template.uses_with(what);
+        self.note(format!("{name}: {what} is put into its Pods"));
+        self.model.uses(name, uses);
+        if what & !before != 0 {
+            self.forget_before(name, Some(MESH.to_owned()));
+        }
     }
 
     /// Of what was before now nothing is known of this workload.

@@ -61,12 +61,37 @@ pub(super) fn uses(shape: usize) -> Vec<Use> {
     }
 }
 
+/// What only a webhook uses.
+pub(super) const MESH: &str = "ConfigMap/mesh";
+
+/// What a webhook puts into Pods: one bit for variables, one for files.
+pub(super) fn injected(what: u8) -> Vec<Use> {
+    let (variables, files) = (what & 1 != 0, what & 2 != 0);
+    let uses = [(variables, true), (files, false)];
+    let uses = uses.into_iter().filter(|(is_in, _)| *is_in);
+    uses.map(|(_, frozen)| one(MESH, None, true, frozen))
+        .collect()
+}
+
+/// What its variables begin with.
+const MESH_PREFIX: &str = "MESH_";
+
 /// The shape that has each key by a `subPath`.
 const SUB_PATHS: usize = 6;
 
 impl Template {
     pub(super) fn uses(&self) -> Vec<Use> {
         uses(self.shape)
+    }
+
+    /// What a Pod of it uses into which a webhook has put something.
+    pub(super) fn uses_with(&self, what: u8) -> Vec<Use> {
+        [self.uses(), injected(what)].concat()
+    }
+
+    /// Whether only our annotation differs.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        (self.shape, self.image) == (other.shape, other.image)
     }
 
     /// Identifies it to the model.
@@ -77,7 +102,7 @@ impl Template {
     fn json(&self) -> Value {
         let mut template = json!({
             "metadata": {"labels": {"app": "it"}},
-            "spec": self.spec(),
+            "spec": self.spec(0),
         });
         if let Some(revision) = &self.revision {
             template["metadata"]["annotations"] = json!({REVISION_ANNOTATION: revision});
@@ -85,15 +110,18 @@ impl Template {
         template
     }
 
-    fn spec(&self) -> Value {
+    fn spec(&self, what: u8) -> Value {
         let (mut env, mut env_from) = (Vec::new(), Vec::new());
         let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
-        for (at, one) in self.uses().iter().enumerate() {
+        for (at, one) in self.uses_with(what).iter().enumerate() {
             let (kind, name) = one.source.split_once('/').unwrap();
             let secret = kind == "Secret";
             let keys = one.keys.iter().flatten();
             let items = Value::from_iter(keys.map(|key| json!({"key": key, "path": key})));
-            match (one.frozen && self.shape != SUB_PATHS, &one.keys) {
+            match (
+                one.frozen && (self.shape != SUB_PATHS || one.source == MESH),
+                &one.keys,
+            ) {
                 (true, Some(keys)) => {
                     let field = if secret {
                         "secretKeyRef"
@@ -105,7 +133,9 @@ impl Template {
                 }
                 (true, None) => {
                     let field = if secret { "secretRef" } else { "configMapRef" };
-                    env_from.push(json!({field: {"name": name, "optional": one.optional}}));
+                    let prefix = prefix(one);
+                    let source = json!({"name": name, "optional": one.optional});
+                    env_from.push(json!({"prefix": prefix, field: source}));
                 }
                 (false, _) => {
                     let volume = format!("volume-{at}");
@@ -136,18 +166,19 @@ impl Template {
 
 impl Template {
     /// A Pod of it on a node.
-    pub(super) fn on_node(&self) -> Pod {
-        Pod::new(PodSpec::from_json(&self.spec()).unwrap(), Given::default())
+    pub(super) fn on_node(&self, what: u8) -> Pod {
+        let spec = PodSpec::from_json(&self.spec(what)).unwrap();
+        Pod::new(spec, Given::default())
     }
 
     /// What its container sees of each group of uses.
-    pub(super) fn seen(&self, pod: &Pod) -> BTreeMap<Group, View> {
+    pub(super) fn seen(&self, what: u8, pod: &Pod) -> BTreeMap<Group, View> {
         let seen = pod.seen("app").unwrap();
         let mut views = BTreeMap::<Group, View>::new();
-        for (at, one) in self.uses().iter().enumerate() {
+        for (at, one) in self.uses_with(what).iter().enumerate() {
             let variable = |key: &str| match &one.keys {
                 Some(_) => seen.variables.get(&format!("V{at}")),
-                None => seen.variables.get(key),
+                None => seen.variables.get(&format!("{}{key}", prefix(one))),
             };
             let value = |key: &str| {
                 let file = seen.files.get(&format!("/{at}/{key}"));
@@ -164,6 +195,10 @@ impl Template {
         }
         views
     }
+}
+
+fn prefix(one: &Use) -> &'static str {
+    if one.source == MESH { MESH_PREFIX } else { "" }
 }
 
 // === Workloads ===
@@ -282,6 +317,8 @@ impl Work {
 pub(super) struct PodObject {
     pub(super) identity: Identity,
     pub(super) work: String,
+    /// What a webhook put into it.
+    pub(super) injected: u8,
     /// The revision that it is of.
     pub(super) revision: Revision,
     pub(super) started: Option<Second>,
@@ -328,7 +365,7 @@ impl PodObject {
             None => json!({"phase": "Pending"}),
         };
         let rest = json!({
-            "metadata": metadata, "spec": revision.template.spec(), "status": status,
+            "metadata": metadata, "spec": revision.template.spec(self.injected), "status": status,
         });
         self.identity.object(Kind::Pod, rest)
     }
