@@ -85,10 +85,19 @@ impl Judge {
                     .pods
                     .iter()
                     .all(|pod| pod.lost || world.is_ready(work, pod));
-            if !well {
+            // Once it was well, only a failure or a rollout begins it again: a Pod that starts anew with
+            // the same content says nothing of it.
+            let fails = |pod| world.fails_since(work, pod).is_some();
+            let goes_on = work.replicas > 0
+                && work.is_settled()
+                && work.pods.iter().any(|pod| world.is_ready(work, pod))
+                && !work.pods.iter().any(fails);
+            if well {
+                self.healthy.entry(work.name).or_insert(now);
+            } else if !goes_on {
                 self.healthy.remove(&work.name);
             }
-            let since = well.then(|| *self.healthy.entry(work.name).or_insert(now));
+            let since = self.healthy.get(&work.name).copied();
             if since.is_some_and(|since| now - since >= SOAK) {
                 let lacks = work.lacks(world);
                 let newest = work.newest(world).into_iter();
@@ -114,7 +123,12 @@ impl Judge {
                 self.evidence.extend(has);
             }
             seen.ailing |= fails.is_some() || now - seen.at >= DEADLINE;
-            let lasting = fails.map(|(since, _)| since.max(seen.at) + LASTING);
+            // A Pod whose container took other content by itself fails with it, but was not brought up
+            // with it: that leaves the first ones open, who are to find out which content it is.
+            let pods = work.pods.iter().chain(&work.surge);
+            let brought = pods.filter(|pod| pod.start >= seen.at && !pod.took_by_itself());
+            let since_when = brought.filter_map(|pod| world.fails_since(work, pod)).min();
+            let lasting = since_when.map(|since| since.max(seen.at) + LASTING);
             let failed = lasting.is_some_and(|certain| now >= certain + STEP) && seen.whole;
             seen.failed |= failed;
             if since.is_some_and(|since| now - since >= WINDOW) || work.replicas == 0 {

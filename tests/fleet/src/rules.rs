@@ -47,7 +47,9 @@ pub struct Roll {
 pub struct Member {
     /// Its place in the order of all.
     pub name: usize,
-    /// The policy whose waves it goes by; `None` for the defaults.
+    /// The policy whose waves it goes by; `None` for the defaults. Each lane has first ones of its own,
+    /// that go at the same time: eight policies that all give waves can bring a bad content to eight
+    /// workloads. Those that give none are one lane, however many they are.
     pub lane: Option<usize>,
     /// The change that its newest content of each source came with.
     pub newest: BTreeSet<Change>,

@@ -127,6 +127,16 @@ pub struct World {
     pub trace: Vec<String>,
 }
 
+// === impl Pod ===
+
+impl Pod {
+    /// Whether its container started again with other content than the Pod was created with.
+    #[must_use]
+    pub fn took_by_itself(&self) -> bool {
+        self.by_itself.is_some()
+    }
+}
+
 // === impl Work ===
 
 impl Work {

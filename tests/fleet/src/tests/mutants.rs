@@ -47,4 +47,5 @@ mutants! {
     every_change_is_asked: OneSource breaks 1;
     nobody_waits_for_who_is_skipped: WaitsForSkipped breaks 4;
     there_are_limits: NoSlots breaks 2;
+    a_soak_that_is_overtaken_is_waived: NoWaiver breaks 4;
 }
