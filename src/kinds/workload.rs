@@ -25,12 +25,12 @@ pub struct WorkloadRow {
 /// How the Pods of a workload are tied to it, and which of them are of its current template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pods {
-    /// ReplicaSets own them. Those of the ReplicaSet with the workload's template are current.
+    /// ReplicaSets own the Pods. The Pods of the ReplicaSet with the workload's template are current.
     ReplicaSets,
-    /// The workload owns them. Those with the hash that its `status.updateRevision` names
+    /// The workload owns the Pods. The Pods with the hash that its `status.updateRevision` names
     /// are current.
     UpdateRevision,
-    /// The workload owns them. Those with the hash of its newest ControllerRevision with its
+    /// The workload owns the Pods. The Pods with the hash of its newest ControllerRevision with its
     /// template are current.
     NewestRevision,
 }

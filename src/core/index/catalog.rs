@@ -74,7 +74,7 @@ impl<User: Ord> Catalog<User> {
         existing.map(|(name, _)| name)
     }
 
-    /// The sources that are referred to, each with those that do.
+    /// The sources that are referred to, each with its users.
     pub(super) fn used(&self) -> impl Iterator<Item = (&SourceName, &BTreeSet<User>)> {
         self.users.iter()
     }

@@ -1,7 +1,7 @@
 //! What admission webhooks put into Pods: a sidecar's configuration, a variable, a trust bundle.
 //!
-//! A workload has the references of its template and those that its Pods of that template have
-//! beyond it. Which Pods have them is for the Pods to say: one without the use has nothing old.
+//! A workload has the references of its template, and further ones of the Pods of that template.
+//! Each Pod tells which of these it has: a Pod without a reference has no old content of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,9 +18,10 @@ use crate::kinds::{Pods, WorkloadId, WorkloadKind};
 // === impl Space ===
 
 impl Space {
-    /// What the live Pods of a workload's current template project beyond it. While there is
-    /// none, as in a rollout that has just begun, that is what was `known` of the Pods before; after
-    /// a start of the operator, what those have that a roll of ours is about to replace.
+    /// References of the live Pods of a workload's current template beyond those of the template.
+    /// While there is no such Pod, as in a rollout that has just begun, the references `known`
+    /// before count. After a start of the operator nothing is known: then the Pods count that a
+    /// roll of ours is about to replace.
     pub(super) fn injected(
         &self,
         kind: WorkloadKind,
@@ -88,7 +89,7 @@ impl Space {
     }
 }
 
-/// What Pods project beyond a template of this.
+/// References of Pods beyond those of a template.
 fn beyond<'a>(
     template: &Arc<[Reference]>,
     pods: impl IntoIterator<Item = &'a Pod>,

@@ -15,7 +15,7 @@ use crate::kinds::{Pods, REPLICA_SET, Scope, WorkloadId, WorkloadKind};
 /// One namespace.
 #[derive(Debug, Default)]
 pub(super) struct Space {
-    /// Those of the namespace; `None` while they are not known.
+    /// Labels of the namespace; `None` until it has been seen.
     pub(super) labels: Option<Labels>,
     pub(super) sources: Catalog<WorkloadName>,
     pub(super) workloads: HashMap<WorkloadName, Node>,
@@ -29,7 +29,7 @@ pub(super) struct Space {
 pub(super) struct Node {
     pub(super) workload: Arc<Workload>,
     pub(super) selected: Selected,
-    /// What its Pods project beyond its template; none while not managed.
+    /// References of its Pods beyond those of its template; none while not managed.
     pub(super) injected: Arc<[Reference]>,
     /// The references that the policy lets us act on; none while not managed.
     pub(super) references: Arc<[Reference]>,

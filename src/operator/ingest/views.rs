@@ -26,7 +26,7 @@ trait Indexed: Slim {
     /// Takes in that it is gone.
     fn delete(state: &mut State, told: &Told<'_, Self>) -> Affected;
 
-    /// Names of those that the index has.
+    /// Names of the objects that the index has.
     fn names(index: &Index, kind: &Self::Kind) -> impl Iterator<Item = Key>;
 }
 
@@ -245,7 +245,7 @@ impl Indexed for ControllerRevision {
     }
 }
 
-/// For their labels: of those that are watched.
+/// Namespaces count for their labels, where their objects are watched.
 impl Indexed for Namespace {
     fn apply(state: &mut State, told: &Told<'_, Self>, labels: Labels) -> Affected {
         match told.scope.contains(&told.key.name) {
