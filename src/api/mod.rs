@@ -11,6 +11,7 @@ pub mod projection;
 pub mod reasons;
 pub mod rules;
 mod schema;
+pub mod sync_rollout;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,4 @@ pub use duration::Duration;
 pub use policy::{ClusterSyncPolicy, SyncPolicy};
 pub use projection::Projection;
 pub use reasons::Reason;
+pub use sync_rollout::SyncRollout;

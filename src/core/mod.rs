@@ -13,6 +13,7 @@
 //! time, keys and identity are arguments.
 
 pub mod content;
+pub mod fleet;
 pub mod health;
 pub mod history;
 pub mod index;
