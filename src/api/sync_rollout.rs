@@ -310,3 +310,35 @@ impl SyncRollout {
             .then(|| SourceId::new(*kind, namespace, name.as_str()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::CustomResourceExt;
+
+    use super::*;
+
+    #[test]
+    fn the_source_is_fixed_and_every_list_and_name_is_bounded() {
+        let crd = serde_json::to_value(SyncRollout::crd()).expect("JSON");
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+        let source = &schema["spec"]["properties"]["source"];
+        assert_eq!(
+            source["x-kubernetes-validations"][0]["rule"],
+            "self == oldSelf"
+        );
+        assert_bounded(schema, "");
+    }
+
+    /// Fails at a list or string under `schema` that may be of any length.
+    fn assert_bounded(schema: &serde_json::Value, path: &str) {
+        let has = |bound| schema.get(bound).is_some();
+        match schema["type"].as_str() {
+            Some("array") => assert!(has("maxItems"), "{path}"),
+            Some("string") => assert!(has("maxLength") || has("enum") || has("format"), "{path}"),
+            _ => {}
+        }
+        for (name, below) in schema.as_object().into_iter().flatten() {
+            assert_bounded(below, &format!("{path}/{name}"));
+        }
+    }
+}
