@@ -75,6 +75,31 @@ fn an_entry_of_env_that_a_later_one_hides_is_not_seen_but_needed() {
     assert!(case.run(&without).is_err() && case.missing(&without));
 }
 
+/// Whatever it is that gives the path.
+#[test]
+fn a_file_that_is_no_source_hides_a_key() {
+    let certificate = |field: &str| json!({"podCertificate": {field: "k"}});
+    let given = [
+        json!({"downwardAPI": {"items": [{"path": "k", "resourceFieldRef": {"resource": "limits.cpu"}}]}}),
+        json!({"serviceAccountToken": {"path": "k"}}),
+        json!({"clusterTrustBundle": {"name": "it", "path": "k", "optional": true}}),
+        certificate("credentialBundlePath"),
+        certificate("keyPath"),
+        certificate("certificateChainPath"),
+    ];
+    let before = config_maps(&[("c", &[("k", "1"), ("l", "1")])]);
+    let hidden = config_maps(&[("c", &[("k", "2"), ("l", "1")])]);
+    let other = config_maps(&[("c", &[("k", "1"), ("l", "2")])]);
+    for one in given {
+        let spec = json!({
+            "containers": [{"name": "app", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
+            "volumes": [{"name": "v", "projected": {"sources": [{"configMap": {"name": "c"}}, one]}}],
+        });
+        agreed("a hidden key", &spec, &before, &hidden, NOTHING);
+        agreed("another key", &spec, &before, &other, LIVE);
+    }
+}
+
 /// <https://github.com/kubernetes/kubernetes/issues/140635>
 #[test]
 fn what_a_later_source_gives_hides_that_of_an_earlier_one() {
