@@ -9,9 +9,12 @@ pub mod names;
 pub mod policy;
 pub mod projection;
 pub mod reasons;
+pub mod rollout;
 pub mod rules;
 mod schema;
+pub mod sources;
 pub mod sync_rollout;
+
 #[cfg(test)]
 mod tests;
 

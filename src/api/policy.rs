@@ -10,9 +10,11 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::api::rollout::RolloutRules;
 use crate::api::rules::Rules;
 use crate::api::schema;
-use crate::kinds::{SourceKind, WorkloadKind};
+use crate::api::sources::Sources;
+use crate::kinds::WorkloadKind;
 
 /// Selects workloads by kind and label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -30,39 +32,6 @@ pub struct Workloads {
     pub selector: Option<LabelSelector>,
 }
 
-/// Selects sources by kind and name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("has(self.kind) || has(self.name)", "kind or name must be given"))]
-pub struct SourceRule {
-    /// ConfigMap or Secret. Default: both.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<SourceKind>,
-
-    /// Pattern that the whole name must match: `*` stands for any text, `?` for one
-    /// character, `[a-c]` for one of several, `{a,b}` for either. Default: every name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub name: Option<String>,
-}
-
-/// Selects the sources that count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Sources {
-    /// A source counts if one of these rules matches it. Default: every source.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub include: Vec<SourceRule>,
-
-    /// A source doesn't count if one of these rules matches it, whatever `include` says.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub exclude: Vec<SourceRule>,
-}
-
 /// The fields that both kinds of policy have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +47,11 @@ pub struct PolicyCommon {
     /// How outdated Pods are handled, and when.
     #[serde(flatten)]
     pub rules: Rules,
+
+    /// How a change goes out where several workloads project it. Default: to one first; when that has
+    /// been healthy for a minute, to a quarter of the others at a time; to nobody after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutRules>,
 
     /// If several policies of the same kind select a workload, the one with the highest priority
     /// is in force. If they are equal, it is the first by name.

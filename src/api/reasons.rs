@@ -135,6 +135,24 @@ reasons! {
     Contested [Warning]
         "Somebody else keeps removing the revision annotation from the Pod template."
         "Find who removes the annotation projsync.dev/revision from the Pod template, usually a tool that applies the whole object or a mutating webhook, and have it leave that field alone. The next change of content is rolled again.";
+    Halted [Warning]
+        "A change failed in the first workloads that got it, so the others keep what they have."
+        "Correct the content, or set it back: the workload that failed gets that first. If the failure has another cause, mend that: once the workload has been healthy for five minutes, another one gets the change. Or set spec.rollout.onFailure of the policy to Continue.";
+    Suspect []
+        "A container that started with the change seems to fail, so nobody else gets it until that is certain or over."
+        "Look at the workload that the message names. It is certain or over within about a minute.";
+    NothingProven [Warning]
+        "The workloads of an earlier wave can't show whether the change is good: none of them was wholly ready, or none can be rolled."
+        "See to it that a workload of that wave can be rolled and is healthy, or take the wave out of the policy.";
+    EarlierWave []
+        "Other workloads get the change first."
+        "Wait: it is rolled when the change is proven there.";
+    Soaking []
+        "Another workload has got the change and must stay healthy with it for a while."
+        "Wait: it is rolled when the policy's soak time has passed.";
+    NoSlot []
+        "As many workloads are being rolled as may be at a time."
+        "Wait: it is rolled when another is complete. The policy's maxConcurrent and --max-concurrent-rolls set how many.";
     ContentChanged [Passing, Silent]
         "Projected content has changed, and Pods have old content."
         "Nothing: the workload is being rolled. The message names the keys that changed.";
@@ -174,6 +192,9 @@ reasons! {
     InvalidDuration [Warning]
         "A duration of the policy is out of its bounds."
         "Correct the duration that the message names; the bounds are in the message too.";
+    InvalidAmount [Warning]
+        "An amount of the policy is neither a number nor a percentage."
+        "Correct the field that the message names: a number from 1 on, or a percentage from 1% to 100%.";
     TooManyPolicies [Warning]
         "More than 100 SyncPolicies of the namespace come before the policy, so it selects no workload. One that names it in its annotation still has it."
         "Put policies of the namespace together, delete those that are not needed, or raise spec.priority of those that are.";

@@ -62,13 +62,15 @@ pub enum Strategy {
     Observe,
 }
 
-/// Default and maximum of a duration.
+/// Default and bounds of a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The field, as it is spelled in a policy.
     pub field: &'static str,
     /// The duration where a policy has none.
     pub default: Duration,
+    /// The shortest duration.
+    pub min: Duration,
     /// The longest duration.
     pub max: Duration,
 }
@@ -76,12 +78,14 @@ pub struct Bounds {
 const SETTLE: Bounds = Bounds {
     field: "settle",
     default: Duration::from_secs(2),
+    min: Duration::from_secs(0),
     max: Duration::from_secs(10 * 60),
 };
 
 const MIN_INTERVAL: Bounds = Bounds {
     field: "minInterval",
     default: Duration::from_secs(30),
+    min: Duration::from_secs(0),
     max: Duration::from_secs(60 * 60),
 };
 
@@ -157,12 +161,21 @@ impl Strategy {
 // === impl Bounds ===
 
 impl Bounds {
+    /// Whether a duration is within them.
+    #[must_use]
+    pub fn admit(&self, value: Duration) -> bool {
+        (self.min..=self.max).contains(&value)
+    }
+
     /// The rule by which the API server refuses what is out of bounds.
-    fn rule(self) -> Rule {
-        let Self { field, max, .. } = self;
+    pub(super) fn rule(self) -> Rule {
+        let Self {
+            field, min, max, ..
+        } = self;
+        let field = field.rsplit('.').next().unwrap_or(field);
         Rule::new(format!(
-            "duration(self) >= duration('0s') && duration(self) <= duration('{max}')"
+            "duration(self) >= duration('{min}') && duration(self) <= duration('{max}')"
         ))
-        .message(format!("{field} must be between 0s and {max}").as_str())
+        .message(format!("{field} must be between {min} and {max}").as_str())
     }
 }

@@ -19,6 +19,17 @@ pub(super) fn count(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "format": "int64", "minimum": 0 })
 }
 
+/// A number, or a percentage.
+pub(super) fn amount(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "pattern": r"^(100|[1-9][0-9]?)%$",
+        "maxLength": 4,
+        "minimum": 1,
+        "maximum": 1_000_000,
+    })
+}
+
 /// A map of digests.
 pub(super) fn digests(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

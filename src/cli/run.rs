@@ -42,6 +42,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         identity,
         concurrency: usize::from(args.scope.concurrency),
         floors: args.scope.floors(),
+        max_rolls: args.scope.max_rolls(),
         comparable: args.scope.resource_versions_comparable,
         watch: WatchOptions {
             idle_timeout: args.scope.watch_idle_timeout,

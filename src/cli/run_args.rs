@@ -68,6 +68,14 @@ pub struct ScopeArgs {
     /// The least time between two rolls of a workload, whatever a policy says: up to 1h
     #[arg(long, env = "PROJSYNC_MIN_INTERVAL_FLOOR", value_name = "DURATION", default_value = "0s", value_parser = min_interval_floor)]
     pub min_interval_floor: Duration,
+    /// How many workloads of the cluster are rolled at a time, whatever policies say; 0 means no limit
+    #[arg(
+        long,
+        env = "PROJSYNC_MAX_CONCURRENT_ROLLS",
+        value_name = "N",
+        default_value_t = 50
+    )]
+    pub max_concurrent_rolls: u32,
     /// Whether ConfigMaps, Secrets and Pods share one etcd; set false if --etcd-servers-overrides splits them
     #[arg(long, env = "PROJSYNC_RESOURCE_VERSIONS_COMPARABLE", value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub resource_versions_comparable: bool,
@@ -215,6 +223,14 @@ impl ScopeArgs {
             settle: self.settle_floor.into(),
             min_interval: self.min_interval_floor.into(),
         }
+    }
+
+    /// How many workloads may be rolled at a time; `None` for any number.
+    #[must_use]
+    pub fn max_rolls(&self) -> Option<usize> {
+        usize::try_from(self.max_concurrent_rolls)
+            .ok()
+            .filter(|most| *most > 0)
     }
 
     /// Settings of the clients.

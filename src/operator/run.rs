@@ -58,6 +58,8 @@ pub struct OperatorOptions {
     pub comparable: bool,
     /// The least durations of policies.
     pub floors: Floors,
+    /// How many workloads may be rolled at a time; `None` for any number.
+    pub max_rolls: Option<usize>,
     /// Settings of the watches.
     pub watch: WatchOptions,
     /// Maximum duration of a request.
@@ -165,6 +167,7 @@ impl OperatorOptions {
             refresh_bound: REFRESH_BOUND,
             cluster_wide: self.namespaces.is_empty(),
             floors: self.floors,
+            max_rolls: self.max_rolls,
         }
     }
 }

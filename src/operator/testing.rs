@@ -42,6 +42,7 @@ pub(super) fn context(
         refresh_bound: REFRESH_BOUND,
         cluster_wide: true,
         floors: Floors::default(),
+        max_rolls: None,
     };
     (Context::new(settings, access, metrics), told)
 }

@@ -22,6 +22,7 @@ mod quiet;
 mod rbac;
 mod replicas;
 mod rights;
+mod rollout;
 mod secrecy;
 mod soak;
 mod tenants;

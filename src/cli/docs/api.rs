@@ -140,6 +140,9 @@ fn inside(text: &mut String, path: &str, schema: &Value) {
 /// Type of a field, in the style of Kubernetes' own reference.
 fn kind(schema: &Value) -> String {
     let format = schema["format"].as_str();
+    if schema["x-kubernetes-int-or-string"] == true {
+        return "integer or string".to_owned();
+    }
     match schema["type"].as_str().unwrap_or_default() {
         "array" => format!("[]{}", kind(&schema["items"])),
         "object" if schema["additionalProperties"].is_object() => {

@@ -11,13 +11,7 @@ use crate::core::health::seen::{Seen, new_pods, with_its_content};
 use crate::core::history::record::{Health, Record, Trouble};
 use crate::core::object::pod::Pod;
 use crate::core::object::workload::Update;
-use crate::core::time::Mono;
-
-/// How long a roll has to stay healthy before its content counts as good.
-const SOAK: Duration = Duration::from_secs(60);
-
-/// How long a roll may make no progress.
-pub const DEADLINE: Duration = Duration::from_secs(600);
+use crate::core::time::{Moment, Mono};
 
 /// How soon it is looked again whether all that happened in the soak has been seen.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -34,6 +28,8 @@ pub struct Watched {
     best: (usize, usize),
     /// When there was progress last.
     progress: Mono,
+    /// Whether a container seems to fail.
+    suspect: bool,
 }
 
 /// What is wrong with the Pods of a roll.
@@ -64,6 +60,9 @@ impl Watched {
             // Without Pods nothing shows whether it stays healthy.
             (roll.health.state, roll.health.completed) = (RollState::Rolling, None);
         }
+        if workload.replicas == 0 && roll.health.state == RollState::Failed {
+            return forget_failure(&mut roll.health, seen.now);
+        }
         if !in_force || !seen.view.observed || workload.replicas == 0 {
             return None;
         }
@@ -76,6 +75,7 @@ impl Watched {
         }
         let before = roll.health.state;
         let findings = self.findings(&roll.health, seen);
+        self.suspect = findings.suspect;
         let next = self.advance(&mut roll.health, findings, seen);
         let (state, made) = (roll.health.state, roll.time);
         if state == before {
@@ -93,6 +93,12 @@ impl Watched {
             }
         }
         next
+    }
+
+    /// Whether a container that started with the roll seems to fail.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.suspect
     }
 
     /// Looks at the Pods of the roll.
@@ -193,7 +199,7 @@ impl Watched {
             Update::Ordinal { partition, .. } => partition > 0,
             Update::Automatic => workload.paused,
         };
-        let deadline = self.progress + DEADLINE;
+        let deadline = self.progress + seen.deadline;
         let late = !for_people && seen.now.mono >= deadline;
         if let Some(trouble) = stuck {
             end(health, RollState::Stuck, trouble);
@@ -223,6 +229,16 @@ impl Watched {
     }
 }
 
+/// Without Pods nothing fails any longer; after a while another workload may try the same.
+fn forget_failure(health: &mut Health, now: Moment) -> Option<Mono> {
+    let since = health.completed.get_or_insert(now).mono;
+    if now.mono >= since + WINDOW {
+        (health.state, health.completed) = (RollState::Stuck, None);
+        return None;
+    }
+    Some(since + WINDOW)
+}
+
 /// Takes in that the roll failed or is stuck.
 fn end(health: &mut Health, state: RollState, trouble: Trouble) {
     health.completed = None;
@@ -243,8 +259,8 @@ fn complete(health: &mut Health, seen: &Seen<'_>) -> Option<Mono> {
     };
     let wait = match health.state {
         RollState::Good => return None,
-        RollState::Failed => SOAK.max(WINDOW),
-        RollState::Rolling | RollState::Stuck | RollState::Complete => SOAK,
+        RollState::Failed => seen.soak.max(WINDOW),
+        RollState::Rolling | RollState::Stuck | RollState::Complete => seen.soak,
     };
     let proves = health.unready == Some(0);
     if health.state != RollState::Failed || lasts(wait) {

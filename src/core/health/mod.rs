@@ -20,7 +20,7 @@ mod judge;
 mod seen;
 
 pub use baseline::baseline;
-pub use judge::{DEADLINE, Watched};
+pub use judge::Watched;
 pub use seen::Seen;
 
 #[cfg(test)]

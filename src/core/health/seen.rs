@@ -1,5 +1,7 @@
 //! What a roll is judged by.
 
+use std::time::Duration;
+
 use crate::core::history::record::TrackKey;
 use crate::core::index::View;
 use crate::core::object::pod::Pod;
@@ -18,6 +20,10 @@ pub struct Seen<'a> {
     pub now: Moment,
     /// A moment before which everything has been seen for sure.
     pub until: Option<Moment>,
+    /// How long a roll has to stay healthy before its content counts as good.
+    pub soak: Duration,
+    /// How long a roll may make no progress.
+    pub deadline: Duration,
 }
 
 /// Those of the Pods that the roll has started which have its content: where that has changed,

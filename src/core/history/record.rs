@@ -18,6 +18,7 @@ use crate::kinds::Class;
 use crate::kinds::Rv;
 
 mod covered;
+mod proof;
 mod rolls;
 mod track;
 

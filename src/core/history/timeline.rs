@@ -238,6 +238,14 @@ impl Timeline {
         }
     }
 
+    /// Notes that the workload was healthy with the content of an entry.
+    pub fn mark_good_at(&mut self, at: usize, time: ServerTime) {
+        let known = |entry: &&mut Entry| matches!(entry.content, Content::Known(_));
+        if let Some(entry) = self.entries.get_mut(at).filter(known) {
+            entry.good.get_or_insert(time);
+        }
+    }
+
     /// Notes that the workload was proven to be healthy with the newest content.
     pub fn mark_good(&mut self, time: ServerTime) {
         if let Some(newest) = self.entries.last_mut() {

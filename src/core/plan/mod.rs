@@ -8,6 +8,7 @@
 mod act;
 mod decision;
 mod facts;
+mod gated;
 mod guards;
 mod pods;
 mod unready;
@@ -20,6 +21,7 @@ use decision::Answer;
 pub use decision::{Decision, Verdict};
 use facts::ManagedFacts;
 pub use facts::{Facts, Unlisted};
+pub use gated::gated;
 use guards::{content, older, pace, seen, wishes};
 pub use pods::{PodFacts, Tally, assess, not_ready};
 pub use unready::Unready;

@@ -366,6 +366,31 @@ fn happens(world: &mut World, event: &Event) {
     }
 }
 
+/// What came and went unread is no proof that a Pod from then has what came after it.
+#[test]
+fn a_pod_that_cannot_be_told_is_not_fresh_after_a_restart() {
+    let mut world = fresh_world(10_000);
+    world.step();
+    let events = [
+        Event::Write(0),
+        Event::Pod(0),
+        Event::Delete,
+        Event::Restart,
+    ];
+    for event in &events {
+        world.wait_secs(1);
+        happens(&mut world, event);
+    }
+    for _ in 0..3 {
+        world.step();
+        world.wait_secs(31);
+    }
+    assert_eq!(
+        world.assess()[0].state,
+        crate::api::projection::PodState::Unknown
+    );
+}
+
 /// An absence that was read late has a later time than Pods that have it.
 #[test]
 fn a_pod_from_before_a_late_reading_is_known_after_a_restart() {

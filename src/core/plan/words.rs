@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::core::plan::facts::Facts;
+use crate::kinds::WorkloadId;
 
 /// `2 Pods outdated: why`.
 pub(super) fn outdated(facts: &Facts<'_>, why: impl Display) -> String {
@@ -16,4 +17,9 @@ pub fn count_pods(count: impl Display) -> String {
         "1" => "1 Pod".to_owned(),
         many => format!("{many} Pods"),
     }
+}
+
+/// `deployment/web`, as kubectl takes it.
+pub(super) fn name_of(id: &WorkloadId) -> String {
+    format!("{}/{}", id.kind.as_str().to_lowercase(), id.name)
 }

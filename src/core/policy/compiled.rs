@@ -8,9 +8,11 @@ use kube::core::{Selector, SelectorExt};
 use super::effective::{Candidate, Effective};
 use super::error::PolicyError;
 use super::id::PolicyId;
+use super::rollout::Rollout;
 use super::selector::compile_selector;
 use super::sources::SourceFilter;
 use crate::api::policy::{ClusterSyncPolicySpec, PolicyCommon, SyncPolicySpec};
+use crate::api::rollout::RolloutRules;
 use crate::api::rules::Floors;
 use crate::kinds::WorkloadKind;
 
@@ -88,8 +90,9 @@ impl CompiledPolicy {
             .map(|selector| compile_selector("spec.workloads.selector", selector))
             .transpose()?
             .unwrap_or_default();
-        let mut durations = common.rules.durations().into_iter();
-        if let Some((value, bounds)) = durations.find(|(value, bounds)| *value > bounds.max) {
+        let rollout = common.rollout.iter().flat_map(RolloutRules::durations);
+        let mut durations = common.rules.durations().into_iter().chain(rollout);
+        if let Some((value, bounds)) = durations.find(|(value, bounds)| !bounds.admit(*value)) {
             return Err(PolicyError::Duration { value, bounds });
         }
         let selecting = Effective {
@@ -97,6 +100,7 @@ impl CompiledPolicy {
             why: format!("{id} selects the workload."),
             rules: common.rules.clone(),
             sources: SourceFilter::compile(&common.sources)?.into(),
+            rollout: Rollout::compile(common.rollout.as_ref())?.into(),
             stopped: None,
         };
         let named = Effective {

@@ -53,6 +53,8 @@ pub struct Effective {
     pub rules: Rules,
     /// The sources that count.
     pub sources: Arc<SourceFilter>,
+    /// How a change goes out to many.
+    pub rollout: Arc<super::rollout::Rollout>,
     /// The ClusterSyncPolicy that stops all rolls, if one does.
     pub stopped: Option<PolicyId>,
 }
@@ -69,6 +71,7 @@ impl Effective {
                 .to_owned(),
             rules: Rules::default(),
             sources: Arc::default(),
+            rollout: Arc::default(),
             stopped: None,
         }
     }

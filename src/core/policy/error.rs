@@ -27,13 +27,19 @@ pub enum PolicyError {
         /// What is wrong.
         problem: String,
     },
-    /// A duration is too long.
-    #[error("spec.{}: {value} is too long: write at most {}", .bounds.field, .bounds.max)]
+    /// A duration is out of its bounds.
+    #[error("spec.{}: {value} is out of bounds: write {} to {}", .bounds.field, .bounds.min, .bounds.max)]
     Duration {
         /// The duration.
         value: Duration,
         /// Its field and maximum.
         bounds: Bounds,
+    },
+    /// An amount is neither a number nor a percentage.
+    #[error("{field}: write a number from 1 on, or a percentage from 1% to 100%")]
+    Amount {
+        /// Path of the field in the policy.
+        field: &'static str,
     },
     /// Its namespace has many that come first.
     #[error(
@@ -55,6 +61,7 @@ impl PolicyError {
             Self::Selector { .. } => Reason::InvalidSelector,
             Self::Pattern { .. } => Reason::InvalidPattern,
             Self::Duration { .. } => Reason::InvalidDuration,
+            Self::Amount { .. } => Reason::InvalidAmount,
             Self::TooMany => Reason::TooManyPolicies,
             Self::Undecodable(_) => Reason::Undecodable,
         }

@@ -13,8 +13,10 @@ mod error;
 mod glob;
 mod id;
 mod level;
+mod rollout;
 mod selector;
 mod set;
+pub use rollout::{Rollout, Share, Wave, WaveMembers};
 mod sources;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::error::PolicyError;
 use super::glob::Pattern;
-use crate::api::policy::{SourceRule, Sources};
+use crate::api::sources::{SourceRule, Sources};
 use crate::kinds::SourceKind;
 
 /// Decides which sources count.
@@ -30,9 +30,23 @@ impl SourceFilter {
                 .collect::<Result<Vec<_>, _>>()
         };
         Ok(Self {
-            include: compile("include", &sources.include)?,
-            exclude: compile("exclude", &sources.exclude)?,
+            include: compile("sources.include", &sources.include)?,
+            exclude: compile("sources.exclude", &sources.exclude)?,
         })
+    }
+
+    /// The sources that one of these rules matches; none where there is no rule.
+    pub(super) fn of(list: &str, rules: &[SourceRule]) -> Result<Option<Self>, PolicyError> {
+        let compile = |(at, rule)| CompiledRule::compile(list, at, rule);
+        let include: Vec<_> = rules
+            .iter()
+            .enumerate()
+            .map(compile)
+            .collect::<Result<_, _>>()?;
+        Ok((!include.is_empty()).then(|| Self {
+            include,
+            exclude: Vec::new(),
+        }))
     }
 
     /// Returns whether a source counts.
@@ -53,7 +67,7 @@ impl CompiledRule {
             .as_ref()
             .map(|pattern| {
                 Pattern::new(pattern).map_err(|problem| PolicyError::Pattern {
-                    field: format!("spec.sources.{list}[{at}].name"),
+                    field: format!("spec.{list}[{at}].name"),
                     pattern: pattern.clone(),
                     problem,
                 })

@@ -306,7 +306,7 @@ fn each_choice_is_explained() {
     assert_eq!(
         why("shop", Some("bad")),
         "The workload's annotation projsync.dev/sync names the policy \"bad\", which is invalid: \
-         spec.settle: 11m is too long: write at most 10m."
+         spec.settle: 11m is out of bounds: write 0s to 10m."
     );
 }
 
@@ -543,12 +543,32 @@ fn what_is_wrong_with_a_policy_is_said() {
         (
             json!({ "settle": "10m0.1s" }),
             Reason::InvalidDuration,
-            "spec.settle: 10m0.1s is too long: write at most 10m",
+            "spec.settle: 10m0.1s is out of bounds: write 0s to 10m",
         ),
         (
             json!({ "minInterval": "61m" }),
             Reason::InvalidDuration,
-            "spec.minInterval: 1h1m is too long: write at most 1h",
+            "spec.minInterval: 1h1m is out of bounds: write 0s to 1h",
+        ),
+        (
+            json!({ "rollout": { "deadline": "59s" } }),
+            Reason::InvalidDuration,
+            "spec.rollout.deadline: 59s is out of bounds: write 1m to 24h",
+        ),
+        (
+            json!({ "rollout": { "maxConcurrent": 0 } }),
+            Reason::InvalidAmount,
+            "spec.rollout.maxConcurrent: write a number from 1 on, or a percentage from 1% to 100%",
+        ),
+        (
+            json!({ "rollout": { "waves": [{ "name": "a", "size": "101%" }] } }),
+            Reason::InvalidAmount,
+            "spec.rollout.waves.size: write a number from 1 on, or a percentage from 1% to 100%",
+        ),
+        (
+            json!({ "rollout": { "urgent": [{ "name": "[" }] } }),
+            Reason::InvalidPattern,
+            "spec.rollout.urgent[0].name: \"[\" is not a pattern",
         ),
     ];
     for (spec, reason, message) in cases {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::api::reasons::Reason;
 use crate::api::rules::Floors;
 use crate::core::content::digest::DigestKey;
+use crate::core::fleet::Fleet;
 use crate::core::history::record::Record;
 use crate::core::index::{Affected, Index};
 use crate::core::policy::{PolicyId, Selected};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub cluster_wide: bool,
     /// The least durations of policies.
     pub floors: Floors,
+    /// How many workloads may be rolled at a time; `None` for any number.
+    pub max_rolls: Option<usize>,
 }
 
 /// The index, and what is remembered of each managed workload.
@@ -48,6 +51,8 @@ pub struct State {
     pub(super) refused: HashMap<WorkloadId, Reason>,
     /// What can't be listed.
     pub(super) gaps: Gaps,
+    /// Whose turn it is.
+    pub fleet: Fleet,
 }
 
 // === impl State ===
@@ -56,6 +61,7 @@ impl State {
     /// Makes an empty state.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let max_rolls = settings.max_rolls;
         Self {
             index: Index::new(settings.floors),
             synced: false,
@@ -65,6 +71,7 @@ impl State {
             managed: HashMap::new(),
             refused: HashMap::new(),
             gaps: Gaps::default(),
+            fleet: Fleet::new(max_rolls),
         }
     }
 

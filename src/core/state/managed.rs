@@ -35,7 +35,9 @@ pub(in crate::core) struct Managed {
     pub(in crate::core) record: Record,
     pub(super) decision: Option<Decision>,
     /// What is remembered of the last roll to judge it by.
-    watched: Watched,
+    pub(super) watched: Watched,
+    /// How many rolls in a row were refused.
+    pub(super) refusals: u32,
     /// When that roll may be judged otherwise though nothing happens.
     judged_again: Option<Mono>,
     /// When the decision's reason or outcome last changed.
@@ -109,6 +111,7 @@ impl Managed {
         Self {
             record,
             watched: Watched::default(),
+            refusals: 0,
             judged_again: None,
             decision: None,
             decided: Mono::default(),
@@ -127,6 +130,7 @@ impl Managed {
             self.retired = Some(now);
             self.decision = None;
             self.pods.clear();
+            self.judged_again = None;
             self.record.pause();
         }
     }

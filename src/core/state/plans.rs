@@ -4,14 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::projection::RollState;
 use crate::api::reasons::{Quality, Reason};
+use crate::core::fleet::{Fleet, Known, Member};
 use crate::core::health::Seen;
 use crate::core::history::record::Roll;
 use crate::core::index::View;
-use crate::core::plan::{Decision, Facts, Tally, Verdict, assess, decide, not_listed};
+use crate::core::plan::{
+    Act, Decision, Facts, PodFacts, Tally, Verdict, assess, decide, gated, not_listed,
+};
 use crate::core::policy::Selected;
 use crate::core::state::changes::State;
-use crate::core::state::managed::RETIRE_AFTER;
+use crate::core::state::managed::{Managed, RETIRE_AFTER};
 use crate::core::state::step::{Planned, WorkloadStep};
 use crate::core::time::{Moment, Mono};
 use crate::kinds::{SourceId, WorkloadId};
@@ -24,56 +28,120 @@ impl State {
     pub fn plan(&mut self, id: &WorkloadId, now: Moment, watched_until: Option<Moment>) -> Planned {
         let Some(view) = self.index.view(id) else {
             self.refused.remove(id);
-            return Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
+            let mut planned = Planned::gone(self.managed.get(id).map(|_| RETIRE_AFTER));
+            planned.next = self.left(id);
+            return planned;
         };
         let Some(managed) = self.managed.get_mut(id) else {
             let unlisted = self.gaps.of_record(id);
             let unlisted = unlisted.map(|unlisted| not_listed(unlisted, now.mono));
-            return unmanaged(&mut self.refused, id, &view, unlisted);
+            let mut planned = unmanaged(&mut self.refused, id, &view, unlisted);
+            planned.next = self.left(id);
+            return planned;
         };
         if self.synced {
             managed.record.prune(&view, self.settings.refresh_bound);
         }
-        let pods = assess(
-            &view,
-            &managed.record,
-            self.settings.refresh_bound,
-            now,
-            &managed.pods,
-        );
-        let outdated: Vec<&str> = (pods.iter().filter(|pod| pod.is_outdated()))
-            .map(|pod| &*pod.name)
-            .collect();
-        let lacked = pods.iter().flat_map(|pod| &pod.outdated);
-        let lacked: Vec<_> = lacked.map(|(key, _)| key).collect();
-        managed.judge(&Seen {
-            view: &view,
-            outdated: &outdated,
-            lacked: &lacked,
-            now,
-            until: watched_until,
-        });
-        let unread = managed.record.unread(|(kind, name)| {
-            let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
-            self.index.source(&id)
-        });
-        let decision = decide(&Facts {
-            synced: self.synced,
-            unlisted: self.gaps.of_plan(id, view.references),
-            view: &view,
-            record: &managed.record,
-            pods: &pods,
-            unread,
-            key: &self.settings.key,
-            now,
-        });
+        let (bound, known) = (self.settings.refresh_bound, &managed.pods);
+        let pods = assess(&view, &managed.record, bound, now, known);
+        judge(managed, &view, &pods, now, watched_until);
+        let uid = view.workload.uid.clone();
+        let mut decision = self.decide(id, &pods, now);
+        if matches!(decision.verdict, Verdict::Act(_)) {
+            self.take_turn(id, &pods, &mut decision, now);
+        }
+        let next = self.fleet.wake();
+        let (Some(view), Some(managed)) = (self.index.view(id), self.managed.get_mut(id)) else {
+            return Planned::gone(None);
+        };
         let news = managed.decide(decision.clone(), pods, now.mono, watched_until);
         Planned {
             step: managed.step(&decision, view.workload, now.mono),
             decision,
             news,
-            uid: Some(view.workload.uid.clone()),
+            uid: Some(uid),
             report: managed.report_in(now.mono),
+            next: next.into_iter().filter(|other| other != id).collect(),
+        }
+    }
+
+    /// Decides about a workload as if it were the only one, and tells its rollouts of it.
+    fn decide(&mut self, id: &WorkloadId, pods: &[PodFacts], now: Moment) -> Decision {
+        let (Some(view), Some(managed)) = (self.index.view(id), self.managed.get(id)) else {
+            return Planned::gone(None).decision;
+        };
+        let unread = managed.record.unread(|(kind, name)| {
+            let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
+            self.index.source(&id)
+        });
+        let mut member = member(id, &view, managed, pods, now);
+        let decision = decide(&Facts {
+            synced: self.synced,
+            unlisted: self.gaps.of_plan(id, view.references),
+            view: &view,
+            record: &managed.record,
+            pods,
+            unread,
+            bypass: member.as_ref().and_then(Fleet::bypass),
+            key: &self.settings.key,
+            now,
+        });
+        if let Some(member) = &mut member {
+            member.decided(&decision);
+        }
+        let begun = self.fleet.take_in(id, member);
+        self.join(begun, now);
+        decision
+    }
+
+    /// Lets a workload that could be rolled wait for its turn, or begin.
+    fn take_turn(
+        &mut self,
+        id: &WorkloadId,
+        pods: &[PodFacts],
+        decision: &mut Decision,
+        now: Moment,
+    ) {
+        if let Err(gate) = self.fleet.turn(id) {
+            let outdated = pods.iter().filter(|pod| pod.is_outdated()).count();
+            *decision = gated(&gate, outdated);
+            return;
+        }
+        self.fleet.start(id);
+        let Verdict::Act(Act::Roll(plan)) = &decision.verdict else {
+            return;
+        };
+        // While a roll is being proven nothing else is.
+        let proves = |managed: &Managed| {
+            let last = managed.record.rolls.last();
+            plan.unready == Some(0) && last.is_none_or(|roll| roll.health.state == RollState::Good)
+        };
+        if let Some(managed) = self.managed.get_mut(id).filter(|it| proves(it)) {
+            let lacked = pods.iter().flat_map(|pod| &pod.outdated);
+            let lacked = lacked.map(|(key, lacks)| (key, *lacks));
+            managed.record.prove(lacked, now.server);
+        }
+    }
+
+    /// Takes in that a workload is gone, or not managed. Returns whose turn it is now.
+    fn left(&mut self, id: &WorkloadId) -> Vec<WorkloadId> {
+        self.fleet.remove(id);
+        self.fleet.wake()
+    }
+
+    /// Puts all that project these sources into their rollouts, which begin.
+    fn join(&mut self, mut begun: Vec<SourceId>, now: Moment) {
+        while let Some(source) = begun.pop() {
+            for user in self.index.users(&source) {
+                let view = self.index.view(&user);
+                let Some((managed, view)) = self.managed.get(&user).zip(view) else {
+                    continue;
+                };
+                if !self.fleet.has(&user) {
+                    let member = member(&user, &view, managed, &managed.pods, now);
+                    begun.extend(self.fleet.take_in(&user, member));
+                }
+            }
         }
     }
 
@@ -94,6 +162,7 @@ impl State {
     /// Takes in that the API server accepted a roll.
     pub fn rolled(&mut self, id: &WorkloadId, roll: Roll, base: &str, now: Mono) {
         if let Some(managed) = self.managed.get_mut(id) {
+            managed.refusals = 0;
             managed.record.rolled(roll, base, now);
         }
     }
@@ -117,8 +186,62 @@ impl State {
             message,
         };
         managed.decision = Some(decision);
+        managed.refusals = managed.refusals.saturating_add(1);
+        self.fleet.give_back(id);
         managed.report_in(now)
     }
+}
+
+/// Judges the last roll of a workload.
+fn judge(
+    managed: &mut Managed,
+    view: &View<'_>,
+    pods: &[PodFacts],
+    now: Moment,
+    watched_until: Option<Moment>,
+) {
+    let Selected::Managed(policy) = view.selected else {
+        return;
+    };
+    let outdated: Vec<&str> = (pods.iter().filter(|pod| pod.is_outdated()))
+        .map(|pod| &*pod.name)
+        .collect();
+    let lacked = pods.iter().flat_map(|pod| &pod.outdated);
+    let lacked: Vec<_> = lacked.map(|(key, _)| key).collect();
+    managed.judge(&Seen {
+        view,
+        outdated: &outdated,
+        lacked: &lacked,
+        now,
+        until: watched_until,
+        soak: policy.rollout.soak,
+        deadline: policy.rollout.deadline,
+    });
+}
+
+/// What its rollouts know of a workload that is managed.
+fn member(
+    id: &WorkloadId,
+    view: &View<'_>,
+    managed: &Managed,
+    pods: &[PodFacts],
+    now: Moment,
+) -> Option<Member> {
+    let Selected::Managed(policy) = view.selected else {
+        return None;
+    };
+    Some(Member::of(
+        id,
+        &Known {
+            view,
+            policy,
+            record: &managed.record,
+            pods,
+            suspect: managed.watched.is_suspect(),
+            refusals: managed.refusals,
+            now: now.server,
+        },
+    ))
 }
 
 /// Plans a workload of which nothing is remembered. It is news if one that asks to be

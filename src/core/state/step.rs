@@ -60,6 +60,8 @@ pub struct Planned {
     pub uid: Option<Arc<str>>,
     /// The time after which the Projection is looked at; `None` if it needn't be.
     pub report: Option<Duration>,
+    /// Workloads whose turn it is now: they are planned too.
+    pub next: Vec<WorkloadId>,
 }
 
 /// What is to be done about a Projection.
@@ -123,6 +125,7 @@ impl Planned {
             news: false,
             uid: None,
             report,
+            next: Vec::new(),
         }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::*;
 use crate::api::reasons::Reason;
-use crate::core::health::DEADLINE;
 use crate::core::history::record::{Health, Roll};
 use crate::core::plan::{Act, Verdict};
+use crate::core::policy::Rollout;
 use crate::core::policy::{CompiledPolicy, PolicyId};
 use crate::core::testing::{World, config_map, reference};
 use crate::core::time::Mono;
@@ -56,7 +56,7 @@ fn rests(world: &mut World) -> bool {
     let WorkloadStep::At(at) = world.planned().step else {
         return false;
     };
-    at.since(world.now()) > DEADLINE - REPORT_INTERVAL * 3
+    at.since(world.now()) > Rollout::default().deadline - REPORT_INTERVAL * 3
 }
 
 fn report(world: &World) -> ProjectionStep {

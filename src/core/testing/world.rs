@@ -570,6 +570,7 @@ fn settings(key: &DigestKey) -> Settings {
         refresh_bound: REFRESH_BOUND,
         cluster_wide: true,
         floors: Floors::default(),
+        max_rolls: None,
     }
 }
 

@@ -39,6 +39,9 @@ pub async fn reconcile(context: Arc<Context>, id: WorkloadId) -> Next {
             .reports
             .add_after(Subject::Workload(id.clone()), delay);
     }
+    for other in planned.next {
+        context.workloads.add(other);
+    }
     match planned.step {
         WorkloadStep::Rest => Next::Done,
         WorkloadStep::At(time) => Next::After(time.since(now.mono)),
@@ -77,7 +80,7 @@ async fn act(context: &Context, id: &WorkloadId, order: Order) -> Next {
             refused(context, id, UNDONE.to_owned());
         }
         // The workload has changed. The watch brings the change, and a new plan is made.
-        _ => {}
+        _ => context.state.lock().fleet.give_back(id),
     }
     next
 }

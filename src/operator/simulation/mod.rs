@@ -45,7 +45,7 @@ const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// In this time all that may happen by itself has happened: retries, rolls one
 /// after the other, files refreshed, Projections written.
-const REST: Duration = Duration::from_secs(240);
+const REST: Duration = Duration::from_secs(1500);
 
 struct Simulation {
     cluster: Arc<Mutex<Cluster>>,
@@ -348,7 +348,9 @@ fn every_promise_is_kept() {
     let config = Config {
         cases: given("PROPTEST_CASES").map_or(CASES, |cases| cases.try_into().unwrap()),
         failure_persistence: None,
-        max_shrink_iters: 4000,
+        max_shrink_iters: given("PROPTEST_MAX_SHRINK_ITERS")
+            .and_then(|most| most.try_into().ok())
+            .unwrap_or(4000),
         rng_seed: RngSeed::Fixed(seed),
         ..Config::default()
     };

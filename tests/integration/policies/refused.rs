@@ -1,6 +1,6 @@
 //! Bad policies: refused by the schema, or reported.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Result, config_map, deployment, policy};
 
 use super::reason;
@@ -10,6 +10,7 @@ use crate::env::{Env, Told as _};
 async fn what_the_schema_can_tell_is_refused() -> Result {
     let env = Env::new().await?;
     let good = policy("good");
+    let rollout = |rules: &Value| policy("bad").with("rollout", rules.clone());
     let cases = [
         (
             good.clone().with("strategy", json!("Restart")),
@@ -20,6 +21,44 @@ async fn what_the_schema_can_tell_is_refused() -> Result {
             "settle must be between 0s and 10m",
         ),
         (policy("true"), "a policy can't be named true or false"),
+        (
+            rollout(&json!({"soak": "25h"})),
+            "soak must be between 0s and 24h",
+        ),
+        (
+            rollout(&json!({"deadline": "59s"})),
+            "deadline must be between 1m and 24h",
+        ),
+        (
+            rollout(&json!({"maxConcurrent": 0})),
+            "should be greater than or equal to 1",
+        ),
+        (rollout(&json!({"maxConcurrent": "0%"})), "should match"),
+        (rollout(&json!({"maxConcurrent": "101%"})), "should match"),
+        (
+            rollout(&json!({"onFailure": "Stop"})),
+            "Unsupported value: \"Stop\"",
+        ),
+        (
+            rollout(&waves(&[both()])),
+            "give size or selector, not both",
+        ),
+        (
+            rollout(&waves(&[sized("a"), selected("b")])),
+            "waves with a selector come first",
+        ),
+        (
+            rollout(&waves(&[rest("a"), sized("b")])),
+            "waves with a selector come first",
+        ),
+        (
+            rollout(&waves(&[rest("a"), rest("b")])),
+            "waves with a selector come first",
+        ),
+        (
+            rollout(&waves(&[sized("a"), sized("a")])),
+            "Duplicate value",
+        ),
     ];
     for (bad, told) in cases {
         let refused = env.create(&bad).await.unwrap_err();
@@ -27,7 +66,33 @@ async fn what_the_schema_can_tell_is_refused() -> Result {
         assert!(refused.contains(told), "{bad:?}: {refused}");
         assert!(!env.exists(&bad).await?);
     }
-    env.create(&good).await.map(drop)
+    env.create(&good).await?;
+    let all = waves(&[selected("canary"), sized("half"), rest("rest")]);
+    let number = json!({"maxConcurrent": 3, "urgent": [{"name": "db-*"}]});
+    for (name, valid) in [("a", all), ("b", waves(&[])), ("c", number)] {
+        env.create(&policy(name).with("rollout", valid)).await?;
+    }
+    Ok(())
+}
+
+fn waves(waves: &[Value]) -> Value {
+    json!({ "waves": waves })
+}
+
+fn selected(name: &str) -> Value {
+    json!({"name": name, "selector": {"matchLabels": {"canary": "true"}}})
+}
+
+fn sized(name: &str) -> Value {
+    json!({"name": name, "size": "50%"})
+}
+
+fn rest(name: &str) -> Value {
+    json!({ "name": name })
+}
+
+fn both() -> Value {
+    json!({"name": "both", "size": 1, "selector": {"matchLabels": {"canary": "true"}}})
 }
 
 #[tokio::test]

@@ -230,9 +230,10 @@ impl Policy {
         self.with("minInterval", json!(duration))
     }
 
-    /// As quick as can be: settle 100ms, minInterval 0s.
+    /// As quick as can be: settle 100ms, minInterval 0s, and no soak.
     pub fn fast(self) -> Self {
-        self.settle("100ms").min_interval("0s")
+        let quick = self.settle("100ms").min_interval("0s");
+        quick.with("rollout", json!({"soak": "0s"}))
     }
 
     /// `strategy: Observe`.

@@ -190,7 +190,11 @@ impl Timeline {
         // A Pod that can't be told can't be told after a restart either.
         let untold = match by_start {
             Position::Before => self.open,
-            Position::At(index) => self.entries[index].content == Content::Unsure,
+            Position::At(index) => match self.entries[index].content {
+                Content::Known(_) => false,
+                Content::Unread => self.standing_in_gap(index, usize::MAX) == Standing::Unknown,
+                Content::Unsure => true,
+            },
         };
         if untold || start.rv.is_some() {
             return by_start;

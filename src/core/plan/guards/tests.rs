@@ -103,6 +103,7 @@ impl Case {
         Self {
             synced: true,
             selected: Selected::Managed(Arc::new(Effective {
+                rollout: Arc::default(),
                 policy: None,
                 why: String::new(),
                 rules: Rules::default(),
@@ -156,6 +157,7 @@ impl Case {
             absent: self.absent.as_ref().map(|(name, since)| (name, *since)),
         };
         decide(&Facts {
+            bypass: None,
             synced: self.synced,
             unlisted: None,
             view: &view,
