@@ -48,8 +48,9 @@ pub struct PolicyCommon {
     #[serde(flatten)]
     pub rules: Rules,
 
-    /// How a change goes out where several workloads project it. Default: to one first; when that has
-    /// been healthy for a minute, to a quarter of the others at a time; to nobody after a failure.
+    /// How a change goes out where several workloads project it. Default: to all at once. With `{}`:
+    /// to one first; when that has been healthy for a minute, to a quarter of the others at a time; to
+    /// nobody after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutRules>,
 

@@ -145,11 +145,8 @@ reasons! {
         "The workloads of an earlier wave can't show whether the change is good: none of them was wholly ready, or none can be rolled."
         "See to it that a workload of that wave can be rolled and is healthy, or take the wave out of the policy.";
     EarlierWave []
-        "Other workloads get the change first."
-        "Wait: it is rolled when the change is proven there.";
-    Soaking []
-        "Another workload has got the change and must stay healthy with it for a while."
-        "Wait: it is rolled when the policy's soak time has passed.";
+        "Other workloads get the change first, and must stay healthy with it for the policy's soak time."
+        "Wait: it is rolled when the change is proven there. Their Projections tell how it goes.";
     NoSlot []
         "As many workloads are being rolled as may be at a time."
         "Wait: it is rolled when another is complete. The policy's maxConcurrent and --max-concurrent-rolls set how many.";

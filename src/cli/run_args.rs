@@ -73,7 +73,7 @@ pub struct ScopeArgs {
         long,
         env = "PROJSYNC_MAX_CONCURRENT_ROLLS",
         value_name = "N",
-        default_value_t = 50
+        default_value_t = 0
     )]
     pub max_concurrent_rolls: u32,
     /// Whether ConfigMaps, Secrets and Pods share one etcd; set false if --etcd-servers-overrides splits them

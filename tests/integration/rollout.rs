@@ -8,6 +8,7 @@ use testkit::{
 };
 
 use crate::env::{Env, Told as _};
+use crate::policies;
 
 /// Workloads that project one ConfigMap, and the operator.
 struct Scene {
@@ -104,8 +105,8 @@ async fn one_gets_a_change_first_and_the_others_when_it_is_proven() -> Result {
     let scene = Scene::of(&["a", "b", "c"], &[soaks]).await?;
     scene.env.set(&scene.app, "a", "2").await?;
     scene.env.rolls(&scene.web[0], 1).await?;
-    scene.says(1, "Soaking").await?;
-    scene.says(2, "Soaking").await?;
+    scene.says(1, "EarlierWave").await?;
+    scene.says(2, "EarlierWave").await?;
     ensure!(scene.counts()? == [1, 0, 0], "{:?}", scene.counts()?);
     scene.operator.all_in_sync(scene.web.len()).await?;
     scene
@@ -161,7 +162,7 @@ async fn a_value_that_is_set_back_rolls_only_whoever_got_it() -> Result {
     let scene = Scene::of(&["a", "b"], &[soaks]).await?;
     scene.env.set(&scene.app, "a", "bad").await?;
     scene.env.rolls(&scene.web[0], 1).await?;
-    scene.says(1, "Soaking").await?;
+    scene.says(1, "EarlierWave").await?;
     scene.env.set(&scene.app, "a", "1").await?;
     scene.env.rolls(&scene.web[0], 2).await?;
     scene.operator.all_in_sync(scene.web.len()).await?;
@@ -179,9 +180,8 @@ async fn waves_go_by_labels_and_no_waves_all_at_once() -> Result {
     ensure!(scene.counts()? == [0, 0, 1], "{:?}", scene.counts()?);
     scene.operator.all_in_sync(scene.web.len()).await?;
 
-    let none = json!({"soak": "1h", "waves": []});
-    let none = policy("waves").fast().with("rollout", none);
-    scene.env.apply(&none).await?;
+    let none = json!({"rollout": {"soak": "1h", "waves": []}});
+    policies::change(&scene.env, &scene.operator, &waves, none).await?;
     scene.env.set(&scene.app, "a", "3").await?;
     for one in &scene.web {
         scene.env.rolls(one, 2).await?;

@@ -21,10 +21,8 @@ pub enum Why {
     Suspect(WorkloadId),
     /// This wave has ended, and nobody in it could prove anything.
     NothingProven(usize),
-    /// This workload goes first.
+    /// This workload goes first, or has it and has to stay healthy for a while.
     Behind(WorkloadId),
-    /// This workload has it, and has to stay healthy for a while.
-    Soaking(WorkloadId),
     /// As many as may be are being rolled.
     NoSlot,
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::api::projection::RollState;
 use crate::core::fleet::bypass::Bypass;
+use crate::core::fleet::lane::LaneId;
 use crate::core::fleet::member::{Member, Rank, Stand};
-use crate::core::policy::{PolicyId, Rollout};
+use crate::core::policy::Rollout;
 use crate::kinds::WorkloadId;
 
 /// The members of one change.
@@ -18,8 +19,8 @@ pub(super) struct Group {
     pub(super) suspected: Vec<WorkloadId>,
     /// Those that failed with it and other content, and are tried again first.
     pub(super) retried: Vec<WorkloadId>,
-    /// By the policy that has waves of its own.
-    pub(super) lanes: BTreeMap<Option<PolicyId>, Tally>,
+    /// Those that wait for each other.
+    pub(super) lanes: BTreeMap<LaneId, Tally>,
 }
 
 /// The members of one change that wait for each other.
@@ -76,7 +77,7 @@ impl Group {
         for (list, _) in lists.into_iter().filter(|(_, belongs)| *belongs) {
             list.push(id.clone());
         }
-        let lane = self.lanes.entry(member.lane.policy.clone());
+        let lane = self.lanes.entry(member.lane.id.clone());
         let tally = lane.or_insert_with(|| Tally {
             rollout: member.lane.rollout.clone(),
             members: 0,
@@ -85,6 +86,16 @@ impl Group {
             parts: BTreeMap::new(),
         });
         tally.count(id, member, stand);
+    }
+
+    /// The first that fails with it, and the first that seems to.
+    pub(super) fn evidence(&self) -> (Option<&WorkloadId>, Option<&WorkloadId>) {
+        (self.halting.first(), self.suspected.first())
+    }
+
+    /// All that wait for their turn.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &Turn> {
+        self.lanes.values().flat_map(|tally| &tally.pending)
     }
 
     /// Puts the turns in order.

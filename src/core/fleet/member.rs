@@ -1,17 +1,19 @@
 //! What a rollout knows of a workload.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::projection::RollState;
+use crate::api::reasons::Reason;
 use crate::core::fleet::bypass::Bypass;
+use crate::core::fleet::lane::{Lane, LaneId};
 use crate::core::history::record::{Record, Roll, TrackKey};
 use crate::core::history::timeline::{Content, Timeline};
 use crate::core::index::View;
 use crate::core::object::workload::{Update, Workload};
 use crate::core::plan::{Decision, PodFacts, Verdict};
-use crate::core::policy::{Effective, PolicyId, Rollout};
-use crate::core::time::ServerTime;
+use crate::core::policy::Effective;
+use crate::core::time::{Mono, ServerTime};
 use crate::kinds::{Rv, Scope, SourceId, WorkloadId};
 
 /// So many contents may overtake a healthy soak. After that, a complete roll is enough, so that a
@@ -45,15 +47,6 @@ pub struct Member {
     pub roll: Option<LastRoll>,
     /// By its sources.
     pub stands: BTreeMap<SourceId, Stand>,
-}
-
-/// The workloads of a change that wait for each other.
-#[derive(Clone, Debug)]
-pub struct Lane {
-    /// The policy, if it has waves of its own. All others are one lane.
-    pub policy: Option<PolicyId>,
-    /// What the policy says of rollouts.
-    pub rollout: Arc<Rollout>,
 }
 
 /// The order in which workloads go: those first that prove something.
@@ -113,17 +106,11 @@ pub struct Known<'a> {
     pub now: ServerTime,
 }
 
+/// Edits that settle within this time are as good as settled.
+const SOON: Duration = Duration::from_secs(1);
+
 /// How many refusals it takes until nobody waits for a workload.
 const REFUSALS: u32 = 2;
-
-// === impl Lane ===
-
-impl PartialEq for Lane {
-    fn eq(&self, other: &Self) -> bool {
-        self.policy == other.policy
-            && (Arc::ptr_eq(&self.rollout, &other.rollout) || self.rollout == other.rollout)
-    }
-}
 
 // === impl Rank ===
 
@@ -158,7 +145,11 @@ impl Member {
         let active = || view.pods.iter().filter(|(pod, _)| pod.active);
         Self {
             lane: Lane {
-                policy: (known.policy.policy.clone()).filter(|_| rollout.own_waves),
+                id: match &known.policy.policy {
+                    _ if !rollout.waits => LaneId::AtOnce,
+                    Some(policy) if rollout.own_waves => LaneId::Of(policy.clone()),
+                    _ => LaneId::Common,
+                },
                 rollout: rollout.clone(),
             },
             rank: Rank::of(id, view.workload),
@@ -174,10 +165,19 @@ impl Member {
     }
 
     /// Takes in what was decided about it, apart from other workloads.
-    pub fn decided(&mut self, decision: &Decision) {
+    pub fn decided(&mut self, decision: &Decision, now: Mono) {
         match decision.verdict {
             Verdict::Act(_) => self.may_go = true,
-            Verdict::Wait(_) => {}
+            // All that settle at the same time go in their order, whoever is planned first.
+            Verdict::Wait(Some(until)) => {
+                let soon = until.since(now) <= SOON;
+                self.may_go = decision.reason == Reason::Settling && soon;
+            }
+            Verdict::Wait(None) => {}
+            // One that does not go on with its last roll may be about to fail.
+            Verdict::Hold if decision.reason == Reason::Blocked => {
+                self.skipped |= self.is_pending();
+            }
             Verdict::Hold => self.skipped = true,
             Verdict::Nothing => self.skipped |= self.is_pending(),
         }

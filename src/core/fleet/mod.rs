@@ -16,6 +16,7 @@
 mod bypass;
 mod gate;
 mod group;
+mod lane;
 mod member;
 mod people;
 mod store;
@@ -24,7 +25,8 @@ mod waves;
 
 pub use bypass::Bypass;
 pub use gate::{Gate, Why};
-pub use member::{Known, LastRoll, Member, Stand};
+pub use lane::{Lane, LaneId};
+pub use member::{Known, LastRoll, Member, Rank, Stand};
 pub use people::{Approved, Muted, People};
 pub use store::Fleet;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::core::fleet::group::Group;
+use crate::core::fleet::group::{Group, Turn};
 use crate::core::fleet::member::Member;
 use crate::kinds::{Rv, SourceId, WorkloadId};
 
@@ -20,6 +20,8 @@ pub struct Fleet {
     pub(super) most: Option<usize>,
     /// Sources whose groups have to be counted anew.
     stale: BTreeSet<SourceId>,
+    /// Those for which there is another reason to wait since it was last asked.
+    pub(super) told: BTreeSet<Turn>,
     /// Sources of which somebody may have got a turn since it was last asked.
     pub(super) changed: BTreeSet<SourceId>,
 }
@@ -227,13 +229,19 @@ impl Fleet {
                 group.count(id, member, stand);
             }
             groups.values_mut().for_each(Group::sort);
+            for (version, group) in &groups {
+                let before = rollouts.groups.get(version);
+                if before.is_some_and(|before| before.evidence() != group.evidence()) {
+                    self.told.extend(group.pending().cloned());
+                }
+            }
             rollouts.groups = groups;
         }
     }
 
     /// All that is known, to be compared.
     #[cfg(test)]
-    pub(super) fn told(&self) -> String {
+    pub(super) fn dump(&self) -> String {
         let sources: BTreeMap<_, _> = self.sources.iter().collect();
         let members: BTreeMap<_, _> = self.members.iter().collect();
         format!("{sources:#?} {members:#?} {:?}", self.rolling)

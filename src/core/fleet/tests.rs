@@ -6,9 +6,9 @@ use std::sync::Arc;
 use fleet::rules::{self, Change, Limits, Mutant};
 use proptest::prelude::*;
 
-use super::member::{Lane, Rank};
 use super::*;
 use crate::api::projection::RollState;
+use crate::api::rollout::RolloutRules;
 use crate::core::policy::{PolicyId, Rollout, Share};
 use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
 
@@ -39,16 +39,17 @@ fn member(of: &rules::Member, limits: Limits) -> Member {
         };
         (source(change.source), stand)
     });
-    let mut rollout = Rollout::default();
+    let mut rollout = Rollout::compile(Some(&RolloutRules::default())).unwrap();
     rollout.max_concurrent = Share::Percent {
         percent: limits.percent,
         least: limits.least,
     };
     Member {
         lane: Lane {
-            policy: of
-                .lane
-                .map(|lane| PolicyId::namespaced("ns", format!("p{lane}"))),
+            id: match of.lane {
+                Some(lane) => LaneId::Of(PolicyId::namespaced("ns", format!("p{lane}"))),
+                None => LaneId::Common,
+            },
             rollout: Arc::new(rollout),
         },
         rank: Rank {
@@ -218,6 +219,6 @@ proptest! {
         }
         slow.count();
         anew.count();
-        prop_assert!(slow.told() == anew.told(), "differs");
+        prop_assert!(slow.dump() == anew.dump(), "differs");
     }
 }

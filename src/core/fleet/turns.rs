@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::projection::RollState;
 use crate::api::rollout::OnFailure;
 use crate::core::fleet::bypass::Bypass;
 use crate::core::fleet::gate::{Gate, Why};
 use crate::core::fleet::group::{Group, Tally, Turn};
 use crate::core::fleet::member::{Member, Stand};
 use crate::core::fleet::store::Fleet;
-use crate::core::fleet::waves::{Early, Waves};
+use crate::core::fleet::waves::Waves;
 
 use crate::kinds::{SourceId, WorkloadId};
 
@@ -58,11 +57,12 @@ impl Fleet {
         each.and_then(|each| each.into_iter().max())
     }
 
-    /// The workloads that may go now, of the sources of which something has changed since this
-    /// was last asked, in their order.
+    /// The workloads that may go now, or wait for another reason now, of the sources of which
+    /// something has changed since this was last asked; in their order.
     pub fn wake(&mut self) -> Vec<WorkloadId> {
         self.count();
-        let mut woken = BTreeSet::new();
+        let told = std::mem::take(&mut self.told);
+        let mut woken: BTreeSet<&Turn> = told.iter().collect();
         let mut looked_at = BTreeSet::new();
         let mut changed = std::mem::take(&mut self.changed);
         while let Some(source) = changed.pop_first() {
@@ -147,7 +147,7 @@ impl Fleet {
             held: |other: &WorkloadId| self.is_held_elsewhere(other, source),
         };
         let room = waves.room(member, bypass);
-        let room = room.map_err(|early| gate(self.why(early)))?;
+        let room = room.map_err(|early| gate(early.into()))?;
         let itself = usize::from(member.is_rolling());
         let limit = tally.rollout.max_concurrent.of(tally.members);
         let limit = match bypass {
@@ -165,20 +165,6 @@ impl Fleet {
         }
     }
 
-    /// Whether somebody is waited for because he is being proven, rather than because he goes first.
-    fn why(&self, early: Early) -> Why {
-        match early {
-            Early::Behind(other) => {
-                let soaks = self.members.get(&other).and_then(Member::state);
-                match soaks == Some(RollState::Complete) {
-                    true => Why::Soaking(other),
-                    false => Why::Behind(other),
-                }
-            }
-            early => early.into(),
-        }
-    }
-
     fn bypass_of(member: &Member, source: &SourceId) -> Option<Bypass> {
         let urgent = || member.lane.rollout.is_urgent(source);
         member
@@ -188,7 +174,7 @@ impl Fleet {
 
     fn lane(&self, member: &Member, source: &SourceId, stand: &Stand) -> Option<(&Group, &Tally)> {
         let group = self.sources.get(source)?.groups.get(&stand.change)?;
-        Some((group, group.lanes.get(&member.lane.policy)?))
+        Some((group, group.lanes.get(&member.lane.id)?))
     }
 
     /// Whether another source that a workload lacks is halted.

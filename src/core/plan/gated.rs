@@ -35,13 +35,8 @@ pub fn gated(gate: &Gate, outdated: usize) -> Decision {
         Why::Behind(other) => (
             Verdict::Wait(None),
             Reason::EarlierWave,
-            format!("{} gets {source} first.", name_of(other)),
-        ),
-        Why::Soaking(other) => (
-            Verdict::Wait(None),
-            Reason::Soaking,
             format!(
-                "{} has {source}, and must stay healthy with it for a while.",
+                "{} gets {source} first, and must stay healthy with it.",
                 name_of(other)
             ),
         ),

@@ -21,6 +21,8 @@ pub struct Rollout {
     pub waves: Vec<Wave>,
     /// Whether the policy itself gives them, so that its workloads wait for none of another.
     pub own_waves: bool,
+    /// Whether a policy says anything of rollouts: else nobody waits for others.
+    pub waits: bool,
     /// How many members of a change may be rolled at a time.
     pub max_concurrent: Share,
     /// How long a roll has to stay healthy before its content counts as good.
@@ -99,6 +101,14 @@ impl Share {
 // === impl Wave ===
 
 impl Wave {
+    /// One workload, whichever comes first.
+    fn first() -> Self {
+        Self {
+            name: "first".to_owned(),
+            members: WaveMembers::Size(Share::Count(1)),
+        }
+    }
+
     fn compile(rules: &WaveRules) -> Result<Self, PolicyError> {
         let members = match (&rules.selector, &rules.size) {
             (Some(selector), _) => {
@@ -119,7 +129,12 @@ impl Wave {
 // === impl Rollout ===
 
 impl Rollout {
-    pub(super) fn compile(rules: Option<&RolloutRules>) -> Result<Self, PolicyError> {
+    /// What a policy says; all at once where it says nothing.
+    ///
+    /// # Errors
+    ///
+    /// If an amount, a selector or a pattern is invalid.
+    pub fn compile(rules: Option<&RolloutRules>) -> Result<Self, PolicyError> {
         let Some(rules) = rules else {
             return Ok(Self::default());
         };
@@ -128,8 +143,9 @@ impl Rollout {
         let waves: Option<Vec<Wave>> = waves.transpose()?;
         let max = &rules.max_concurrent;
         Ok(Self {
+            waits: true,
             own_waves: waves.is_some(),
-            waves: waves.unwrap_or_else(|| Self::default().waves),
+            waves: waves.unwrap_or_else(|| vec![Wave::first()]),
             max_concurrent: Share::compile("spec.rollout.maxConcurrent", max, LEAST)?,
             soak: rules.soak.into(),
             deadline: rules.deadline.into(),
@@ -154,22 +170,20 @@ impl Rollout {
 }
 
 impl Default for Rollout {
-    /// One first; a quarter and at least five at a time; a soak of a minute.
+    /// All at once, where no policy says anything of rollouts.
     fn default() -> Self {
         let rules = RolloutRules::default();
         Self {
-            waves: vec![Wave {
-                name: "first".to_owned(),
-                members: WaveMembers::Size(Share::Count(1)),
-            }],
+            waves: Vec::new(),
+            waits: false,
             own_waves: false,
             max_concurrent: Share::Percent {
-                percent: 25,
-                least: LEAST,
+                percent: 100,
+                least: 1,
             },
             soak: rules.soak.into(),
             deadline: rules.deadline.into(),
-            on_failure: rules.on_failure,
+            on_failure: OnFailure::Continue,
             urgent: None,
         }
     }

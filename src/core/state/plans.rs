@@ -87,7 +87,7 @@ impl State {
             now,
         });
         if let Some(member) = &mut member {
-            member.decided(&decision);
+            member.decided(&decision, now.mono);
         }
         let begun = self.fleet.take_in(id, member);
         self.join(begun, now);
@@ -167,6 +167,12 @@ impl State {
         }
     }
 
+    /// Takes in that a roll that was decided was not made. Returns whose turn it is instead.
+    pub fn not_rolled(&mut self, id: &WorkloadId) -> Vec<WorkloadId> {
+        self.fleet.give_back(id);
+        self.fleet.wake()
+    }
+
     /// Takes in that somebody has undone a roll to `revision`, whose digest is `base`, in the
     /// same request.
     pub fn undone_at_once(&mut self, id: &WorkloadId, revision: &Arc<str>, base: &str) {
@@ -187,7 +193,6 @@ impl State {
         };
         managed.decision = Some(decision);
         managed.refusals = managed.refusals.saturating_add(1);
-        self.fleet.give_back(id);
         managed.report_in(now)
     }
 }
@@ -203,10 +208,12 @@ fn judge(
     let Selected::Managed(policy) = view.selected else {
         return;
     };
-    let outdated: Vec<&str> = (pods.iter().filter(|pod| pod.is_outdated()))
+    // Pods of an older template say nothing of what the roll brought.
+    let current = || pods.iter().filter(|pod| pod.current);
+    let outdated: Vec<&str> = (current().filter(|pod| pod.is_outdated()))
         .map(|pod| &*pod.name)
         .collect();
-    let lacked = pods.iter().flat_map(|pod| &pod.outdated);
+    let lacked = current().flat_map(|pod| &pod.outdated);
     let lacked: Vec<_> = lacked.map(|(key, _)| key).collect();
     managed.judge(&Seen {
         view,

@@ -59,6 +59,13 @@ async fn act(context: &Context, id: &WorkloadId, order: Order) -> Next {
     let Act::Roll(plan) = order.act;
     let written = context.cluster.writer.roll(target, &plan.revision).await;
     let next = Next::after(&written);
+    if !matches!(written, Written::Done { .. }) {
+        // Who comes after it need not wait until it is tried again.
+        let instead = context.state.lock().not_rolled(id);
+        instead
+            .into_iter()
+            .for_each(|other| context.workloads.add(other));
+    }
     match written {
         Written::Done { rv, date } => {
             let latency = context.clock.now().since(order.changed);
@@ -80,7 +87,7 @@ async fn act(context: &Context, id: &WorkloadId, order: Order) -> Next {
             refused(context, id, UNDONE.to_owned());
         }
         // The workload has changed. The watch brings the change, and a new plan is made.
-        _ => context.state.lock().fleet.give_back(id),
+        _ => {}
     }
     next
 }

@@ -241,6 +241,7 @@ impl PolicyObject {
                 "strategy": if self.observe { "Observe" } else { "Rollout" },
                 "suspend": self.suspend,
                 "minInterval": format!("{}s", self.min_interval),
+                "rollout": {},
             },
         });
         identity.object(Kind::SyncPolicy, rest)

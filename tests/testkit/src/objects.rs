@@ -230,10 +230,9 @@ impl Policy {
         self.with("minInterval", json!(duration))
     }
 
-    /// As quick as can be: settle 100ms, minInterval 0s, and no soak.
+    /// As quick as can be: settle 100ms, minInterval 0s.
     pub fn fast(self) -> Self {
-        let quick = self.settle("100ms").min_interval("0s");
-        quick.with("rollout", json!({"soak": "0s"}))
+        self.settle("100ms").min_interval("0s")
     }
 
     /// `strategy: Observe`.
