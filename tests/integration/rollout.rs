@@ -174,7 +174,7 @@ async fn waves_go_by_labels_and_no_waves_all_at_once() -> Result {
     let canary = json!({"soak": "0s", "waves": [
         {"name": "canary", "selector": {"matchLabels": {"app": "z"}}}, {"name": "rest"}]});
     let waves = policy("waves").fast().with("rollout", canary);
-    let scene = Scene::of(&["a", "b", "z"], &[waves.clone()]).await?;
+    let scene = Scene::of(&["a", "b", "z"], std::slice::from_ref(&waves)).await?;
     scene.env.set(&scene.app, "a", "2").await?;
     scene.env.rolls(&scene.web[2], 1).await?;
     ensure!(scene.counts()? == [0, 0, 1], "{:?}", scene.counts()?);

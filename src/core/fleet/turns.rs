@@ -32,7 +32,8 @@ impl Fleet {
                 source: source.clone(),
                 why,
             };
-            if self.passes(id, member, source, stand)?.bypass.is_some() {
+            // One that was refused before is tried whenever it may go: nobody waits for it.
+            if self.passes(id, member, source, stand)?.bypass.is_some() || member.skipped {
                 continue;
             }
             let Some((_, tally)) = self.lane(member, source, stand) else {
