@@ -24,18 +24,6 @@ pub const MAX_ROLLS: usize = 5;
 /// Maximum number of sources that are listed as the causes of a roll.
 pub const MAX_CAUSES: usize = 10;
 
-/// Maximum number of workloads whose failures a SyncRollout says to ignore.
-pub const MAX_IGNORED: usize = 64;
-
-/// Maximum number of orders in which the workloads of one source go.
-pub const MAX_LANES: usize = 32;
-
-/// Maximum number of waves of an order, with the one that is implied.
-pub const MAX_WAVES: usize = 17;
-
-/// Maximum number of skipped workloads that a SyncRollout lists.
-pub const MAX_SKIPPED: usize = 10;
-
 /// Maximum length of a sentence, in bytes.
 pub const MAX_MESSAGE: usize = 1024;
 

@@ -13,7 +13,6 @@ pub mod rollout;
 pub mod rules;
 mod schema;
 pub mod sources;
-pub mod sync_rollout;
 
 #[cfg(test)]
 mod tests;
@@ -22,4 +21,3 @@ pub use duration::Duration;
 pub use policy::{ClusterSyncPolicy, SyncPolicy};
 pub use projection::Projection;
 pub use reasons::Reason;
-pub use sync_rollout::SyncRollout;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::kinds::{SourceKind, WorkloadKind};
+use crate::kinds::WorkloadKind;
 
 /// API group of the custom resources.
 pub const GROUP: &str = "projsync.dev";
@@ -37,18 +37,7 @@ const MAX_NAME: usize = 253;
 /// If that is too long for a name, it is cut and ends in a hash of the whole.
 #[must_use]
 pub fn projection_name(kind: WorkloadKind, workload: &str) -> String {
-    named_after(kind.as_str(), workload)
-}
-
-/// Name of a source's [`SyncRollout`](crate::api::SyncRollout) in its namespace, made like that of
-/// a Projection: `configmap-app`.
-#[must_use]
-pub fn rollout_name(kind: SourceKind, source: &str) -> String {
-    named_after(kind.as_str(), source)
-}
-
-fn named_after(kind: &str, object: &str) -> String {
-    let name = format!("{}-{object}", kind.to_ascii_lowercase());
+    let name = format!("{}-{workload}", kind.as_str().to_ascii_lowercase());
     if name.len() <= MAX_NAME {
         return name;
     }
@@ -76,12 +65,6 @@ mod tests {
             projection_name(WorkloadKind::STATEFUL_SET, "db"),
             "statefulset-db"
         );
-    }
-
-    #[test]
-    fn a_rollout_is_named_after_its_source() {
-        assert_eq!(rollout_name(SourceKind::CONFIG_MAP, "app"), "configmap-app");
-        assert_eq!(rollout_name(SourceKind::SECRET, "app"), "secret-app");
     }
 
     #[test]

@@ -142,7 +142,6 @@ fn decision(workload: &Workload, uses: &Uses) -> Option<Decision> {
         record: &Record::new(object.uid.clone()),
         pods: &[pod],
         unread: None,
-        bypass: None,
         // Of the revision, which nobody reads here.
         key: &DigestKey::new(&[0; 32]),
         now: Moment {

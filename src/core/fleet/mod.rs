@@ -18,7 +18,6 @@ mod gate;
 mod group;
 mod lane;
 mod member;
-mod people;
 mod store;
 mod turns;
 mod waves;
@@ -27,7 +26,6 @@ pub use bypass::Bypass;
 pub use gate::{Gate, Why};
 pub use lane::{Lane, LaneId};
 pub use member::{Known, LastRoll, Member, Rank, Stand};
-pub use people::{Approved, Muted, People};
 pub use store::Fleet;
 
 #[cfg(test)]

@@ -12,8 +12,6 @@ use crate::api::rollout::RolloutRules;
 use crate::core::policy::{PolicyId, Rollout, Share};
 use crate::kinds::{Rv, SourceId, SourceKind, WorkloadId, WorkloadKind};
 
-mod cases;
-
 fn source(number: usize) -> SourceId {
     SourceId::new(SourceKind::CONFIG_MAP, "ns", format!("source-{number}"))
 }

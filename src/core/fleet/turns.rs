@@ -9,7 +9,6 @@ use crate::core::fleet::group::{Group, Tally, Turn};
 use crate::core::fleet::member::{Member, Stand};
 use crate::core::fleet::store::Fleet;
 use crate::core::fleet::waves::Waves;
-
 use crate::kinds::{SourceId, WorkloadId};
 
 /// A member may go: before its turn, perhaps, and beside so many others at most.
@@ -49,10 +48,8 @@ impl Fleet {
         Ok(Self::bypass(member))
     }
 
-    /// The bypass that is in force for all that a workload lacks, if there is one: windows are
-    /// not waited for then.
-    #[must_use]
-    pub fn bypass(member: &Member) -> Option<Bypass> {
+    /// The bypass that is in force for all that a workload lacks, if there is one.
+    fn bypass(member: &Member) -> Option<Bypass> {
         let each = lacked(member).map(|(source, _)| Self::bypass_of(member, source));
         let each: Option<Vec<Bypass>> = each.collect();
         each.and_then(|each| each.into_iter().max())

@@ -3,7 +3,6 @@
 use std::ops::Deref;
 
 use crate::core::content::digest::DigestKey;
-use crate::core::fleet::Bypass;
 use crate::core::history::record::Record;
 use crate::core::index::{SourceName, View};
 use crate::core::plan::pods::PodFacts;
@@ -34,8 +33,6 @@ pub struct Facts<'a> {
     pub pods: &'a [PodFacts],
     /// A source of it whose last version is not read yet.
     pub unread: Option<&'a SourceName>,
-    /// Why it may go before its turn, if it may.
-    pub bypass: Option<Bypass>,
     /// Makes the revision.
     pub key: &'a DigestKey,
     /// Now, by the operator's clock and by the API server's.

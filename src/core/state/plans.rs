@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::api::projection::RollState;
 use crate::api::reasons::{Quality, Reason};
-use crate::core::fleet::{Fleet, Known, Member};
+use crate::core::fleet::{Known, Member};
 use crate::core::health::Seen;
 use crate::core::history::record::Roll;
 use crate::core::index::View;
@@ -74,7 +74,7 @@ impl State {
             let id = SourceId::new(*kind, id.namespace.clone(), name.clone());
             self.index.source(&id)
         });
-        let mut member = member(id, &view, managed, pods, now);
+        let mut member = self.member(id, &view, managed, pods, now);
         let decision = decide(&Facts {
             synced: self.synced,
             unlisted: self.gaps.of_plan(id, view.references),
@@ -82,7 +82,6 @@ impl State {
             record: &managed.record,
             pods,
             unread,
-            bypass: member.as_ref().and_then(Fleet::bypass),
             key: &self.settings.key,
             now,
         });
@@ -129,6 +128,35 @@ impl State {
         self.fleet.wake()
     }
 
+    /// What its rollouts know of a workload; nothing where it takes no part in them.
+    fn member(
+        &self,
+        id: &WorkloadId,
+        view: &View<'_>,
+        managed: &Managed,
+        pods: &[PodFacts],
+        now: Moment,
+    ) -> Option<Member> {
+        let Selected::Managed(policy) = view.selected else {
+            return None;
+        };
+        let takes_part = policy.rollout.waits || self.settings.max_rolls.is_some();
+        takes_part.then(|| {
+            Member::of(
+                id,
+                &Known {
+                    view,
+                    policy,
+                    record: &managed.record,
+                    pods,
+                    suspect: managed.watched.is_suspect(),
+                    refusals: managed.refusals,
+                    now: now.server,
+                },
+            )
+        })
+    }
+
     /// Puts all that project these sources into their rollouts, which begin.
     fn join(&mut self, mut begun: Vec<SourceId>, now: Moment) {
         while let Some(source) = begun.pop() {
@@ -138,7 +166,7 @@ impl State {
                     continue;
                 };
                 if !self.fleet.has(&user) {
-                    let member = member(&user, &view, managed, &managed.pods, now);
+                    let member = self.member(&user, &view, managed, &managed.pods, now);
                     begun.extend(self.fleet.take_in(&user, member));
                 }
             }
@@ -224,31 +252,6 @@ fn judge(
         soak: policy.rollout.soak,
         deadline: policy.rollout.deadline,
     });
-}
-
-/// What its rollouts know of a workload that is managed.
-fn member(
-    id: &WorkloadId,
-    view: &View<'_>,
-    managed: &Managed,
-    pods: &[PodFacts],
-    now: Moment,
-) -> Option<Member> {
-    let Selected::Managed(policy) = view.selected else {
-        return None;
-    };
-    Some(Member::of(
-        id,
-        &Known {
-            view,
-            policy,
-            record: &managed.record,
-            pods,
-            suspect: managed.watched.is_suspect(),
-            refusals: managed.refusals,
-            now: now.server,
-        },
-    ))
 }
 
 /// Plans a workload of which nothing is remembered. It is news if one that asks to be

@@ -13,8 +13,8 @@
 //! nothing of the rules; it looks at what the world's Pods really do. Random histories, and the named ones
 //! that broke earlier rules, are in the tests; for each promise there is a [`rules::Mutant`] that breaks it.
 //!
-//! The operator does not go by these rules yet. Waves by selector or size, windows, approvals and what
-//! people may override are not in here.
+//! `src/core/fleet` is held against [`rules`]. Windows, approvals and what people may override are not
+//! in here.
 
 pub mod judge;
 pub mod rules;

@@ -157,7 +157,6 @@ impl Case {
             absent: self.absent.as_ref().map(|(name, since)| (name, *since)),
         };
         decide(&Facts {
-            bypass: None,
             synced: self.synced,
             unlisted: None,
             view: &view,
